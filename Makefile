@@ -1,0 +1,37 @@
+# make alone lists what there is. Nothing here needs root or apt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help test check format lock
+
+help: ## list these
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/ready: requirements/dev.txt pyproject.toml
+	@echo "setting up $(VENV) (once, from hash-pinned packages)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Keyfob needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(VENV)/ready ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/ready ## format, lint, strict types, import contracts
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
+	@echo "check: format, lint, types and imports hold"
+
+format: $(VENV)/ready ## bring the code into its one form
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+lock: $(VENV)/ready ## choose the locked packages anew
+	@$(BIN)/python -m pip install -q uv
+	@for name in base:"" dev:"--all-extras --group dev"; do \
+	  $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
+	    pyproject.toml $${name#*:} -o requirements/$${name%%:*}.txt; done
