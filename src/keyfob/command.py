@@ -1,0 +1,83 @@
+"""What the four programs share at the command line: `--json`, exit codes, one clear line on stderr with a hint.
+
+With `--json`, stdout is exactly one JSON document, an error included. Exit codes: 0 done, 2 misuse, 1 otherwise.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from keyfob import __version__
+from keyfob.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command found: `document` for `--json`, `text` for a person."""
+
+    document: Mapping[str, object]
+    text: str
+
+
+def shows_result(function: Callable[..., Result]) -> Callable[..., None]:
+    """A command that returns a Result; adds `--json` and prints the one or the other form."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+    @functools.wraps(function)
+    def command(*args: Any, as_json: bool, **options: Any) -> None:
+        result = function(*args, **options)
+        click.echo(json.dumps(result.document, ensure_ascii=False) if as_json else result.text)
+
+    return command
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns, two spaces apart; "(none)" where there are no rows."""
+    if not rows:
+        return "(none)"
+    lines = [list(headings), *[list(row) for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def version_option() -> Callable[[click.Group], click.Group]:
+    return click.version_option(__version__, "--version", message="%(prog)s %(version)s")
+
+
+def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a program to its exit code. A Problem is one line and a hint; nothing else is caught."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        cli.main(arguments, prog_name=program, standalone_mode=False)
+    except Problem as problem:
+        _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, as_json=as_json)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        _fail(program, "aborted", "stopped: nothing was done", "", 1, as_json=as_json)
+    except click.UsageError as usage:
+        hint = f"see {usage.ctx.command_path} --help" if usage.ctx else f"see {program} --help"
+        _fail(program, "usage", usage.format_message(), hint, 2, as_json=as_json)
+    except click.ClickException as refused:
+        _fail(program, "error", refused.format_message(), "", refused.exit_code, as_json=as_json)
+    except BrokenPipeError:
+        # The reader went away (`| head`): not an error of ours, and no traceback at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _fail(program: str, code: str, message: str, hint: str, status: int, *, as_json: bool) -> NoReturn:
+    click.echo(f"{program}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
+    if as_json:
+        click.echo(json.dumps({"error": code, "message": message, "hint": hint}, ensure_ascii=False))
+    sys.exit(status)

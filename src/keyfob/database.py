@@ -1,0 +1,135 @@
+"""A database of ours: how it is opened, migrated, read and written. SQL itself stands in the storage packages.
+
+SQLite: WAL, every commit flushed (`synchronous=FULL`), writers queue on a file lock and never on the busy handler,
+which starves one of two processes for seconds.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from keyfob.problem import Misuse, Problem
+
+
+class Database:
+    """An engine with two verbs, `read()` and `write()`, each a transaction."""
+
+    def __init__(self, engine: sa.Engine, lock_path: Path | None) -> None:
+        self.engine = engine
+        self._lock_path = lock_path
+        self._turn = threading.Lock()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One snapshot for the whole block; nothing is written."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """The one writer: commits durably at the end of the block, rolls back when it raises.
+
+        Do no slow work inside. Raises Problem `database-full` when the disk is full: nothing was written.
+        """
+        with self._writer_turn(), self.engine.connect() as connection:
+            try:
+                if self._lock_path is not None:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+            except sa.exc.OperationalError as failed:
+                connection.rollback()
+                if "disk is full" in str(failed.orig):
+                    raise Problem(
+                        "database-full", "the disk of the database is full: nothing was written", hint="free some room"
+                    ) from failed
+                raise
+            except BaseException:
+                connection.rollback()
+                raise
+
+    @contextlib.contextmanager
+    def _writer_turn(self) -> Iterator[None]:
+        if self._lock_path is None:
+            yield
+            return
+        with self._turn, open(self._lock_path, "ab") as file:  # noqa: PTH123  # a lock file, never read
+            _lock(file.fileno())
+            yield  # closing the file gives the turn to the next, also after SIGKILL
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _lock(descriptor: int) -> None:
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    else:  # Windows: msvcrt waits ten seconds a call
+        import msvcrt
+
+        while True:
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            except OSError:
+                continue
+            return
+
+
+def open_sqlite(path: Path) -> Database:
+    """The SQLite database at `path`, made private to its owner when it is new."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=16)
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: object, _record: object) -> None:
+        # The driver must not open transactions by itself: ours begin with BEGIN IMMEDIATE or are single reads.
+        connection.isolation_level = None  # type: ignore[attr-defined]
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+    return Database(engine, path.with_name(path.name + ".lock"))
+
+
+def upgrade(database: Database, migrations: str) -> None:
+    """Bring the schema to the newest revision in the package folder `migrations` (`package:folder`).
+
+    Two programs that start at once queue on the write lock. Raises Misuse when the schema is newer than the program.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", migrations)
+    script = ScriptDirectory.from_config(config)
+    with database.write() as connection:
+        found = _schema_revision(connection)
+        if found == script.get_current_head():
+            return
+        if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
+            raise Misuse(
+                "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _schema_revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)

@@ -1,0 +1,129 @@
+"""A program's folder on disk: what kind it is, how it comes to be whole or not at all, and how files in it change.
+
+Nothing here knows what a file means. Each home holds a marker file that says whose it is, so that one program never
+writes into another's folder.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from keyfob.problem import Misuse, Problem
+
+MARKER = "keyfob-home.json"
+_VERSION = 1
+
+
+class HomeKind(StrEnum):
+    SERVER = "keyfob-server"
+    CDMS = "keyfob-cdms"
+    VAULT = "keyfob"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A checked home: its folder, and the random id that every envelope in it is bound to."""
+
+    path: Path
+    kind: HomeKind
+    installation_id: str
+
+
+def check(path: Path, kind: HomeKind) -> Home:
+    """The home at `path`. Raises Misuse when there is none, it is another program's, or of a later version."""
+    try:
+        marker = json.loads((path / MARKER).read_bytes())
+        found = str(marker["kind"])
+        version = int(marker["version"])
+        installation_id = str(marker["installation_id"])
+    except FileNotFoundError:
+        raise Misuse(
+            "no-home", f"{path} is not a {kind} home", hint=f"make one, or name another with --home: see {kind} --help"
+        ) from None
+    except (ValueError, KeyError, TypeError) as broken:
+        raise Problem("damaged-home", f"{path / MARKER} is damaged", hint="restore it from a backup") from broken
+    if found != kind:
+        raise Misuse("other-home", f"{path} is a home of {found}, not of {kind}", hint="name the right folder")
+    if version > _VERSION:
+        raise Misuse("newer-home", f"{path} was made by a newer version of {kind}", hint=f"upgrade {kind}")
+    return Home(path, kind, installation_id)
+
+
+@contextlib.contextmanager
+def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Path]:
+    """A folder to fill; it becomes `path` in one rename at the end, or leaves no trace when anything fails.
+
+    Raises Misuse when `path` already holds something: a home is never overwritten.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise Misuse(
+            "home-exists", f"{path} already exists and is not empty", hint="name a new folder: nothing is overwritten"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f".{path.name}.{installation_id}.unfinished"
+    draft.mkdir(mode=0o700)
+    try:
+        yield draft
+        marker = {"kind": str(kind), "version": _VERSION, "installation_id": installation_id}
+        write_file(draft / MARKER, json.dumps(marker, indent=1).encode() + b"\n")
+        try:
+            # Atomic over an absent or empty folder, and refused over a full one: two inits at once make one home.
+            draft.replace(path)
+        except OSError as taken:
+            raise Misuse("home-exists", f"{path} already exists", hint="name a new folder") from taken
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace `path` as a whole: after a crash it holds the old content or the new, flushed to the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # A umask may have narrowed the mode, and a stale draft may be wider: say it again.
+            if os.name == "posix":
+                os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_new_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Like write_file, but raises Misuse when `path` is there already."""
+    if path.exists():
+        raise Misuse("file-exists", f"{path} already exists", hint="name another file: nothing is overwritten")
+    write_file(path, content, mode=mode)
+
+
+def check_private(path: Path) -> None:
+    """Raises Problem when others than the owner may read `path` (POSIX; on Windows the folder's ACL decides)."""
+    if os.name != "posix":
+        return
+    status = path.stat()
+    if status.st_mode & 0o077:
+        raise Problem("file-too-open", f"{path} can be read by other users", hint=f"chmod 600 {path}")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise Problem("file-of-another", f"{path} belongs to another user", hint="make it yours, or name another")
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's entries, so that a rename survives a power cut. A no-op where folders cannot be opened."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
