@@ -79,7 +79,8 @@ def commit(salt: bytes, payload: bytes) -> bytes:
 
 def link(key: Secret, previous: bytes, *, sequence: int, at: int, commitment: bytes) -> bytes:
     """The link (32 bytes) that binds an entry to all before it."""
-    message = previous + sequence.to_bytes(8, "big") + at.to_bytes(8, "big") + commitment
+    # In decimal: a tampered row may hold any integer, and must end as a finding, not as an overflow.
+    message = previous + f"{sequence}:{at}:".encode() + commitment
     return hmac.digest(key.reveal_bytes(), message, "sha256")
 
 
