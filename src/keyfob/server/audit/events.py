@@ -1,0 +1,62 @@
+"""What an audit record says: a kind, who did it, and fields. The wire form is canonical JSON, for ever readable."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """In the past tense. A kind is never renamed: records outlive programs."""
+
+    INSTALLATION_CREATED = "installation_created"
+    SIGNING_KEY_CREATED = "signing_key_created"
+    RESOURCE_ADDED = "resource_added"
+    RESOURCE_CHANGED = "resource_changed"
+    PARTNER_ADDED = "partner_added"
+    PARTNER_CERTIFICATE_RENEWED = "partner_certificate_renewed"
+    CLIENT_CREATED = "client_created"
+    CLIENT_SUSPENDED = "client_suspended"
+    CLIENT_RESUMED = "client_resumed"
+    CLIENT_REVOKED = "client_revoked"
+    CREDENTIAL_SEALED = "credential_sealed"
+    CREDENTIAL_REPLACED = "credential_replaced"
+    CREDENTIAL_FIRST_USED = "credential_first_used"
+    CREDENTIAL_RETIRING = "credential_retiring"
+    CREDENTIAL_RETIRED = "credential_retired"
+    CREDENTIAL_REVOKED = "credential_revoked"
+    TOKEN_ISSUED = "token_issued"  # noqa: S105  # the name of an event
+    TOKEN_REFUSED = "token_refused"  # noqa: S105  # the name of an event
+    BACKUP_MADE = "backup_made"
+
+
+Field = str | int | list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """`actor` is who did it: `operator:NAME` at the command line, `client:ID`, or `server`."""
+
+    kind: Kind
+    actor: str
+    fields: Mapping[str, Field]
+
+
+def write(event: AuditEvent) -> bytes:
+    """Canonical JSON: one event, one sequence of bytes."""
+    document = {"kind": str(event.kind), "actor": event.actor, **event.fields}
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def read(payload: bytes) -> dict[str, object]:
+    """The fields of a record, `kind` and `actor` among them. Raises ValueError when it is none of ours.
+
+    Kinds are not checked: a newer program may have written them.
+    """
+    try:
+        document = json.loads(payload.decode())
+    except RecursionError as deep:
+        raise ValueError("nested too deep") from deep
+    if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
+        raise ValueError("not an audit record")
+    return document

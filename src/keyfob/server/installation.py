@@ -1,0 +1,285 @@
+"""An operator's home: how it is made, and how it is opened for the commands and the server to stand on.
+
+keyfob.toml  keyfob-home.json   settings; whose folder this is
+keyfob.db                       the database (and its -wal, -shm and .lock)
+operator.asc                    the operator's OpenPGP certificate
+recovery.asc                    the key-encryption key, sealed to the recovery certificate
+keys/kek                        the key-encryption key: all envelopes here and in the database open with it
+keys/*.envelope                 the operator's OpenPGP key, the audit's chain key, the peppers
+tls/                            on loopback only: a throw-away CA and the server's certificate
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keyfob import database, home, tls
+from keyfob.ambient import Entropy
+from keyfob.envelope import format as envelope
+from keyfob.envelope.format import Context
+from keyfob.envelope.wrappers import KeyFileWrapper, Wrapper
+from keyfob.home import Home, HomeKind
+from keyfob.jose import keys
+from keyfob.jose.keys import SigningKey
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp import seal
+from keyfob.openpgp.certificate import Certificate
+from keyfob.problem import Misuse, Problem
+from keyfob.secret import Secret
+from keyfob.server import settings as setting_files
+from keyfob.server.audit.events import Kind
+from keyfob.server.secret_hash import Pepper
+from keyfob.server.settings import Settings
+from keyfob.server.storage.records import SigningKeyRecord, State
+from keyfob.server.storage.store import Store
+
+MIGRATIONS = "keyfob.server.storage:migrations"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+_KEK = Path("keys", "kek")
+_DATABASE = "keyfob.db"
+_OPERATOR_CERTIFICATE = "operator.asc"
+_RECOVERY = "recovery.asc"
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Whoever holds this holds the operator's keys. `close()` when done."""
+
+    home: Home
+    settings: Settings
+    store: Store
+    peppers: tuple[Pepper, ...] = field(repr=False)  # the first hashes new secrets, all verify
+    operator_certificate: Certificate
+    _wrapper: Wrapper = field(repr=False)
+
+    def operator_key(self) -> Secret:
+        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing: the server needs none."""
+        return _open_file(self.home, "operator", "operator-key", wrapper=self._wrapper)
+
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """All live token signing keys, the current one first. Call again when `store.revision()` has changed."""
+        return tuple(self._signing_key(record) for record in self.store.signing_keys())
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _signing_key(self, record: SigningKeyRecord) -> SigningKey:
+        context = _context(self.home.installation_id, "signing-key", record.kid)
+        private_key = envelope.open(record.envelope, wrapper=self._wrapper, context=context)
+        return keys.from_secret(private_key, record.algorithm)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `create` is to make, all of it checked. On a loopback issuer the optional parts may be None."""
+
+    issuer: str
+    database_path: Path | None = None  # None: in the home
+    recovery: Certificate | None = None
+    tls_certificate: Path | None = None
+    tls_private_key: Path | None = None
+
+
+def check_plan(plan: Plan) -> Plan:
+    """Raises Misuse that names what is missing, before anything is made."""
+    setting_files.check_issuer(plan.issuer)
+    if (plan.tls_certificate is None) != (plan.tls_private_key is None):
+        raise Misuse("tls-files", "a TLS certificate and its key come together", hint="give --tls-cert and --tls-key")
+    if not setting_files.is_loopback(plan.issuer):
+        if plan.recovery is None:
+            raise Misuse(
+                "recovery-missing",
+                "a lost key-encryption key loses everything: this issuer needs a recovery certificate",
+                hint="add --recovery-cert FILE.asc, an OpenPGP certificate whose private key lies in a safe",
+            )
+        if plan.tls_certificate is None:
+            raise Misuse(
+                "tls-missing",
+                "only a loopback issuer gets a throw-away TLS certificate",
+                hint="add --tls-cert FILE --tls-key FILE with the certificate of the issuer's host",
+            )
+    if plan.tls_certificate is not None and plan.tls_private_key is not None:
+        tls.server_context(plan.tls_certificate, plan.tls_private_key)  # loaded once, so that a wrong file shows now
+    return plan
+
+
+def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) -> None:
+    """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
+    check_plan(plan)
+    installation_id = entropy(16).hex()
+    with contextlib.ExitStack() as undo, home.building(path, HomeKind.SERVER, installation_id=installation_id) as draft:
+        draft_home = Home(draft, HomeKind.SERVER, installation_id)
+        (draft / "keys").mkdir(mode=0o700)
+        home.write_file(draft / setting_files.FILE, setting_files.write(_settings(plan)))
+        wrapper = KeyFileWrapper.create(draft / _KEK)
+        chain_key = _create_keys(draft_home, plan, wrapper, entropy=entropy)
+        _create_tls(draft, plan, now=now)
+        _create_database(draft_home, wrapper, chain_key, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
+        if plan.database_path is not None:
+            undo.enter_context(_placed(draft / _DATABASE, plan.database_path))
+
+
+def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # as in installation.open(home)
+    """The installation at `path`, its schema brought up to date. Raises Misuse or Problem that says what to do."""
+    checked = home.check(path, HomeKind.SERVER)
+    settings = setting_files.load(path, environ)
+    wrapper = KeyFileWrapper.load(path / _KEK)
+    chain_key = _open_file(checked, "audit-chain", "audit-chain-key", wrapper=wrapper)
+    peppers = _open_peppers(checked, wrapper)
+    certificate = certificates.read_signer(_read(path / _OPERATOR_CERTIFICATE))
+    # Opening would make a missing database anew, and an empty one means: no partner, no audit, no trace of a loss.
+    if not settings.database_path.is_file():
+        raise Problem(
+            "database-missing",
+            f"there is no database at {settings.database_path}",
+            hint="restore it from a backup, or mend database.url in keyfob.toml",
+        )
+    opened = database.open_sqlite(settings.database_path)
+    try:
+        database.upgrade(opened, MIGRATIONS)
+        store = Store(opened, chain_key=chain_key, entropy=entropy)
+        with store.reading() as reading:
+            if reading.installation_id() != checked.installation_id:
+                raise Misuse(
+                    "other-database",
+                    f"the database {settings.database_path} belongs to another installation than {path}",
+                    hint="mend database.url in keyfob.toml",
+                )
+    except BaseException:
+        opened.close()
+        raise
+    return Installation(checked, settings, store, peppers, certificate, wrapper)
+
+
+def _settings(plan: Plan) -> dict[str, setting_files.Value]:
+    values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
+    if plan.database_path is not None:
+        values["database.url"] = f"sqlite:///{plan.database_path.absolute()}"
+    # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
+    if plan.tls_certificate is not None and plan.tls_private_key is not None:
+        values["tls.certificate"] = str(plan.tls_certificate.absolute())
+        values["tls.private_key"] = str(plan.tls_private_key.absolute())
+    return values
+
+
+def _create_keys(draft: Home, plan: Plan, wrapper: Wrapper, *, entropy: Entropy) -> Secret:
+    """The operator's key, the first pepper and the audit's chain key, each in its envelope; returns the last."""
+    operator_key, certificate = openpgp_keys.generate_operator_key(f"Keyfob operator of {plan.issuer}")
+    home.write_file(draft.path / _OPERATOR_CERTIFICATE, certificate.armored, mode=0o644)
+    chain_key = Secret(entropy(_KEY_BYTES))
+    for name, purpose, secret in (
+        ("operator", "operator-key", operator_key),
+        ("audit-chain", "audit-chain-key", chain_key),
+        ("pepper-1", "pepper", Secret(entropy(_KEY_BYTES))),
+    ):
+        context = _context(draft.installation_id, purpose, name)
+        sealed = envelope.seal(secret, wrapper=wrapper, context=context, entropy=entropy)
+        home.write_file(_envelope_path(draft, name), sealed)
+    if plan.recovery is not None:
+        key_file = Secret((draft.path / _KEK).read_bytes())
+        copy = seal.seal(key_file, recipient=plan.recovery, operator_key=operator_key)
+        home.write_file(draft.path / _RECOVERY, copy)
+    return chain_key
+
+
+def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
+    if plan.tls_certificate is not None:
+        return
+    folder = draft / "tls"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    tls.create_authority(folder, now=now)
+    certificate, private_key = tls.issue_certificate(folder, names=LOOPBACK_NAMES, now=now)
+    home.write_file(folder / "server.pem", certificate, mode=0o644)
+    home.write_file(folder / "server.key", private_key.reveal_bytes())
+
+
+def _create_database(
+    draft: Home, wrapper: Wrapper, chain_key: Secret, *, now: int, entropy: Entropy, actor: str, issuer: str
+) -> None:
+    signing_key = keys.generate()
+    context = _context(draft.installation_id, "signing-key", signing_key.kid)
+    record = SigningKeyRecord(
+        kid=signing_key.kid,
+        algorithm=signing_key.algorithm.name,
+        state=State.ACTIVE,
+        public_jwk=json.dumps(signing_key.public_jwk()),
+        envelope=envelope.seal(signing_key.to_secret(), wrapper=wrapper, context=context, entropy=entropy),
+        not_before=now,
+        created_at=now,
+    )
+    made = database.open_sqlite(draft.path / _DATABASE)
+    try:
+        database.upgrade(made, MIGRATIONS)
+        with Store(made, chain_key=chain_key, entropy=entropy).change(now=now, actor=actor) as change:
+            change.add_installation(draft.installation_id)
+            change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
+            change.add_signing_key(record)
+            change.record(Kind.SIGNING_KEY_CREATED, kid=record.kid, algorithm=record.algorithm)
+    finally:
+        made.close()  # the last connection folds the write-ahead log into the one file
+
+
+@contextlib.contextmanager
+def _placed(source: Path, target: Path) -> Iterator[None]:
+    """`source` moved to `target` outside the home, which must be free; taken back when the home does not come to be.
+
+    A kill between this and the home's rename leaves a database that belongs to no home: init says that it is there.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        home.write_file(draft, source.read_bytes())
+        os.link(draft, target)  # unlike a rename, it never overwrites
+    except FileExistsError:
+        raise Misuse("database-exists", f"{target} already exists", hint="name a new file") from None
+    except OSError as failed:
+        raise Problem("database-place", f"the database cannot be made at {target}: {failed.strerror}") from failed
+    finally:
+        draft.unlink(missing_ok=True)
+    source.unlink()
+    source.with_name(f"{source.name}.lock").unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _open_peppers(checked: Home, wrapper: Wrapper) -> tuple[Pepper, ...]:
+    """The newest first: it hashes new secrets, all verify."""
+    names = [path.name.removesuffix(".envelope") for path in (checked.path / "keys").glob("pepper-*.envelope")]
+    if not names:
+        raise Problem(
+            "pepper-missing", f"there is no pepper in {checked.path / 'keys'}", hint="restore it from a backup"
+        )
+    numbers = sorted((int(name.removeprefix("pepper-")) for name in names), reverse=True)
+    return tuple(
+        Pepper(str(number), _open_file(checked, f"pepper-{number}", "pepper", wrapper=wrapper)) for number in numbers
+    )
+
+
+def _open_file(checked: Home, name: str, purpose: str, *, wrapper: Wrapper) -> Secret:
+    context = _context(checked.installation_id, purpose, name)
+    return envelope.open(_read(_envelope_path(checked, name)), wrapper=wrapper, context=context)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as failed:
+        raise Problem(
+            "file-missing", f"{path} cannot be read: {failed.strerror}", hint="restore it from a backup"
+        ) from failed
+
+
+def _envelope_path(checked: Home, name: str) -> Path:
+    return checked.path / "keys" / f"{name}.envelope"
+
+
+def _context(installation_id: str, purpose: str, record_id: str) -> Context:
+    return Context(installation_id=installation_id, purpose=purpose, record_id=record_id, key_version=1)

@@ -1,0 +1,94 @@
+r"""Who may do what when: the one table of transitions, and the rule of what is usable.
+
+Credentials (a date that has passed counts as the event, whether or not somebody wrote it down):
+
+    first use of the
+    successor                overlap over, finish
+    ACTIVE ------------> RETIRING ------------> RETIRED
+      |  \                  |
+      |   \__ replaced before it was ever used -> RETIRED
+      |                     |
+      +-- expiry passed ----+------------------> EXPIRED
+      +-- revoke -----------+------------------> REVOKED      (RETIRED and EXPIRED may be revoked, too)
+
+Clients and partners:
+
+    ACTIVE <--- suspend, resume ---> SUSPENDED --- revoke ---> REVOKED     (ACTIVE may be revoked, too)
+
+A client's state holds for all of its credentials and leaves theirs alone, so that `resume` brings back exactly what
+there was. Nothing leaves REVOKED.
+"""
+
+from enum import StrEnum
+
+from keyfob.problem import Problem
+from keyfob.server.storage.records import Client, Credential, State
+
+
+class Event(StrEnum):
+    SUCCESSOR_USED = "successor used"
+    OVERLAP_OVER = "overlap over"
+    FINISH = "finish"
+    REPLACED_UNOPENED = "replaced unopened"
+    EXPIRY = "expiry"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REVOKE = "revoke"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.ACTIVE, Event.SUCCESSOR_USED): State.RETIRING,
+    (State.ACTIVE, Event.REPLACED_UNOPENED): State.RETIRED,
+    (State.ACTIVE, Event.EXPIRY): State.EXPIRED,
+    (State.ACTIVE, Event.SUSPEND): State.SUSPENDED,
+    (State.ACTIVE, Event.REVOKE): State.REVOKED,
+    (State.RETIRING, Event.OVERLAP_OVER): State.RETIRED,
+    (State.RETIRING, Event.FINISH): State.RETIRED,
+    (State.RETIRING, Event.EXPIRY): State.EXPIRED,
+    (State.RETIRING, Event.REVOKE): State.REVOKED,
+    (State.SUSPENDED, Event.RESUME): State.ACTIVE,
+    (State.SUSPENDED, Event.REVOKE): State.REVOKED,
+    (State.RETIRED, Event.REVOKE): State.REVOKED,
+    (State.EXPIRED, Event.REVOKE): State.REVOKED,
+}
+
+_USABLE = frozenset({State.ACTIVE, State.RETIRING})
+
+
+def after(state: State, event: Event) -> State:
+    """The state that `event` leads to. Raises Problem when the table has no such transition."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise Problem("wrong-state", f"{event} is not possible: it is {state}") from None
+
+
+def effective(credential: Credential, now: int) -> State:
+    """The credential's state at `now`: what is stored, and what the dates have done to it since.
+
+    The second of a date already counts as passed, like `exp` of a token (RFC 7519 §4.1.4).
+    """
+    state = credential.state
+    if state not in _USABLE:
+        return state
+    if now >= credential.expires_at or _never_opened_in_time(credential, now):
+        return after(state, Event.EXPIRY)
+    if state is State.RETIRING and credential.overlap_ends_at is not None and now >= credential.overlap_ends_at:
+        return after(state, Event.OVERLAP_OVER)
+    return state
+
+
+def is_usable(credential: Credential, client: Client, partner_state: State, now: int) -> bool:
+    """Whether `credential` may authenticate `client` at `now`."""
+    return (
+        partner_state is State.ACTIVE
+        and client.state is State.ACTIVE
+        and credential.client_id == client.id
+        and credential.not_before <= now
+        and effective(credential, now) in _USABLE
+    )
+
+
+def _never_opened_in_time(credential: Credential, now: int) -> bool:
+    deadline = credential.first_use_by
+    return deadline is not None and credential.first_used_at is None and now >= deadline

@@ -1,0 +1,1 @@
+"""What the server keeps. SQL stands in this package only; everyone else sees records."""

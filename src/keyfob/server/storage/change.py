@@ -1,0 +1,140 @@
+"""A change of rights and its audit records, in one transaction. There is no other way to change a right."""
+
+import json
+from dataclasses import fields
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from keyfob.server.audit.events import AuditEvent, Field, Kind
+from keyfob.server.storage import schema
+from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.reading import Reading, write_details
+from keyfob.server.storage.records import (
+    Client,
+    Credential,
+    Partner,
+    Resource,
+    SealedMessage,
+    SigningKeyRecord,
+    State,
+    TokenIssued,
+)
+
+_OBSERVED = frozenset(schema.credential_observation.c.keys())
+_RIGHTS = frozenset(schema.credential.c.keys())
+
+
+class Change:
+    """What can be written inside one transaction. `finish` is called once, by whoever opened it."""
+
+    def __init__(self, connection: sa.Connection, journal: Journal, *, now: int, actor: str) -> None:
+        self._connection = connection
+        self._journal = journal
+        self._now = now
+        self._actor = actor
+        self._events: list[AuditEvent] = []
+        self._rights_changed = False
+        self.reading = Reading(connection)
+
+    def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
+        """An audit record of this transaction, in the order of the calls."""
+        self._events.append(AuditEvent(kind, actor or self._actor, fields))
+
+    def add_installation(self, installation_id: str) -> None:
+        row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
+        self._write(sa.insert(schema.installation).values(row))
+
+    def add_signing_key(self, key: SigningKeyRecord) -> None:
+        self._write(sa.insert(schema.signing_key).values(_row(key)))
+
+    def add_partner(self, partner: Partner) -> None:
+        self._write(sa.insert(schema.partner).values(_row(partner)))
+
+    def put_resource(self, resource: Resource) -> None:
+        """Add an API, or bring a registered one up to date. A scope that a client holds cannot go: the key refuses."""
+        values = {
+            "authorization_details_types": json.dumps(list(resource.authorization_details_types)),
+            "jwks": resource.jwks,
+        }
+        table, scopes = schema.resource, schema.resource_scope
+        same = sa.update(table).where(table.c.url == resource.url).values(values)
+        if not self._write(same):
+            self._write(sa.insert(table).values(values | {"url": resource.url, "added_at": resource.added_at}))
+        here = scopes.c.resource == resource.url
+        self._write(sa.delete(scopes).where(here, scopes.c.scope.not_in(sorted(resource.scope))))
+        for scope, description in resource.scopes:
+            text = {"description": description}
+            if not self._write(sa.update(scopes).where(here, scopes.c.scope == scope).values(text)):
+                self._write(sa.insert(scopes).values(text | {"resource": resource.url, "scope": scope}))
+
+    def renew_certificate(self, partner: Partner) -> None:
+        """The certificate and the address of a partner; its fingerprint stays the one that was confirmed."""
+        table = schema.partner
+        values = {"certificate": partner.certificate, "email": partner.email}
+        self._write(sa.update(table).where(table.c.id == partner.id).values(values))
+
+    def add_client(self, client: Client) -> None:
+        row = _row(client)
+        row["authorization_details"] = write_details(client.authorization_details)
+        del row["grants"]
+        self._write(sa.insert(schema.client).values(row))
+        for position, grant in enumerate(client.grants):
+            place = {"client_id": client.id, "resource": grant.resource}
+            self._write(sa.insert(schema.client_resource).values(place | {"position": position}))
+            for scope in sorted(grant.scope):
+                is_default = scope in (grant.default_scope or frozenset())
+                values = place | {"scope": scope, "is_default": is_default}
+                self._write(sa.insert(schema.client_grant).values(values))
+
+    def set_client_state(self, client_id: str, state: State) -> None:
+        table = schema.client
+        self._write(sa.update(table).where(table.c.id == client_id).values(state=state.value))
+
+    def add_credential(self, credential: Credential, message: SealedMessage) -> None:
+        row = _row(credential)
+        rights = {name: value for name, value in row.items() if name in _RIGHTS}
+        observed = {name: value for name, value in row.items() if name in _OBSERVED}
+        self._write(sa.insert(schema.credential).values(rights))
+        self._write(sa.insert(schema.credential_observation).values(observed | {"credential_id": credential.id}))
+        self._write(sa.insert(schema.sealed_message).values(_row(message)))
+
+    def set_credential_state(self, credential_id: str, state: State, *, overlap_ends_at: int | None = None) -> None:
+        values: dict[str, str | int] = {"state": state.value}
+        if overlap_ends_at is not None:
+            values["overlap_ends_at"] = overlap_ends_at
+        table = schema.credential
+        self._write(sa.update(table).where(table.c.id == credential_id).values(values))
+
+    def observe_use(self, grant: TokenIssued) -> bool:
+        """Note a use. Whether it was the credential's first, which is a change that caches must see."""
+        table = schema.credential_observation
+        here = table.c.credential_id == grant.credential_id
+        seen = {"last_used_at": self._now, "last_used_from": grant.address}
+        first = seen | {"first_used_at": self._now, "first_used_from": grant.address}
+        unused = sa.update(table).where(here, table.c.first_used_at.is_(None)).values(first)
+        if self._write(unused, changes_rights=False):
+            self._rights_changed = True
+            return True
+        self._write(sa.update(table).where(here).values(seen), changes_rights=False)
+        return False
+
+    def finish(self) -> None:
+        """Bump the revision and append the records. A change of rights without a record is a bug, and rolls back."""
+        if self._rights_changed:
+            assert self._events, "a change of rights without an audit record"
+            table = schema.installation
+            self._connection.execute(sa.update(table).values(revision=table.c.revision + 1))
+        self._journal.append(self._connection, self._events, self._now)
+
+    def _write(self, statement: sa.Update | sa.Insert | sa.Delete, *, changes_rights: bool = True) -> int:
+        self._rights_changed = self._rights_changed or changes_rights
+        return self._connection.execute(statement).rowcount
+
+
+def _row(record: Client | Credential | Partner | SealedMessage | SigningKeyRecord) -> dict[str, object]:
+    """A record as a row: every field that is a plain value."""
+    return {
+        field.name: value.value if isinstance(value := getattr(record, field.name), StrEnum) else value
+        for field in fields(record)
+    }

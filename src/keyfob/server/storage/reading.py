@@ -1,0 +1,168 @@
+"""The questions to the database, on an open connection: rows in, records out."""
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from keyfob.oauth import authorization_details
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.client_authentication import Method
+from keyfob.server.storage import schema
+from keyfob.server.storage.records import (
+    Client,
+    ClientView,
+    Confirmation,
+    Credential,
+    Partner,
+    Profile,
+    Resource,
+    ResourceGrant,
+    SealedMessage,
+    SigningKeyRecord,
+    State,
+)
+
+
+class Reading:
+    """What can be asked inside a transaction, of a reader or of a writer alike."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def revision(self) -> int:
+        return int(self._connection.execute(sa.select(schema.installation.c.revision)).scalar_one())
+
+    def installation_id(self) -> str | None:
+        """Whose database this is; None before it belongs to anyone."""
+        found = self._connection.execute(sa.select(schema.installation.c.installation_id)).scalar_one_or_none()
+        return None if found is None else str(found)
+
+    def partners(self) -> tuple[Partner, ...]:
+        rows = self._connection.execute(sa.select(schema.partner).order_by(schema.partner.c.name))
+        return tuple(_partner(row) for row in rows)
+
+    def find_partner(self, name: str) -> Partner | None:
+        row = self._connection.execute(sa.select(schema.partner).where(schema.partner.c.name == name)).one_or_none()
+        return None if row is None else _partner(row)
+
+    def partner_of(self, client: Client) -> Partner:
+        chosen = sa.select(schema.partner).where(schema.partner.c.id == client.partner_id)
+        return _partner(self._connection.execute(chosen).one())
+
+    def resources(self) -> tuple[Resource, ...]:
+        scopes: dict[str, list[tuple[str, str]]] = {}
+        for row in self._connection.execute(sa.select(schema.resource_scope).order_by("resource", "scope")):
+            scopes.setdefault(row.resource, []).append((row.scope, row.description))
+        rows = self._connection.execute(sa.select(schema.resource).order_by(schema.resource.c.url))
+        return tuple(_resource(row, scopes.get(row.url, [])) for row in rows)
+
+    def clients(self, *, partner_id: str | None = None) -> tuple[Client, ...]:
+        """All clients, or one partner's, in the order of their creation."""
+        chosen = sa.select(schema.client).order_by(schema.client.c.created_at, schema.client.c.id)
+        if partner_id is not None:
+            chosen = chosen.where(schema.client.c.partner_id == partner_id)
+        return tuple(_client(row, self._grants(row.id)) for row in self._connection.execute(chosen).all())
+
+    def find_client(self, client_id: str) -> ClientView | None:
+        row = self._connection.execute(
+            sa.select(schema.client, schema.partner.c.state.label("partner_state"))
+            .join(schema.partner, schema.partner.c.id == schema.client.c.partner_id)
+            .where(schema.client.c.id == client_id)
+        ).one_or_none()
+        if row is None:
+            return None
+        client = _client(row, self._grants(row.id))
+        return ClientView(client, State(row.partner_state), self.credentials(client_id))
+
+    def credentials(self, client_id: str) -> tuple[Credential, ...]:
+        """All credentials that a client ever had, the oldest first."""
+        observed = schema.credential_observation
+        rows = self._connection.execute(
+            sa.select(schema.credential, *(column for column in observed.c if column.name != "credential_id"))
+            .join(observed, observed.c.credential_id == schema.credential.c.id)
+            .where(schema.credential.c.client_id == client_id)
+            .order_by(schema.credential.c.created_at, schema.credential.c.id)
+        )
+        return tuple(_credential(row) for row in rows)
+
+    def find_message(self, credential_id: str) -> SealedMessage | None:
+        chosen = sa.select(schema.sealed_message).where(schema.sealed_message.c.credential_id == credential_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else SealedMessage(**row._asdict())
+
+    def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
+        """All that are not revoked, the newest first."""
+        table = schema.signing_key
+        chosen = sa.select(table).where(table.c.state != State.REVOKED.value)
+        rows = self._connection.execute(chosen.order_by(table.c.created_at.desc(), table.c.kid))
+        return tuple(SigningKeyRecord(**(row._asdict() | {"state": State(row.state)})) for row in rows)
+
+    def refusals(self, hour: int) -> list[tuple[str, str, int, int]]:
+        """(reason, client_id or "", count, audit records) of an hour."""
+        table = schema.refusal_count
+        rows = self._connection.execute(
+            sa.select(table.c.reason, table.c.client_id, table.c["count"], table.c.records).where(table.c.hour == hour)
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def _grants(self, client_id: str) -> tuple[ResourceGrant, ...]:
+        joined = schema.client_resource.join(schema.client_grant)
+        rows = self._connection.execute(
+            sa.select(schema.client_grant)
+            .select_from(joined)
+            .where(schema.client_resource.c.client_id == client_id)
+            .order_by(schema.client_resource.c.position)
+        ).all()
+        granted: dict[str, list[tuple[str, bool]]] = {}
+        for row in rows:
+            granted.setdefault(row.resource, []).append((row.scope, row.is_default))
+        return tuple(_grant(resource, scopes) for resource, scopes in granted.items())
+
+
+def _grant(resource: str, scopes: Sequence[tuple[str, bool]]) -> ResourceGrant:
+    defaults = frozenset(scope for scope, is_default in scopes if is_default)
+    return ResourceGrant(resource, frozenset(scope for scope, _ in scopes), defaults or None)
+
+
+def _partner(row: sa.Row[*tuple[object, ...]]) -> Partner:
+    fields = row._asdict()
+    how = Confirmation(fields["fingerprint_confirmed_how"])
+    return Partner(**(fields | {"state": State(fields["state"]), "fingerprint_confirmed_how": how}))
+
+
+def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]]) -> Resource:
+    fields = row._asdict()
+    types = tuple(json.loads(fields["authorization_details_types"]))
+    return Resource(**(fields | {"scopes": tuple(scopes), "authorization_details_types": types}))
+
+
+def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...]) -> Client:
+    fields = row._asdict()
+    fields.pop("partner_state", None)
+    return Client(
+        **(
+            fields
+            | {
+                "state": State(fields["state"]),
+                "auth_method": Method(fields["auth_method"]),
+                "profile": Profile(fields["profile"]),
+                "grants": grants,
+                "authorization_details": read_details(fields["authorization_details"]),
+            }
+        )
+    )
+
+
+def _credential(row: sa.Row[*tuple[object, ...]]) -> Credential:
+    fields = row._asdict()
+    return Credential(**(fields | {"state": State(fields["state"])}))
+
+
+def read_details(text: str) -> Details:
+    """The stored column. An empty array is no study at all, which the wire form of a request does not know."""
+    return () if text == "[]" else authorization_details.parse(text)
+
+
+def write_details(details: Details) -> str:
+    return authorization_details.write(details) if details else "[]"

@@ -1,0 +1,190 @@
+"""The records that the server keeps, as values. Dates are seconds since 1970 UTC; a date that has not come is None.
+
+Rights (states and their dates) are apart from observations (what was seen to happen): an observation never grants.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.scope import Scope
+from keyfob.secret import Secret
+
+
+class State(StrEnum):
+    """What a partner, a client or a credential may do; `lifecycle.states` has the table of transitions."""
+
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Confirmation(StrEnum):
+    """How the operator confirmed a partner's fingerprint, after having compared it out of band."""
+
+    FLAG = "flag"
+    TERMINAL = "terminal"
+
+
+class Profile(StrEnum):
+    """Which published profile a client follows."""
+
+    DEFAULT = "default"
+    SMART = "smart"
+    FAPI2 = "fapi2"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An organisation, and the OpenPGP certificate that its operator confirmed out of band."""
+
+    id: str
+    name: str
+    email: str
+    state: State
+    certificate: bytes  # armored
+    fingerprint: str
+    fingerprint_confirmed_at: int
+    fingerprint_confirmed_how: Confirmation
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A registered API: RFC 9728 metadata, and which scopes and detail types may be granted for it."""
+
+    url: str
+    scopes: tuple[tuple[str, str], ...]  # (scope, description)
+    authorization_details_types: tuple[str, ...]
+    jwks: str  # its public keys, as a JWK set
+    added_at: int
+
+    @property
+    def scope(self) -> Scope:
+        return frozenset(name for name, _ in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGrant:
+    """What a client may ask for at one resource. `default_scope` None: a request without scope is refused."""
+
+    resource: str
+    scope: Scope
+    default_scope: Scope | None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A partner's piece of software. `grants` is in the order given: the first is the default resource."""
+
+    id: str
+    partner_id: str
+    name: str
+    state: State
+    auth_method: Method
+    token_lifetime: int
+    profile: Profile
+    grants: tuple[ResourceGrant, ...]
+    authorization_details: Details
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One secret of a client (as its hash), its rights, and what was observed of it.
+
+    `first_use_by`: a successor that was never used by then has expired. `overlap`: how many seconds the credential
+    that it replaces lives on after the successor's first use. `overlap_ends_at` stands in the replaced one.
+    """
+
+    id: str
+    client_id: str
+    state: State
+    secret_hash: str = field(repr=False)
+    not_before: int
+    expires_at: int
+    created_at: int
+    replaces: str | None
+    overlap: int
+    first_use_by: int | None
+    overlap_ends_at: int | None
+    sealed_at: int | None
+    delivered_at: int | None
+    acknowledged_at: int | None
+    first_used_at: int | None
+    first_used_from: str | None
+    last_used_at: int | None
+    last_used_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """That a credential was sealed, to whom and by whom. Never what is inside."""
+
+    id: str
+    credential_id: str
+    recipient_fingerprint: str
+    signer_fingerprint: str
+    issued_at: int
+    digest: str  # SHA-256 of the armored message, in hex: which file was handed over
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRecord:
+    """A token signing key: its public half in clear, its private half in an envelope."""
+
+    kid: str
+    algorithm: str
+    state: State
+    public_jwk: str
+    envelope: bytes = field(repr=False)
+    not_before: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """All that a token request needs to know of a client, of one revision of the database."""
+
+    client: Client
+    partner_state: State
+    credentials: tuple[Credential, ...]
+
+    def credential(self, credential_id: str) -> Credential | None:
+        return next((one for one in self.credentials if one.id == credential_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssued:
+    """A grant, to be recorded before its token leaves. `address` is the peer's, as text."""
+
+    jti: str
+    client_id: str
+    credential_id: str
+    resource: str
+    scope: Scope
+    authorization_details: Details
+    kid: str
+    expires_at: int
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefused:
+    """A refusal: `error` as said on the wire, `reason` for the operator alone.
+
+    `client_id` is a registered one; any other presented id is `unknown_client_id`, which may be a mis-pasted secret
+    and is recorded only as a keyed hash.
+    """
+
+    error: str
+    reason: str
+    client_id: str | None
+    unknown_client_id: Secret | None
+    address: str
+    request_id: str

@@ -1,0 +1,193 @@
+"""The tables, for SQLite and PostgreSQL alike. Dates are BIGINT seconds since 1970 UTC; ids are text.
+
+This is the newest form; `migrations/` has the way to it, and a test compares the two. Words in brackets are the
+reason why a column could not come later.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# One row: whose database this is, and a number that grows with each change of rights (no stale cache of any worker).
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("installation_id", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id = 1", name="one"),
+)
+
+partner = sa.Table(
+    "partner",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("certificate", sa.LargeBinary, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("fingerprint_confirmed_at", sa.BigInteger, nullable=False),
+    sa.Column("fingerprint_confirmed_how", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+resource = sa.Table(
+    "resource",
+    metadata,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("authorization_details_types", sa.Text, nullable=False),  # JSON array
+    sa.Column("jwks", sa.Text, nullable=False),
+    sa.Column("added_at", sa.BigInteger, nullable=False),
+)
+
+resource_scope = sa.Table(
+    "resource_scope",
+    metadata,
+    sa.Column("resource", sa.Text, sa.ForeignKey("resource.url"), primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+)
+
+client = sa.Table(
+    "client",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, sa.ForeignKey("partner.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("auth_method", sa.Text, nullable=False),
+    sa.Column("token_lifetime", sa.Integer, nullable=False),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("authorization_details", sa.Text, nullable=False),  # JSON array; [] is no study at all
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
+)
+# Among the living, a partner's client is known by its name; a revoked one gives its name free.
+sa.Index(
+    "uq_client_live_name",
+    client.c.partner_id,
+    client.c.name,
+    unique=True,
+    sqlite_where=client.c.state != "revoked",
+    postgresql_where=client.c.state != "revoked",
+)
+
+client_resource = sa.Table(
+    "client_resource",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("resource", sa.Text, sa.ForeignKey("resource.url"), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),  # 0 is the default resource
+)
+
+# A right exists only as a pair that the registry knows: a typo cannot be granted, not even by a bug above.
+client_grant = sa.Table(
+    "client_grant",
+    metadata,
+    sa.Column("client_id", sa.Text, primary_key=True),
+    sa.Column("resource", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("is_default", sa.Boolean, nullable=False),
+    sa.ForeignKeyConstraint(["client_id", "resource"], ["client_resource.client_id", "client_resource.resource"]),
+    sa.ForeignKeyConstraint(
+        ["resource", "scope"],
+        ["resource_scope.resource", "resource_scope.scope"],
+        name="fk_client_grant_resource_scope",
+    ),
+)
+
+# Rights only: state and dates. What was seen to happen is in credential_observation.
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.Text, nullable=False),  # algorithm$pepper_id$hex
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("replaces", sa.Text, sa.ForeignKey("credential.id")),
+    sa.Column("overlap", sa.BigInteger, nullable=False),
+    sa.Column("first_use_by", sa.BigInteger),
+    sa.Column("overlap_ends_at", sa.BigInteger),
+)
+
+credential_observation = sa.Table(
+    "credential_observation",
+    metadata,
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), primary_key=True),
+    sa.Column("sealed_at", sa.BigInteger),
+    sa.Column("delivered_at", sa.BigInteger),
+    sa.Column("acknowledged_at", sa.BigInteger),
+    sa.Column("first_used_at", sa.BigInteger),
+    sa.Column("first_used_from", sa.Text),
+    sa.Column("last_used_at", sa.BigInteger),
+    sa.Column("last_used_from", sa.Text),
+)
+
+sealed_message = sa.Table(
+    "sealed_message",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), nullable=False, unique=True),
+    sa.Column("recipient_fingerprint", sa.Text, nullable=False),
+    sa.Column("signer_fingerprint", sa.Text, nullable=False),
+    sa.Column("issued_at", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of the armored message, in hex
+)
+
+signing_key = sa.Table(
+    "signing_key",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("public_jwk", sa.Text, nullable=False),
+    sa.Column("envelope", sa.LargeBinary, nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+# RFC 7523 §3, RFC 9449 §11.1: a jti that a client presented works once. Ours need no row: they are 128 random bits.
+presented_jti = sa.Table(
+    "presented_jti",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("jti", sa.Text, primary_key=True),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+# One chain per writer. Salt and payload go together in a lawful redaction; commitment and link stay for ever.
+audit_record = sa.Table(
+    "audit_record",
+    metadata,
+    sa.Column("writer", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("salt", sa.LargeBinary),
+    sa.Column("payload", sa.LargeBinary),
+    sa.Column("commitment", sa.LargeBinary, nullable=False),
+    sa.Column("link", sa.LargeBinary, nullable=False),
+)
+
+# Refused requests by the hour; client_id "" is every unknown one. `records` of them went to the audit one by one.
+refusal_count = sa.Table(
+    "refusal_count",
+    metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("records", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,144 @@
+"""The server's view of its database: what a token request reads, and what it must record."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from keyfob import ledger
+from keyfob.ambient import Entropy
+from keyfob.database import Database
+from keyfob.problem import Misuse
+from keyfob.secret import Secret
+from keyfob.server.audit import chain
+from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import rotation
+from keyfob.server.storage import journal, refusals
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.reading import Reading, write_details
+from keyfob.server.storage.records import ClientView, Resource, SigningKeyRecord, TokenIssued, TokenRefused
+
+SERVER = "server"
+"""The actor of what the server does by itself."""
+
+
+class Store:
+    """Reads are snapshots; each write is one transaction that holds its audit records. Safe to use from threads."""
+
+    def __init__(self, database: Database, *, chain_key: Secret, entropy: Entropy) -> None:
+        self._database = database
+        self._chain_key = chain_key
+        self._journal = Journal(chain_key, entropy)
+
+    def revision(self) -> int:
+        """A number that grows with each change of rights: a cache that saw the same number is not stale."""
+        with self.reading() as reading:
+            return reading.revision()
+
+    def find_client(self, client_id: str) -> ClientView | None:
+        with self.reading() as reading:
+            return reading.find_client(client_id)
+
+    def resources(self) -> tuple[Resource, ...]:
+        with self.reading() as reading:
+            return reading.resources()
+
+    def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
+        """All live ones, the current one first."""
+        with self.reading() as reading:
+            return reading.signing_keys()
+
+    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> None:
+        """The evidence of tokens that may leave when this has returned: one transaction for all of them.
+
+        The first use of a successor starts the overlap of the credential that it replaces, in the same transaction.
+        """
+        with self.change(now=now, actor=SERVER) as change:
+            for grant in batch:
+                _record_grant(change, grant, now)
+
+    def record_refusals(self, batch: Sequence[TokenRefused], now: int) -> None:
+        """Counts every refusal and records a sample. Books that are only useful: they never hold up an answer."""
+        with self._database.write() as connection:
+            change = Change(connection, self._journal, now=now, actor=SERVER)
+            refusals.record(connection, change, batch, chain_key=self._chain_key, now=now)
+            change.finish()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Several questions in a row."""
+        with self._database.read() as connection:
+            yield Reading(connection)
+
+    @contextlib.contextmanager
+    def change(self, *, now: int, actor: str) -> Iterator[Change]:
+        """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
+        with self._database.write() as connection:
+            change = Change(connection, self._journal, now=now, actor=actor)
+            yield change
+            change.finish()
+
+    def audit_tail(self, count: int) -> tuple[ledger.Entry, ...]:
+        """The last `count` audit records, the oldest first."""
+        with self._database.read() as connection:
+            return tuple(journal.tail(connection, chain.MAIN, count))
+
+    def audit_verdict(self, *, expect: ledger.Head | None = None) -> ledger.Verdict:
+        """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before."""
+        key = chain.writer_key(self._chain_key, chain.MAIN)
+        with self._database.read() as connection:
+            verdict = ledger.verify(journal.entries(connection, chain.MAIN), key, expect=expect)
+            strangers = [name for name in journal.writers(connection) if name != chain.MAIN]
+        found = tuple(f"there is a chain of an unknown writer: {name!r}" for name in strangers)
+        return ledger.Verdict(verdict.count, verdict.head, verdict.redacted, (*verdict.findings, *found))
+
+    def copy_to(self, path: Path) -> None:
+        """A consistent copy of the database as one new file, while others read and write."""
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            raise Misuse("file-exists", f"{path} already exists", hint="name a new folder") from None
+        with self._database.read() as connection, contextlib.closing(sqlite3.connect(path)) as target:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            source.backup(target)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
+    client = f"client:{grant.client_id}"
+    change.record(
+        Kind.TOKEN_ISSUED,
+        actor=client,
+        jti=grant.jti,
+        client_id=grant.client_id,
+        credential_id=grant.credential_id,
+        resource=grant.resource,
+        scope=sorted(grant.scope),
+        authorization_details=write_details(grant.authorization_details),
+        kid=grant.kid,
+        expires_at=grant.expires_at,
+        address=grant.address,
+        request_id=grant.request_id,
+    )
+    if not change.observe_use(grant):
+        return
+    ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
+    change.record(Kind.CREDENTIAL_FIRST_USED, actor=client, address=grant.address, **ids)
+    credentials = change.reading.credentials(grant.client_id)
+    retirement = rotation.on_first_use(credentials, grant.credential_id, now)
+    if retirement is None:
+        return
+    ends = retirement.overlap_ends_at
+    change.set_credential_state(retirement.credential_id, retirement.state, overlap_ends_at=ends)
+    change.record(
+        Kind.CREDENTIAL_RETIRING,
+        client_id=grant.client_id,
+        credential_id=retirement.credential_id,
+        successor=grant.credential_id,
+        overlap_ends_at=ends,
+    )
