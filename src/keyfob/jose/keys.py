@@ -1,0 +1,162 @@
+"""RFC 7517, RFC 7638: keys and key sets. A key has one algorithm, and its `kid` is its thumbprint."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import errors as joserfc_errors
+from joserfc import jwk
+
+from keyfob.jose.algorithms import ALGORITHMS, MIN_RSA_BITS, Algorithm, PrivateKey, PublicKey
+from keyfob.jose.compact import encode
+from keyfob.oauth import strict_json
+from keyfob.secret import Secret
+
+MAX_JWKS_BYTES = 64 * 1024
+_MAX_KEYS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key and the one algorithm that it verifies."""
+
+    algorithm: Algorithm
+    public_key: PublicKey
+
+
+class MalformedKeySet(ValueError):
+    """The document is no JWK set that can be used; the text says why and quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key that signs with one algorithm. repr shows its id alone."""
+
+    kid: str
+    algorithm: Algorithm = field(repr=False)
+    private_key: PrivateKey = field(repr=False)
+    protected: bytes = field(repr=False)
+    """The encoded header of an access token, the same for each: RFC 9068 §2.1."""
+
+    def to_secret(self) -> Secret:
+        """The private key as PKCS#8 PEM (RFC 5958), for an envelope."""
+        return Secret(
+            self.private_key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+    def public_jwk(self) -> dict[str, object]:
+        """The public half as RFC 7517 §4 wants it published: with `kid`, `use` and `alg`."""
+        return {**_public_members(self.private_key), "kid": self.kid, "use": "sig", "alg": self.algorithm.name}
+
+
+def generate(algorithm: str = "ES256") -> SigningKey:
+    """A new key of `algorithm`, one of ALGORITHMS. Raises KeyError for another name."""
+    chosen = ALGORITHMS[algorithm]
+    return _signing_key(chosen, chosen.generate())
+
+
+def from_secret(private_key: Secret, algorithm: str) -> SigningKey:
+    """The key that to_secret wrote. Raises ValueError when it is no key of that algorithm."""
+    loaded = serialization.load_pem_private_key(private_key.reveal_bytes(), password=None)
+    key = _signing_key(ALGORITHMS[algorithm], loaded)  # type: ignore[arg-type]  # its kind is checked there
+    public = key.public_jwk()
+    if public["kty"] != key.algorithm.kty or public.get("crv") != key.algorithm.crv:
+        raise ValueError(f"the stored key is not for {algorithm}")
+    return key
+
+
+def write_jwks(public_jwks: Iterable[Mapping[str, object]]) -> bytes:
+    """RFC 7517 §5: the document that the `jwks_uri` serves."""
+    return json.dumps({"keys": [dict(key) for key in public_jwks]}, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Public keys by their `kid`, each with its one algorithm."""
+
+    keys: Mapping[str, VerificationKey]
+
+    @classmethod
+    def parse(cls, body: bytes) -> "KeySet":
+        """The usable keys of a JWK set (RFC 7517 §5); keys of other kinds or uses are passed over, as it says.
+
+        Raises MalformedKeySet when the document is none, holds a private key, repeats a `kid`, or has no usable key.
+        """
+        if len(body) > MAX_JWKS_BYTES:
+            raise MalformedKeySet(f"the key set is larger than {MAX_JWKS_BYTES} bytes")
+        try:
+            document = strict_json.parse(body)
+        except ValueError as broken:
+            raise MalformedKeySet("the key set is not JSON") from broken
+        found = document.get("keys") if isinstance(document, dict) else None
+        if not isinstance(found, list) or len(found) > _MAX_KEYS:
+            raise MalformedKeySet(f"the key set needs a list `keys` of at most {_MAX_KEYS}")
+        usable: dict[str, VerificationKey] = {}
+        for member in found:
+            if not isinstance(member, dict):
+                raise MalformedKeySet("a member of `keys` is no object")
+            read = _read_jwk(member)
+            if read is None:
+                continue
+            kid, key = read
+            if kid in usable:
+                raise MalformedKeySet("two keys have the same kid")
+            usable[kid] = key
+        if not usable:
+            raise MalformedKeySet("the key set holds no key that can verify a signature")
+        return cls(usable)
+
+
+def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
+    if "d" in member or member.get("kty") == "oct":
+        raise MalformedKeySet("the key set holds a private or shared key: it must be considered exposed")
+    kid, algorithm = member.get("kid"), _algorithm_of(member)
+    if not isinstance(kid, str) or not 0 < len(kid) <= 256 or algorithm is None:
+        return None
+    # RFC 7517 §4.2, §4.3: a key for encryption does not verify signatures.
+    if member.get("use", "sig") != "sig" or member.get("key_ops", ["verify"]) != ["verify"]:
+        return None
+    try:
+        # The library checks the type of each member, and that a point lies on its curve.
+        members = {name: member[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in member}
+        public_key = jwk.import_key(cast("dict[str, str | list[str]]", members)).public_key
+    except (joserfc_errors.JoseError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if not isinstance(public_key, PublicKey):
+        return None
+    if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size < MIN_RSA_BITS:
+        return None
+    return kid, VerificationKey(algorithm, public_key)
+
+
+def _algorithm_of(member: dict[str, object]) -> Algorithm | None:
+    """The one algorithm of a key: what it says, if that fits its type; else what its curve implies (RSA must say)."""
+    said = member.get("alg")
+    for algorithm in ALGORITHMS.values():
+        fits = member.get("kty") == algorithm.kty and member.get("crv") == algorithm.crv
+        # RFC 9864 names EdDSA over Ed25519 by its curve.
+        if fits and (said in (algorithm.name, algorithm.crv) or (said is None and algorithm.kty != "RSA")):
+            return algorithm
+    return None
+
+
+def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
+    kid = jwk.import_key(cast("dict[str, str | list[str]]", _public_members(private_key))).thumbprint()
+    header = {"alg": algorithm.name, "kid": kid, "typ": "at+jwt"}
+    return SigningKey(kid, algorithm, private_key, encode(json.dumps(header, separators=(",", ":")).encode()))
+
+
+def _public_members(private_key: PrivateKey) -> dict[str, object]:
+    pem = private_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        return dict(jwk.import_key(pem, "RSA").as_dict(private=False))
+    if isinstance(private_key, ec.EllipticCurvePrivateKey):
+        return dict(jwk.import_key(pem, "EC").as_dict(private=False))
+    return dict(jwk.import_key(pem, "OKP").as_dict(private=False))

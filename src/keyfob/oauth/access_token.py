@@ -1,0 +1,130 @@
+"""RFC 9068: the claims of an access token, written and checked. Knows nothing of signatures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.errors import InvalidAuthorizationDetails, InvalidScope, InvalidToken
+from keyfob.oauth.scope import Scope
+
+TYPE = "at+jwt"
+LEEWAY = 30
+"""Seconds by which the issuer's clock may run ahead of ours. Nothing is added to `exp`."""
+_MAX_DATE = 253402300799  # the end of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a token says. Dates in seconds since 1970; `credential_id` names the credential that obtained it."""
+
+    issuer: str
+    subject: str
+    client_id: str
+    audience: str
+    issued_at: int
+    expires_at: int
+    jti: str
+    scope: Scope
+    authorization_details: Details
+    credential_id: str | None = None
+    confirmation: Mapping[str, str] | None = None
+
+
+def write_claims(token: AccessToken) -> dict[str, object]:
+    """RFC 9068 §2.2; `aud` one string; authorization_details always written out (RFC 9396 §9.1)."""
+    claims: dict[str, object] = {
+        "iss": token.issuer,
+        "sub": token.subject,
+        "client_id": token.client_id,
+        "aud": token.audience,
+        "iat": token.issued_at,
+        "exp": token.expires_at,
+        "jti": token.jti,
+        "scope": scopes.write(token.scope),
+        "authorization_details": authorization_details.write_claim(token.authorization_details),
+    }
+    if token.credential_id is not None:
+        claims["credential_id"] = token.credential_id
+    if token.confirmation is not None:
+        claims["cnf"] = dict(token.confirmation)
+    return claims
+
+
+def read_claims(
+    unverified_claims: Mapping[str, object], *, issuer: str, audience: str, now: int, leeway: int = LEEWAY
+) -> AccessToken:
+    """The token, when it is `issuer`'s for `audience` and good at `now`. Raises InvalidToken, reason in `detail`.
+
+    RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
+    """
+    claims = _Claims(unverified_claims)
+    if claims.text("iss") != issuer:
+        raise InvalidToken(detail="another issuer")
+    if claims.text("aud") != audience:
+        raise InvalidToken(detail="another audience")
+    issued_at, expires_at = claims.date("iat"), claims.date("exp")
+    # RFC 7519 §4.1.4: `exp` itself is already too late.
+    if now >= expires_at:
+        raise InvalidToken(detail=f"expired {now - expires_at} s ago")
+    begins = max(issued_at, claims.date("nbf") if "nbf" in unverified_claims else issued_at)
+    if begins > now + leeway:
+        raise InvalidToken(detail=f"begins in {begins - now} s: is a clock wrong?")
+    return AccessToken(
+        issuer=issuer,
+        subject=claims.text("sub"),
+        client_id=claims.text("client_id"),
+        audience=audience,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        jti=claims.text("jti"),
+        scope=claims.scope(),
+        authorization_details=claims.details(),
+        credential_id=claims.text("credential_id") if "credential_id" in unverified_claims else None,
+        confirmation=claims.confirmation(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Typed reading of one claim each."""
+
+    unverified: Mapping[str, object]
+
+    def text(self, name: str) -> str:
+        value = self.unverified.get(name)
+        if not isinstance(value, str) or not 0 < len(value) <= 512:
+            raise InvalidToken(detail=f"{name} is missing or malformed")
+        return value
+
+    def date(self, name: str) -> int:
+        value = self.unverified.get(name)
+        # RFC 7519 §2: a NumericDate may have a fraction. A bool is an int to Python only.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_DATE:
+            raise InvalidToken(detail=f"{name} is missing or malformed")
+        return int(value)
+
+    def scope(self) -> Scope:
+        value = self.unverified.get("scope")
+        if not isinstance(value, str):
+            raise InvalidToken(detail="scope is missing or malformed")
+        try:
+            return scopes.parse(value)
+        except InvalidScope as malformed:
+            raise InvalidToken(detail="scope is malformed") from malformed
+
+    def details(self) -> Details:
+        # A missing claim never means all: no element permits anything.
+        try:
+            return authorization_details.read_claim(self.unverified.get("authorization_details", []))
+        except InvalidAuthorizationDetails as malformed:
+            raise InvalidToken(detail="authorization_details is malformed") from malformed
+
+    def confirmation(self) -> Mapping[str, str] | None:
+        value = self.unverified.get("cnf")
+        if value is None and "cnf" not in self.unverified:
+            return None
+        if not isinstance(value, dict) or not value or not all(isinstance(v, str) for v in value.values()):
+            raise InvalidToken(detail="cnf is malformed")
+        return dict(value)

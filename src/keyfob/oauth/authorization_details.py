@@ -1,0 +1,161 @@
+"""RFC 9396: authorization details of type `cdms_study`: which studies, sites, forms and actions a right reaches.
+
+An absent member means "all that is granted"; an empty list is refused, so that a missing value can never mean all.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from keyfob.oauth import strict_json
+from keyfob.oauth.errors import InvalidAuthorizationDetails
+
+TYPE = "cdms_study"
+ALL_STUDIES = "*"
+"""The only wildcard, and only as `identifier`."""
+MAX_BYTES = 4096
+_MAX_NAME = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CdmsStudy:
+    """One element. `identifier` is a StudyOID or ALL_STUDIES; None means all that is granted; no set is empty."""
+
+    identifier: str
+    sites: frozenset[str] | None = None
+    forms: frozenset[str] | None = None
+    actions: frozenset[str] | None = None
+
+    @property
+    def limits(self) -> tuple[frozenset[str] | None, ...]:
+        return self.sites, self.forms, self.actions
+
+
+Details = tuple[CdmsStudy, ...]
+"""Alternatives: a right holds when one element alone allows it; elements are never merged across."""
+
+_LIMITS = tuple(field.name for field in fields(CdmsStudy) if field.name != "identifier")
+
+
+def parse(text: str) -> Details:
+    """The `authorization_details` parameter (RFC 9396 §2): a JSON array of 1 or more elements.
+
+    Raises InvalidAuthorizationDetails.
+    """
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise InvalidAuthorizationDetails(f"authorization_details is longer than {MAX_BYTES} bytes")
+    try:
+        document = strict_json.parse(text)
+    except ValueError as broken:
+        raise InvalidAuthorizationDetails("authorization_details is not strict JSON") from broken
+    details = read_claim(document)
+    if not details:
+        raise InvalidAuthorizationDetails("authorization_details is empty: leave it out to ask for all that is granted")
+    return details
+
+
+def read_claim(value: object) -> Details:
+    """The claim of a token or member of a response: the array itself, possibly empty. Same errors as `parse`."""
+    if not isinstance(value, list):
+        raise InvalidAuthorizationDetails("authorization_details must be an array")
+    return tuple(dict.fromkeys(_element(member, place) for place, member in enumerate(value)))
+
+
+def _element(member: object, place: int) -> CdmsStudy:
+    where = f"authorization_details[{place}]"
+    if not isinstance(member, dict):
+        raise InvalidAuthorizationDetails(f"{where} must be an object")
+    # RFC 9396 §5: unknown types and fields are refused, since they may have meant a restriction.
+    if member.get("type") != TYPE:
+        raise InvalidAuthorizationDetails(f"{where} must have the type {TYPE}")
+    if not set(member) <= {"type", "identifier", *_LIMITS}:
+        raise InvalidAuthorizationDetails(f"{where} has a field that {TYPE} does not know")
+    limits = {name: _names(member[name], f"{where}.{name}") for name in _LIMITS if name in member}
+    return CdmsStudy(_name(member.get("identifier"), f"{where}.identifier"), **limits)
+
+
+def _names(value: object, where: str) -> frozenset[str]:
+    if not isinstance(value, list) or not value:
+        raise InvalidAuthorizationDetails(f"{where} must be an array of at least one: leave it out to mean all")
+    return frozenset(_name(name, where) for name in value)
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME or not value.isprintable():
+        raise InvalidAuthorizationDetails(f"{where} must be text of 1 to {_MAX_NAME} printable characters")
+    return value
+
+
+def write_claim(details: Details) -> list[dict[str, object]]:
+    """The array for a token, a response or an introspection answer; equal details give equal arrays."""
+    return [_write_element(element) for element in details]
+
+
+def _write_element(element: CdmsStudy) -> dict[str, object]:
+    document: dict[str, object] = {"type": TYPE, "identifier": element.identifier}
+    for name, limit in zip(_LIMITS, element.limits, strict=True):
+        if limit is not None:
+            document[name] = sorted(limit)
+    return document
+
+
+def write(details: Details) -> str:
+    """The parameter of a token request."""
+    return json.dumps(write_claim(details), ensure_ascii=False, separators=(",", ":"))
+
+
+def narrow(requested: Details | None, granted: Details) -> Details:
+    """The effective details, written out: `granted` when nothing was asked, else what was asked within it.
+
+    An absent limit of a request takes on the grant's. Raises InvalidAuthorizationDetails when more is asked than any
+    one element of the grant gives (RFC 9396 §5).
+    """
+    if requested is None:
+        return granted
+    effective: dict[CdmsStudy, None] = {}
+    for place, asked in enumerate(requested):
+        within = [found for element in granted if (found := _within(asked, element)) is not None]
+        if not within:
+            raise InvalidAuthorizationDetails(f"authorization_details[{place}] is more than what is granted")
+        effective.update(dict.fromkeys(within))
+    return tuple(effective)
+
+
+def _within(asked: CdmsStudy, granted: CdmsStudy) -> CdmsStudy | None:
+    if granted.identifier not in (asked.identifier, ALL_STUDIES):
+        return None
+    limits: list[frozenset[str] | None] = []
+    for wanted, given in zip(asked.limits, granted.limits, strict=True):
+        if wanted is not None and given is not None and not wanted <= given:
+            return None
+        limits.append(given if wanted is None else wanted)
+    return CdmsStudy(asked.identifier, *limits)
+
+
+def permits(details: Details, *, study: str, scope: str, site: str | None = None, form: str | None = None) -> bool:
+    """Whether one element alone allows `scope` on this study, site and form.
+
+    `site` or `form` None: the question is not about one (the caller filters by `sites_of`); a limit does not hinder it.
+    """
+    return any(_permits(element, study, scope, site, form) for element in details)
+
+
+def sites_of(details: Details, *, study: str, scope: str) -> frozenset[str] | None:
+    """The sites that `scope` reaches in this study: None for all, empty for none. For filtering collections."""
+    limits = [element.sites for element in details if _permits(element, study, scope, None, None)]
+    return None if None in limits else frozenset[str]().union(*(limit for limit in limits if limit is not None))
+
+
+def studies_of(details: Details, *, scope: str) -> frozenset[str] | None:
+    """The studies that `scope` reaches: None for all."""
+    found: Iterable[str] = [e.identifier for e in details if e.actions is None or scope in e.actions]
+    return None if ALL_STUDIES in found else frozenset(found)
+
+
+def _permits(element: CdmsStudy, study: str, scope: str, site: str | None, form: str | None) -> bool:
+    return (
+        element.identifier in (study, ALL_STUDIES)
+        and (element.actions is None or scope in element.actions)
+        and (element.sites is None or site is None or site in element.sites)
+        and (element.forms is None or form is None or form in element.forms)
+    )

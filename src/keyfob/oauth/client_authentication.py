@@ -1,0 +1,100 @@
+"""RFC 6749 §2.3: how a client says who it is. What is read here is only presented, not proven."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from keyfob.oauth import form as forms
+from keyfob.oauth.errors import InvalidClient, InvalidRequest
+from keyfob.oauth.wire import Headers, values
+from keyfob.secret import Secret
+
+
+class Method(StrEnum):
+    """RFC 7591 §2 and RFC 8705 §2: the names of `token_endpoint_auth_method`."""
+
+    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105  # the name of a method
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    TLS_CLIENT_AUTH = "tls_client_auth"
+    SELF_SIGNED_TLS_CLIENT_AUTH = "self_signed_tls_client_auth"
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCredential:
+    """Who a request says it is, by exactly one method, and its unproven secret."""
+
+    client_id: str
+    method: Method
+    secret: Secret
+
+
+_MAX_BYTES = 1024
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+
+
+def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
+    """The one credential of a request.
+
+    RFC 6749 §2.3: a client uses at most one method. Raises InvalidRequest for two of them or for ids that differ, and
+    InvalidClient for none or for one that cannot be read.
+    """
+    found = values(headers, b"authorization")
+    if len(found) > 1:
+        raise InvalidRequest("more than one Authorization header")
+    if "client_assertion" in form or "client_assertion_type" in form:
+        raise InvalidClient(detail="a client assertion came, which is not served")
+    if not found:
+        return _read_body(form)
+    if "client_secret" in form:
+        raise InvalidRequest("a secret in the header and in the body: use one method")
+    presented = _read_basic(found[0])
+    if form.get("client_id", presented.client_id) != presented.client_id:
+        raise InvalidRequest("client_id differs from the one in the Authorization header")
+    return presented
+
+
+def _read_body(form: Mapping[str, str]) -> PresentedCredential:
+    client_id, secret = form.get("client_id"), form.get("client_secret")
+    if client_id is None or secret is None:
+        raise InvalidClient(detail="no credentials came: was the Authorization header stripped on the way?")
+    return _presented(client_id, Method.CLIENT_SECRET_POST, secret)
+
+
+def _read_basic(header: bytes) -> PresentedCredential:
+    """RFC 7617 §2 with the form-encoding of RFC 6749 §2.3.1; what holds no `%` and no `+` reads the same raw."""
+    scheme, _, encoded = header.partition(b" ")
+    encoded = encoded.strip(b" ")
+    if scheme.lower() != b"basic" or len(encoded) > _MAX_BYTES * 2 or not _BASE64.fullmatch(encoded):
+        raise InvalidClient(detail="the Authorization header is not Basic")
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise InvalidClient(detail="the Authorization header is not base64") from None
+    if base64.b64encode(decoded) != encoded:
+        raise InvalidClient(detail="the Authorization header is not canonical base64")
+    client_id, colon, secret = decoded.partition(b":")
+    if not colon:
+        raise InvalidClient(detail="the Basic credentials have no colon")
+    try:
+        return _presented(forms.decode(client_id), Method.CLIENT_SECRET_BASIC, forms.decode(secret))
+    except InvalidRequest as malformed:
+        raise InvalidClient(detail="the Basic credentials are encoded wrongly") from malformed
+
+
+def _presented(client_id: str, method: Method, secret: str) -> PresentedCredential:
+    # Bounded before anything is compared or looked up; ids of ours have no other characters.
+    if not _ID.fullmatch(client_id) or not 0 < len(secret.encode(errors="surrogatepass")) <= _MAX_BYTES:
+        raise InvalidClient(detail="the credentials are of a form that was never issued")
+    return PresentedCredential(client_id, method, Secret(secret))
+
+
+def write_basic(client_id: str, secret: Secret) -> Secret:
+    """The value of the Authorization header for Basic (RFC 6749 §2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(secret.reveal(), safe='')}".encode()
+    return Secret(b"Basic " + base64.b64encode(pair))

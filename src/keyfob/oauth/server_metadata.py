@@ -1,0 +1,104 @@
+"""RFC 8414: what an authorization server says of itself."""
+
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from keyfob.oauth import resource_indicator, strict_json
+from keyfob.oauth.errors import InvalidTarget
+
+PATH = "/.well-known/oauth-authorization-server"
+MAX_BYTES = 64 * 1024
+
+
+class MalformedMetadata(ValueError):
+    """The document cannot be used; the text says which member and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    """The members that Keyfob serves and uses. URLs are absolute."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    scopes_supported: tuple[str, ...] = ()
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    authorization_details_types_supported: tuple[str, ...] = ()
+    grant_types_supported: tuple[str, ...] = ("client_credentials",)
+    response_types_supported: tuple[str, ...] = ()
+    """Required by RFC 8414 §2; empty, since there is no authorization endpoint."""
+
+
+_LISTS = (
+    "scopes_supported",
+    "token_endpoint_auth_methods_supported",
+    "authorization_details_types_supported",
+    "grant_types_supported",
+    "response_types_supported",
+)
+
+
+def well_known(issuer: str) -> str:
+    """The URL of the metadata: RFC 8414 §3.1 puts the well-known path between host and the issuer's path."""
+    parts = urlsplit(issuer)
+    return f"{parts.scheme}://{parts.netloc}{PATH}{parts.path.rstrip('/')}"
+
+
+def write(metadata: ServerMetadata) -> bytes:
+    document: dict[str, object] = {
+        "issuer": metadata.issuer,
+        "token_endpoint": metadata.token_endpoint,
+        "jwks_uri": metadata.jwks_uri,
+    }
+    for name in _LISTS:
+        value: tuple[str, ...] = getattr(metadata, name)
+        # RFC 8414 §3.2: members without elements are left out, but for the required one.
+        if value or name == "response_types_supported":
+            document[name] = list(value)
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def read(body: bytes, *, issuer: str) -> ServerMetadata:
+    """The metadata of `issuer`. Raises MalformedMetadata, also when another issuer speaks (RFC 8414 §3.3)."""
+    document = parse_object(body)
+    # Byte for byte: two spellings of an issuer are two issuers.
+    if document.get("issuer") != issuer:
+        raise MalformedMetadata("the metadata is another issuer's")
+    return ServerMetadata(
+        issuer=issuer,
+        token_endpoint=_url(document, "token_endpoint"),
+        jwks_uri=_url(document, "jwks_uri"),
+        **{name: texts(document.get(name, []), name) for name in _LISTS},
+    )
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """A JSON object of bounded size. Raises MalformedMetadata."""
+    if len(body) > MAX_BYTES:
+        raise MalformedMetadata(f"the metadata is larger than {MAX_BYTES} bytes")
+    try:
+        document = strict_json.parse(body)
+    except ValueError as broken:
+        raise MalformedMetadata(f"the metadata cannot be read: {broken}") from broken
+    if not isinstance(document, dict):
+        raise MalformedMetadata("the metadata is no JSON object")
+    return document
+
+
+def texts(value: object, name: str) -> tuple[str, ...]:
+    """A list of strings. Raises MalformedMetadata."""
+    if not isinstance(value, list) or len(value) > 1000 or not all(isinstance(item, str) for item in value):
+        raise MalformedMetadata(f"{name} must be a list of strings")
+    return tuple(value)
+
+
+def _url(document: dict[str, object], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise MalformedMetadata(f"{name} is missing")
+    try:
+        resource_indicator.check(value)
+    except InvalidTarget as refused:
+        raise MalformedMetadata(f"{name}: {refused.description}") from refused
+    return value

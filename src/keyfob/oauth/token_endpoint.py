@@ -1,0 +1,215 @@
+"""RFC 6749 §4.4, §5: the token request and its answers, both ways."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keyfob.oauth import authorization_details, resource_indicator, scope, strict_json
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.errors import (
+    InvalidAuthorizationDetails,
+    InvalidRequest,
+    InvalidScope,
+    OAuthError,
+    UnsupportedGrantType,
+)
+from keyfob.oauth.scope import Scope
+from keyfob.oauth.wire import Headers, Response, values
+from keyfob.secret import Secret
+
+GRANT_TYPE = "client_credentials"
+MAX_RESPONSE_BYTES = 64 * 1024
+MAX_LIFETIME = 24 * 3600
+_REALM = b'Basic realm="token", charset="UTF-8"'
+
+# RFC 6749 §5.1: a token response is never cached.
+_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"pragma", b"no-cache"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a client asks for; None where it left the choice to its registration."""
+
+    scope: Scope | None
+    resource: str | None
+    authorization_details: Details | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token and what it grants; `lifetime` in seconds."""
+
+    access_token: Secret
+    lifetime: int
+    scope: Scope
+    authorization_details: Details
+    jti: str
+    resource: str
+
+
+def read_request(form: Mapping[str, str]) -> TokenRequest:
+    """The request in a form of distinct, non-empty parameters; unknown ones are ignored (RFC 6749 §3.2).
+
+    Raises InvalidRequest, UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails.
+    """
+    grant_type = form.get("grant_type")
+    if grant_type is None:
+        raise InvalidRequest("grant_type is missing")
+    if grant_type != GRANT_TYPE:
+        raise UnsupportedGrantType(f"only {GRANT_TYPE} is served")
+    asked_scope, resource, details = form.get("scope"), form.get("resource"), form.get("authorization_details")
+    return TokenRequest(
+        None if asked_scope is None else scope.parse(asked_scope),
+        None if resource is None else resource_indicator.check(resource),
+        None if details is None else authorization_details.parse(details),
+    )
+
+
+def write_response(issued: IssuedToken) -> Response:
+    """RFC 6749 §5.1, with the scope always stated and RFC 9396 §7's authorization_details."""
+    document = {
+        "access_token": issued.access_token.reveal(),
+        "token_type": "Bearer",
+        "expires_in": issued.lifetime,
+        "scope": scope.write(issued.scope),
+        "authorization_details": authorization_details.write_claim(issued.authorization_details),
+    }
+    return Response(200, _HEADERS, _json(document))
+
+
+def write_error(error: OAuthError, *, error_id: str) -> Response:
+    """RFC 6749 §5.2. The private `detail` stays behind; `error_id` finds it in the operator's audit."""
+    document = {"error": error.code, "error_description": error.description, "error_id": error_id}
+    headers: tuple[tuple[bytes, bytes], ...] = _HEADERS
+    if error.status == 401:
+        # RFC 9110 §15.5.2: a 401 always says how to authenticate.
+        headers = (*headers, (b"www-authenticate", _REALM))
+    return Response(error.status, headers, _json(document))
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+# The client's side.
+
+
+@dataclass(frozen=True, slots=True)
+class TokenResponse:
+    """A token that was received; `scope` is what was granted."""
+
+    access_token: Secret
+    lifetime: int
+    scope: Scope
+    authorization_details: Details
+
+
+class TokenRefused(Exception):
+    """The server refused (RFC 6749 §5.2): its code, its words, and the id under which its operator finds the reason."""
+
+    def __init__(
+        self, code: str, description: str, *, status: int, error_id: str | None, retry_after: int | None
+    ) -> None:
+        super().__init__(f"{code}: {description}" if description else code)
+        self.code = code
+        self.description = description
+        self.status = status
+        self.error_id = error_id
+        self.retry_after = retry_after
+
+
+class MalformedResponse(Exception):
+    """What came is no answer of a token endpoint; the text says why and quotes nothing."""
+
+
+def write_request(
+    *, scope: Scope | None, resource: str | None, authorization_details: Details | None
+) -> dict[str, str]:
+    """The form's parameters, for `form.write`; the credential goes into the header."""
+    return _write_request(scope, resource, authorization_details)
+
+
+def _write_request(asked: Scope | None, resource: str | None, details: Details | None) -> dict[str, str]:
+    parameters = {"grant_type": GRANT_TYPE}
+    if asked is not None:
+        parameters["scope"] = scope.write(asked)
+    if resource is not None:
+        parameters["resource"] = resource
+    if details is not None:
+        parameters["authorization_details"] = authorization_details.write(details)
+    return parameters
+
+
+_WORD = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,512}")
+
+
+def read_response(status: int, headers: Headers, body: bytes, *, asked: Scope | None) -> TokenResponse:
+    """The token in an answer. Raises TokenRefused or MalformedResponse.
+
+    RFC 6749 §5.1: a missing scope means the one asked for. More than what was asked is refused as malformed.
+    """
+    content_type = (values(headers, b"content-type") or [b""])[0].split(b";")[0].strip().lower()
+    if len(body) > MAX_RESPONSE_BYTES:
+        raise MalformedResponse(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
+    document: object = None
+    if content_type == b"application/json":
+        try:
+            document = strict_json.parse(body)
+        except ValueError as broken:
+            raise MalformedResponse("the answer is not strict JSON") from broken
+    if status != 200:
+        raise _refused(status, headers, document)
+    if not isinstance(document, dict):
+        raise MalformedResponse("the answer is no JSON object: is this URL a token endpoint?")
+    return _read_token(document, asked)
+
+
+def _read_token(document: dict[str, object], asked: Scope | None) -> TokenResponse:
+    token, lifetime = document.get("access_token"), document.get("expires_in")
+    if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
+        raise MalformedResponse("access_token is missing or malformed")
+    kind = document.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise MalformedResponse("token_type is not Bearer")
+    if not isinstance(lifetime, int) or isinstance(lifetime, bool) or not 0 < lifetime <= MAX_LIFETIME:
+        raise MalformedResponse("expires_in is missing or malformed")
+    said = document.get("scope")
+    if said is None and asked is not None:
+        granted = asked
+    elif isinstance(said, str):
+        try:
+            granted = scope.parse(said)
+        except InvalidScope as malformed:
+            raise MalformedResponse("scope is malformed") from malformed
+    else:
+        raise MalformedResponse("scope is missing")
+    if asked is not None and not granted <= asked:
+        raise MalformedResponse("the token has more scope than was asked for")
+    try:
+        details = authorization_details.read_claim(document.get("authorization_details", []))
+    except InvalidAuthorizationDetails as malformed:
+        raise MalformedResponse("authorization_details is malformed") from malformed
+    return TokenResponse(Secret(token), lifetime, granted, details)
+
+
+def _refused(status: int, headers: Headers, document: object) -> TokenRefused | MalformedResponse:
+    retry_after = (values(headers, b"retry-after") or [b""])[0]
+    seconds = int(retry_after) if re.fullmatch(rb"[0-9]{1,6}", retry_after) else None
+    code = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(code, str) or not _WORD.fullmatch(code):
+        if status in (429, 503):
+            return TokenRefused("temporarily_unavailable", "", status=status, error_id=None, retry_after=seconds)
+        return MalformedResponse(f"status {status} without an OAuth error: is this URL a token endpoint?")
+    description, error_id = document.get("error_description"), document.get("error_id")
+    return TokenRefused(
+        code,
+        description if isinstance(description, str) and _WORD.fullmatch(description) else "",
+        status=status,
+        error_id=error_id if isinstance(error_id, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", error_id) else None,
+        retry_after=seconds,
+    )
