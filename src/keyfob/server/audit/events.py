@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CREDENTIAL_REVOKED = "credential_revoked"
     TOKEN_ISSUED = "token_issued"  # noqa: S105  # the name of an event
     TOKEN_REFUSED = "token_refused"  # noqa: S105  # the name of an event
-    BACKUP_MADE = "backup_made"
+    BACKUP_STARTED = "backup_started"
 
 
 Field = str | int | list[str] | None

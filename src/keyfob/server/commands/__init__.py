@@ -1,1 +1,1 @@
-"""The operator's commands, a file per noun. `server.cli` puts them together."""
+"""The commands of `keyfob-server`, one noun a file: read what was typed, call the lifecycle, show what came of it."""

@@ -85,6 +85,11 @@ class Store:
         with self._database.read() as connection:
             return tuple(journal.tail(connection, chain.MAIN, count))
 
+    def audit_head(self) -> ledger.Head:
+        """The newest record, short enough to be noted elsewhere."""
+        with self._database.read() as connection:
+            return journal.head(connection, chain.MAIN) or ledger.Head(0, ledger.GENESIS)
+
     def audit_verdict(self, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before."""
         key = chain.writer_key(self._chain_key, chain.MAIN)

@@ -1,0 +1,44 @@
+"""The program `keyfob-server`: for the operator. Where its commands get the clock, randomness and the environment."""
+
+import os
+from typing import NoReturn
+
+import click
+
+from keyfob import command
+from keyfob.ambient import system_clock, system_entropy
+from keyfob.server.commands import client_changes  # noqa: F401  # adds rotate, suspend, resume and revoke to `client`
+from keyfob.server.commands.audits import audit
+from keyfob.server.commands.backups import backup
+from keyfob.server.commands.clients import client
+from keyfob.server.commands.initialise import init
+from keyfob.server.commands.keys import key
+from keyfob.server.commands.partners import partner
+from keyfob.server.commands.resources import resource
+from keyfob.server.commands.surroundings import Surroundings
+from keyfob.server.serve import serve
+
+
+@command.version_option()
+@click.group()
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Let partner organisations into your API: issue, seal, rotate and revoke their credentials.
+
+    \b
+    Begin with:
+      keyfob-server init --home ./operator --issuer https://localhost:8443
+      keyfob-server resource add resource.json --home ./operator
+      keyfob-server partner add NAME --home ./operator --certificate partner.asc --email ADDRESS
+      keyfob-server client create --home ./operator --partner NAME --name NAME --scope "..." --resource URL
+      keyfob-server serve --home ./operator
+    """
+    context.obj = context.obj or Surroundings(system_clock, system_entropy, os.environ)
+
+
+for _command in (init, serve, resource, partner, client, key, backup, audit):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    command.run(cli, "keyfob-server")

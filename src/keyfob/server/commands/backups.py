@@ -1,0 +1,71 @@
+"""`keyfob-server backup`: a copy that is whole, and useless to a thief."""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from keyfob import home as homes
+from keyfob.command import Result, shows_result
+from keyfob.problem import Misuse, Problem
+from keyfob.server import settings
+from keyfob.server.audit.events import Kind
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened
+from keyfob.server.installation import Installation
+
+_DATABASE = "keyfob.db"
+# A list of what is copied, not of what is left out: a file that nobody thought of stays at home. Of the private keys
+# there are only envelopes here; keys/kek, which opens them, and the plain TLS keys are never in a backup.
+_COPIED = (settings.FILE, homes.MARKER, "operator.asc", "recovery.asc", "keys/*.envelope", "tls/*.pem")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@home_option()
+@click.pass_obj
+@shows_result
+def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
+    """Copy the home into the new folder DIR, consistently, while the server runs.
+
+    The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. Keep
+    keys/kek (or its recovery copy's private key) elsewhere. To restore: put keys/kek and the TLS key back into DIR.
+    Note the audit head that is printed: `audit verify --expect` proves later that nothing was cut off.
+
+    \b
+    Example:
+      keyfob-server backup /backups/keyfob-2026-11-24 --home ./operator
+    """
+    now = surroundings.clock()
+    if folder.exists():
+        raise Misuse("file-exists", f"{folder} already exists", hint="name a new folder: nothing is overwritten")
+    with opened(surroundings, home) as installation:
+        with installation.store.change(now=now, actor=actor()) as change:
+            change.record(Kind.BACKUP_STARTED, folder=str(folder.absolute()))
+        head = str(installation.store.audit_head())  # before the copy, so that the copy holds it, too
+        try:
+            _copy(installation, folder)
+        except OSError as failed:
+            raise Problem(
+                "backup-failed", f"{folder} cannot be written: {failed.strerror}", hint="name another folder"
+            ) from failed
+    document = {"backup": str(folder), "audit_head": head}
+    return Result(document, f"made {folder}, without keys/kek and TLS keys\naudit head {head}")
+
+
+def _copy(installation: Installation, folder: Path) -> None:
+    """Whole under its name or not there: a copy that was broken off keeps another name."""
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft.mkdir(mode=0o700)
+    try:
+        installation.store.copy_to(draft / _DATABASE)
+        for pattern in _COPIED:
+            for source in sorted(installation.home.path.glob(pattern)):
+                target = draft / source.relative_to(installation.home.path)
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                homes.write_file(target, source.read_bytes())
+        draft.replace(folder)
+        homes.sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

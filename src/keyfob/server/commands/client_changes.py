@@ -1,0 +1,121 @@
+"""`keyfob-server client rotate|suspend|resume|revoke`: how a client's rights change, and end."""
+
+from pathlib import Path
+
+import click
+
+from keyfob.command import Result, shows_result
+from keyfob.problem import Misuse
+from keyfob.server.commands.clients import client, sealed_document
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
+from keyfob.server.lifecycle import clients, credentials, rotation
+from keyfob.server.lifecycle.states import Event
+
+_MAX_OVERLAP_DAYS = 90
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, _MAX_OVERLAP_DAYS),
+    metavar="DAYS",
+    help=f"How long the old secret works after the new one's first use. Default: {rotation.OVERLAP // rotation.DAY}",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.asc",
+    help="The sealed message. Default: ./CLIENT_ID.CREDENTIAL_ID.asc",
+)
+@click.option("--finish", is_flag=True, help="End a running overlap now: the old secret stops working.")
+@click.pass_obj
+@shows_result
+def rotate(
+    surroundings: Surroundings, *, client_id: str, home: Path, overlap: int | None, out: Path | None, finish: bool
+) -> Result:
+    """Make a new secret for a client, sealed to its partner. The old one goes on working.
+
+    The overlap begins with the first use of the new secret, not now: a message that lies unopened takes nothing away,
+    and expires after 14 days. Rotating again before that replaces the unopened one.
+
+    \b
+    Example:
+      keyfob-server client rotate cl_3kD... --home ./operator --overlap 2
+    """
+    if finish and (overlap is not None or out is not None):
+        raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap and --out out")
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation:
+        if finish:
+            with installation.store.change(now=now, actor=actor()) as change:
+                ended = [one.id for one in credentials.finish(change, client_id, now=now)]
+            return Result({"client_id": client_id, "retired": ended}, f"retired: {', '.join(ended)}")
+        issued = credentials.rotate(
+            installation,
+            client_id,
+            overlap=rotation.OVERLAP if overlap is None else overlap * rotation.DAY,
+            out=out,
+            now=now,
+            entropy=surroundings.entropy,
+            actor=actor(),
+        )
+        document = sealed_document(issued, installation.operator_certificate.fingerprint)
+    text = f"sealed a new secret for {client_id} in {issued.path}\n"
+    text += f"it must be used by {show_time(issued.credential.first_use_by)}; the old secret works until "
+    days = issued.credential.overlap // rotation.DAY
+    text += "then" if issued.credential.replaces is None else f"{days} days after the new one's first use"
+    return Result(document, text)
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.pass_obj
+@shows_result
+def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+    """Refuse a client's token requests until `resume`. Tokens that are out live on to their expiry, 15 minutes at most.
+
+    \b
+    Example:
+      keyfob-server client suspend cl_3kD... --home ./operator
+    """
+    return _set_state(surroundings, home, client_id, Event.SUSPEND)
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.pass_obj
+@shows_result
+def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+    """Let a suspended client go on, with exactly the rights and secrets that it had.
+
+    \b
+    Example:
+      keyfob-server client resume cl_3kD... --home ./operator
+    """
+    return _set_state(surroundings, home, client_id, Event.RESUME)
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.pass_obj
+@shows_result
+def revoke(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+    """End a client for good. Tokens that are out live on to their expiry, 15 minutes at most. There is no way back.
+
+    \b
+    Example:
+      keyfob-server client revoke cl_3kD... --home ./operator
+    """
+    return _set_state(surroundings, home, client_id, Event.REVOKE)
+
+
+def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
+        state = clients.set_state(change, client_id, event)
+    return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")

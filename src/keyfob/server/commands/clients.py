@@ -1,0 +1,270 @@
+"""`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
+
+from pathlib import Path
+
+import click
+
+from keyfob.command import Result, shows_result, table
+from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.scope import Scope
+from keyfob.problem import Misuse
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.server.lifecycle import clients, credentials, studies
+from keyfob.server.lifecycle.clients import Application
+from keyfob.server.lifecycle.states import effective
+from keyfob.server.storage.records import Client, ClientView, Credential
+
+MAX_TOKEN_LIFETIME = 900
+DEFAULT_TOKEN_LIFETIME = 300
+_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value)
+
+
+@click.group()
+def client() -> None:
+    """Partners' programs: what each may do, and its credentials."""
+
+
+@client.command()
+@home_option()
+@click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
+@click.option("--name", required=True, metavar="NAME", help="What the program is called.")
+@click.option("--scope", required=True, metavar='"A B"', help="All scopes that it may ask for.")
+@click.option(
+    "--resource", required=True, multiple=True, metavar="URL", help="An API; repeatable, the first is default."
+)
+@click.option(
+    "--default-scope", metavar='"A"', help="The scopes of a token when none is asked for; else that is refused."
+)
+@click.option("--study", multiple=True, metavar="OID[:SITE,SITE]", help="A study, or some of its sites; repeatable.")
+@click.option("--all-studies", is_flag=True, help="Every study, also those to come.")
+@click.option(
+    "--authorization-details",
+    "details_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Studies, sites, forms and actions in full (RFC 9396).",
+)
+@click.option(
+    "--token-lifetime",
+    type=click.IntRange(1, MAX_TOKEN_LIFETIME),
+    default=DEFAULT_TOKEN_LIFETIME,
+    show_default=True,
+    metavar="SECONDS",
+    help=f"How long its tokens live, 1 to {MAX_TOKEN_LIFETIME}.",
+)
+@click.option(
+    "--auth-method",
+    type=click.Choice(_METHODS),
+    default=_METHODS[0],
+    show_default=True,
+    help="How it presents its secret; the server takes either.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
+)
+@click.pass_obj
+@shows_result
+def create(
+    surroundings: Surroundings,
+    *,
+    home: Path,
+    partner: str,
+    name: str,
+    scope: str,
+    resource: tuple[str, ...],
+    default_scope: str | None,
+    study: tuple[str, ...],
+    all_studies: bool,
+    details_file: Path | None,
+    token_lifetime: int,
+    auth_method: str,
+    out: Path | None,
+) -> Result:
+    """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
+
+    The secret is shown nowhere, also not to you. Send the file by any channel.
+
+    \b
+    Example:
+      keyfob-server client create --home ./operator --partner "Acme CRO" --name edc-sync \\
+        --scope "studies:read subjects:read" --resource https://localhost:8444 --study S.1:001,002
+    """
+    application = Application(
+        partner=partner,
+        name=name,
+        scope=_scope(scope, "--scope"),
+        resources=resource,
+        default_scope=None if default_scope is None else _scope(default_scope, "--default-scope"),
+        details=_details(study, details_file, every=all_studies),
+        token_lifetime=token_lifetime,
+        auth_method=Method(auth_method),
+    )
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation:
+        issued = credentials.create_client(
+            installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
+        )
+        operator = installation.operator_certificate.fingerprint
+    lines = [f"made {issued.client.id}; its secret is sealed to {partner} in {issued.path}"]
+    lines += [] if application.details else ["it reaches no study: none was granted (--study, --all-studies)"]
+    lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+    return Result(sealed_document(issued, operator), "\n".join(lines))
+
+
+@client.command("list")
+@home_option()
+@click.pass_obj
+@shows_result
+def list_clients(surroundings: Surroundings, *, home: Path) -> Result:
+    """All clients, in the order of their creation.
+
+    \b
+    Example:
+      keyfob-server client list --home ./operator
+    """
+    with opened(surroundings, home) as installation, installation.store.reading() as reading:
+        found = reading.clients()
+        owners = {one.id: one.name for one in reading.partners()}
+    document = {
+        "clients": [
+            {
+                "client_id": one.id,
+                "name": one.name,
+                "partner": owners[one.partner_id],
+                "state": one.state.value,
+                "scope": scopes.write(clients.full_scope(one)),
+                "created_at": one.created_at,
+            }
+            for one in found
+        ]
+    }
+    rows = [(one.id, one.state.value, owners[one.partner_id], one.name) for one in found]
+    return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.pass_obj
+@shows_result
+def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+    """One client: its grants, and every credential that it ever had with its dates.
+
+    \b
+    Example:
+      keyfob-server client show cl_3kD... --home ./operator
+    """
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.reading() as reading:
+        view = clients.get(reading, client_id)
+        owner = reading.partner_of(view.client)
+    document = _view_document(view, owner.name, now)
+    return Result(document, _view_text(view, f"{owner.name}, {owner.state}", now))
+
+
+def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
+    """What `client create --json` and `client rotate --json` print."""
+    return {
+        "client_id": issued.client.id,
+        "credential_id": issued.credential.id,
+        "sealed": str(issued.path),
+        "operator_fingerprint": operator_fingerprint,
+    }
+
+
+def _scope(text: str, option: str) -> Scope:
+    try:
+        return scopes.parse(text)
+    except OAuthError as refused:
+        raise Misuse(
+            "bad-scope", f"{option}: {refused.description}", hint='for example --scope "a:read b:read"'
+        ) from None
+
+
+def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) -> Details:
+    if sum((bool(study), every, details_file is not None)) > 1:
+        raise Misuse(
+            "studies-twice",
+            "--study, --all-studies and --authorization-details exclude each other",
+            hint="say all of it in one: --authorization-details FILE.json",
+        )
+    if details_file is None:
+        return studies.details(study, every=every)
+    try:
+        return authorization_details.parse(read_file(details_file).decode())
+    except UnicodeDecodeError:
+        raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
+    except OAuthError as refused:
+        raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
+
+
+def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
+    one = view.client
+    return {
+        "client_id": one.id,
+        "name": one.name,
+        "partner": partner,
+        "partner_state": view.partner_state.value,
+        "state": one.state.value,
+        "auth_method": one.auth_method.value,
+        "token_lifetime": one.token_lifetime,
+        "profile": one.profile.value,
+        "grants": [
+            {
+                "resource": grant.resource,
+                "scope": scopes.write(grant.scope),
+                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
+            }
+            for grant in one.grants
+        ],
+        "authorization_details": authorization_details.write_claim(one.authorization_details),
+        "created_at": one.created_at,
+        "credentials": [_credential_document(credential, now) for credential in view.credentials],
+    }
+
+
+def _credential_document(credential: Credential, now: int) -> dict[str, object]:
+    return {
+        "credential_id": credential.id,
+        "state": effective(credential, now).value,
+        "not_before": credential.not_before,
+        "expires_at": credential.expires_at,
+        "first_use_by": credential.first_use_by,
+        "replaces": credential.replaces,
+        "overlap": credential.overlap,
+        "overlap_ends_at": credential.overlap_ends_at,
+        "sealed_at": credential.sealed_at,
+        "first_used_at": credential.first_used_at,
+        "first_used_from": credential.first_used_from,
+        "last_used_at": credential.last_used_at,
+        "last_used_from": credential.last_used_from,
+    }
+
+
+def _view_text(view: ClientView, partner: str, now: int) -> str:
+    one = view.client
+    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
+    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
+    lines.append(f"  studies   {_studies(one)}")
+    rows = [
+        (
+            credential.id,
+            effective(credential, now).value,
+            show_time(credential.expires_at),
+            show_time(credential.first_used_at),
+            show_time(credential.last_used_at),
+            credential.last_used_from or "-",
+            show_time(credential.overlap_ends_at),
+        )
+        for credential in view.credentials
+    ]
+    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
+    return "\n".join(lines)
+
+
+def _studies(one: Client) -> str:
+    return authorization_details.write(one.authorization_details) if one.authorization_details else "none"

@@ -1,0 +1,94 @@
+"""`keyfob-server init`: a new operator's home."""
+
+from pathlib import Path
+
+import click
+
+from keyfob.command import Result, shows_result
+from keyfob.openpgp import certificate as certificates
+from keyfob.problem import Misuse
+from keyfob.server import installation, settings
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
+from keyfob.server.installation import Plan
+
+_SQLITE = "sqlite:///"
+
+
+@click.command()
+@home_option()
+@click.option(
+    "--issuer", required=True, metavar="URL", help="The https URL that partners will know: it stands in every token."
+)
+@click.option("--database", metavar="URL", help="Where the database lies, as sqlite:///PATH. Default: in DIR.")
+@click.option(
+    "--recovery-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE.asc",
+    help="OpenPGP certificate that the recovery copy of the key-encryption key is sealed to.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="The server's certificate chain, PEM."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its private key, PEM.")
+@click.pass_obj
+@shows_result
+def init(
+    surroundings: Surroundings,
+    *,
+    home: Path,
+    issuer: str,
+    database: str | None,
+    recovery_cert: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> Result:
+    """Make a new operator's home: settings, database, keys. It comes whole or not at all; nothing is overwritten.
+
+    On a loopback issuer it asks for nothing else and makes a throw-away CA for TLS. Any other issuer needs its own TLS
+    files, and a recovery certificate: without the key-encryption key in DIR/keys/kek everything here is lost.
+
+    \b
+    Example:
+      keyfob-server init --home ./operator --issuer https://localhost:8443
+    """
+    now = surroundings.clock()
+    recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
+    plan = Plan(settings.check_issuer(issuer), _database_path(database), recovery, tls_cert, tls_key)
+    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor())
+    made = certificates.read_signer(read_file(home / "operator.asc"))
+    has_ca = (home / "tls" / "ca.pem").exists()
+    lines = [
+        f"made {home}",
+        f"  issuer                {issuer}",
+        f"  operator certificate  {home / 'operator.asc'}",
+        f"  its fingerprint       {certificates.show_fingerprint(made.fingerprint)}",
+    ]
+    lines += [f"  throw-away CA         {home / 'tls' / 'ca.pem'}"] if has_ca else []
+    if recovery is None:
+        lines.append(
+            f"WARNING: no recovery copy: when {home / 'keys' / 'kek'} is lost, everything is (--recovery-cert)"
+        )
+    else:
+        lines.append(f"  recovery copy         {home / 'recovery.asc'} (keep one elsewhere)")
+    lines.append(f"next: keyfob-server serve --home {home}")
+    document = {
+        "home": str(home),
+        "issuer": issuer,
+        "operator_certificate": str(home / "operator.asc"),
+        "operator_fingerprint": made.fingerprint,
+        "ca": str(home / "tls" / "ca.pem") if has_ca else None,
+        "recovery": None if recovery is None else str(home / "recovery.asc"),
+    }
+    return Result(document, "\n".join(lines))
+
+
+def _database_path(url: str | None) -> Path | None:
+    if url is None:
+        return None
+    path = url.removeprefix(_SQLITE)
+    if not url.startswith(_SQLITE) or not path:
+        # Not repeated: another kind of URL may hold a password.
+        raise Misuse(
+            "bad-database", "--database is not of the form sqlite:///PATH", hint="leave it out for the default"
+        )
+    return Path(path)

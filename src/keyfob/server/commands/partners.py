@@ -1,0 +1,156 @@
+"""`keyfob-server partner`: the organisations, and the certificates that secrets are sealed to."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from keyfob.command import Result, shows_result, table
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp.certificate import Certificate
+from keyfob.problem import Misuse, Problem
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.server.lifecycle import names, partners
+from keyfob.server.storage.records import Confirmation, Partner
+
+
+@click.group()
+def partner() -> None:
+    """The organisations that have clients, and their OpenPGP certificates."""
+
+
+@partner.command()
+@click.argument("name")
+@home_option()
+@click.option(
+    "--certificate", required=True, type=click.Path(path_type=Path), metavar="FILE.asc", help="Its OpenPGP certificate."
+)
+@click.option("--email", required=True, metavar="ADDRESS", help="Its contact for the hand-off and for notices.")
+@click.option(
+    "--confirm-fingerprint",
+    metavar="FPR",
+    help="The fingerprint as the partner gave it over another channel. Asked for on a terminal.",
+)
+@click.pass_obj
+@shows_result
+def add(
+    surroundings: Surroundings, *, name: str, home: Path, certificate: Path, email: str, confirm_fingerprint: str | None
+) -> Result:
+    """Take up the partner NAME with its certificate, or renew the certificate of a known partner.
+
+    Whoever holds that certificate's private key will read each secret that you seal to it. So the fingerprint must come
+    to you twice: with the file, and by telephone or another channel that a forger of the file does not control. A known
+    partner's same key with a later expiry needs no new confirmation.
+
+    \b
+    Example:
+      keyfob-server partner add "Acme CRO" --home ./operator --certificate acme.asc \\
+        --email data@acme.example --confirm-fingerprint "0123 4567 ..."
+    """
+    now = surroundings.clock()
+    names.check_name(name, of="partner")
+    names.check_email(email)
+    checked = certificates.check(read_file(certificate), now=now)
+    with opened(surroundings, home) as installation:
+        with installation.store.reading() as reading:
+            same = partners.find_same(reading, name, checked)
+        how = Confirmation.TERMINAL if confirm_fingerprint is None else Confirmation.FLAG
+        if confirm_fingerprint is not None:
+            partners.check_confirmed(checked, confirm_fingerprint)
+        elif same is None:
+            _ask(checked)
+        with installation.store.change(now=now, actor=actor()) as change:
+            if same is not None:
+                stored, outcome = partners.renew(change, same, checked, email=email), "renewed"
+            else:
+                added = partners.add(
+                    change, name, checked, email=email, confirmed=how, now=now, entropy=surroundings.entropy
+                )
+                stored, outcome = added, "added"
+    shown = certificates.show_fingerprint(stored.fingerprint)
+    return Result({"outcome": outcome, **_document(stored)}, f"{outcome}: {stored.name} ({stored.id})\n  {shown}")
+
+
+@partner.command("list")
+@home_option()
+@click.pass_obj
+@shows_result
+def list_partners(surroundings: Surroundings, *, home: Path) -> Result:
+    """All partners, with the fingerprints that were confirmed.
+
+    \b
+    Example:
+      keyfob-server partner list --home ./operator
+    """
+    with opened(surroundings, home) as installation, installation.store.reading() as reading:
+        found = reading.partners()
+    rows = [(one.name, one.state.value, one.fingerprint, one.email) for one in found]
+    document = {"partners": [_document(one) for one in found]}
+    return Result(document, table(("NAME", "STATE", "FINGERPRINT", "EMAIL"), rows))
+
+
+@partner.command()
+@click.argument("name")
+@home_option()
+@click.pass_obj
+@shows_result
+def show(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+    """One partner: its certificate, whether a secret can be sealed to it now, and its clients.
+
+    \b
+    Example:
+      keyfob-server partner show "Acme CRO" --home ./operator
+    """
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.reading() as reading:
+        found = partners.get(reading, name)
+        clients = reading.clients(partner_id=found.id)
+    expires_at, trouble = _usability(found, now)
+    document = {
+        **_document(found),
+        "certificate_expires_at": expires_at,
+        "certificate_problem": trouble,
+        "clients": [{"client_id": one.id, "name": one.name, "state": one.state.value} for one in clients],
+    }
+    lines = [
+        f"{found.name} ({found.id}), {found.state}",
+        f"  e-mail       {found.email}",
+        f"  fingerprint  {certificates.show_fingerprint(found.fingerprint)}",
+        f"  confirmed    {show_time(found.fingerprint_confirmed_at)} ({found.fingerprint_confirmed_how})",
+        f"  certificate  {trouble or ('usable until ' + show_time(expires_at) if expires_at else 'usable')}",
+        table(("CLIENT", "STATE", "NAME"), [(one.id, one.state.value, one.name) for one in clients]),
+    ]
+    return Result(document, "\n".join(lines))
+
+
+def _usability(partner: Partner, now: int) -> tuple[int | None, str | None]:
+    try:
+        return partners.usable_certificate(partner, now=now).expires_at, None
+    except Problem as refused:
+        return None, refused.message
+
+
+def _ask(certificate: Certificate) -> None:
+    """The fingerprint is typed, not shown for a nod: a nod confirms nothing."""
+    if not sys.stdin.isatty():
+        raise Misuse(
+            "fingerprint-unconfirmed",
+            "the partner's fingerprint is not confirmed, and there is no terminal to ask on",
+            hint="add --confirm-fingerprint FPR, as the partner gave it over another channel",
+        )
+    click.echo(f"certificate of: {', '.join(map(repr, certificate.user_ids)) or '(no name)'}", err=True)
+    typed = click.prompt("fingerprint, as the partner gave it over another channel", err=True)
+    partners.check_confirmed(certificate, str(typed))
+
+
+def _document(partner: Partner) -> dict[str, object]:
+    return {
+        "partner_id": partner.id,
+        "name": partner.name,
+        "email": partner.email,
+        "state": partner.state.value,
+        "fingerprint": partner.fingerprint,
+        "fingerprint_confirmed_at": partner.fingerprint_confirmed_at,
+        "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
+        "created_at": partner.created_at,
+    }

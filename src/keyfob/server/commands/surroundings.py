@@ -1,0 +1,84 @@
+"""What every command stands on: the clock, randomness, the environment, the home, and files that were named."""
+
+import contextlib
+import getpass
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from keyfob.ambient import Clock, Entropy
+from keyfob.problem import Misuse
+from keyfob.server import installation, settings
+from keyfob.server.installation import Installation
+
+_MAX_FILE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Given by the program at its start, so that a test can give others."""
+
+    clock: Clock
+    entropy: Entropy
+    environ: Mapping[str, str]
+
+
+def home_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        envvar="KEYFOB_HOME",
+        show_envvar=True,
+        required=True,
+        metavar="DIR",
+        help="The operator's data folder.",
+    )
+
+
+def file_argument_type() -> click.Path:
+    return click.Path(path_type=Path)
+
+
+@contextlib.contextmanager
+def opened(surroundings: Surroundings, home: Path) -> Iterator[Installation]:
+    """The installation at `home`, closed at the end of the block."""
+    for name in settings.unknown_variables(surroundings.environ):
+        click.echo(f"keyfob-server: the variable {name} is no setting: ignored", err=True)
+    found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def actor() -> str:
+    """Who types: the user of the operating system. Not what LOGNAME says, which anybody can set."""
+    if os.name == "posix":
+        import pwd
+
+        try:
+            return f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
+        except KeyError:
+            return f"operator:uid-{os.getuid()}"
+    return f"operator:{getpass.getuser()}"
+
+
+def read_file(path: Path) -> bytes:
+    """A file that was named on the command line. Raises Misuse."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as failed:
+        raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint="name another file") from None
+    if len(content) > _MAX_FILE_BYTES:
+        raise Misuse("file-too-large", f"{path} is larger than 1 MiB", hint="name the right file")
+    return content
+
+
+def show_time(at: int | None) -> str:
+    """A date for a person: UTC, to the second; "-" for one that has not come."""
+    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,147 @@
+"""How a client comes to be, and how its state changes. Everything that was typed is checked before anything is made."""
+
+from dataclasses import dataclass
+
+from keyfob import client_secret
+from keyfob.ambient import Entropy
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.scope import Scope
+from keyfob.problem import Misuse, Problem
+from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import partners
+from keyfob.server.lifecycle.names import check_name, near_miss
+from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.reading import Reading, write_details
+from keyfob.server.storage.records import Client, ClientView, Profile, ResourceGrant, State
+
+DETAILS_TYPE = "cdms_study"
+_NEEDS_TYPE = "the resource describes what it can limit in its resource.json"
+
+_KINDS = {
+    Event.SUSPEND: Kind.CLIENT_SUSPENDED,
+    Event.RESUME: Kind.CLIENT_RESUMED,
+    Event.REVOKE: Kind.CLIENT_REVOKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the operator asked for. `resources` in the order given: the first is the default."""
+
+    partner: str
+    name: str
+    scope: Scope
+    resources: tuple[str, ...]
+    default_scope: Scope | None
+    details: Details
+    token_lifetime: int
+    auth_method: Method
+
+
+def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
+    """The client that `application` describes, all of it checked; nothing is written. Raises Misuse or Problem."""
+    check_name(application.name, of="client")
+    partner = partners.get(reading, application.partner)
+    if partner.state is not State.ACTIVE:
+        raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
+    client = Client(
+        id=client_secret.new_id("cl_", entropy(partners.ID_BYTES)),
+        partner_id=partner.id,
+        name=application.name,
+        state=State.ACTIVE,
+        auth_method=application.auth_method,
+        token_lifetime=application.token_lifetime,
+        profile=Profile.DEFAULT,
+        grants=_grants(reading, application),
+        authorization_details=application.details,
+        created_at=now,
+    )
+    check_free(reading, client)
+    return client
+
+
+def check_free(reading: Reading, client: Client) -> None:
+    """Raises Misuse when the partner has a client of that name which is not revoked."""
+    for other in reading.clients(partner_id=client.partner_id):
+        if other.name == client.name and other.state is not State.REVOKED:
+            raise Misuse(
+                "client-exists",
+                f"the partner has a client {client.name!r} already: {other.id}",
+                hint=f"give the new one another name, or: keyfob-server client rotate {other.id}",
+            )
+
+
+def add(change: Change, client: Client) -> None:
+    """`client`, if what was checked in `draft` still holds inside this transaction: the last word against a race."""
+    check_free(change.reading, client)
+    if change.reading.partner_of(client).state is not State.ACTIVE:
+        raise Problem("partner-not-active", "the partner was changed meanwhile: nothing was created")
+    known = {resource.url: resource.scope for resource in change.reading.resources()}
+    if any(not grant.scope <= known.get(grant.resource, frozenset()) for grant in client.grants):
+        raise Problem("resource-changed", "a resource was changed meanwhile: nothing was created", hint="try again")
+    change.add_client(client)
+    change.record(
+        Kind.CLIENT_CREATED,
+        client_id=client.id,
+        partner_id=client.partner_id,
+        name=client.name,
+        grants=[f"{grant.resource} {scopes.write(grant.scope)}" for grant in client.grants],
+        authorization_details=write_details(client.authorization_details),
+        auth_method=client.auth_method.value,
+        token_lifetime=client.token_lifetime,
+    )
+
+
+def get(reading: Reading, client_id: str) -> ClientView:
+    """Raises Misuse that names the nearest id. A pasted secret is not repeated: it is no id."""
+    view = reading.find_client(client_id)
+    if view is None:
+        known = [client.id for client in reading.clients()]
+        raise Misuse("unknown-client", "there is no client with that id", hint=near_miss(client_id, known))
+    return view
+
+
+def set_state(change: Change, client_id: str, event: Event) -> State:
+    """Suspend, resume or revoke. Its credentials keep their own states. Raises Misuse or Problem."""
+    client = get(change.reading, client_id).client
+    state = after(client.state, event)
+    change.set_client_state(client.id, state)
+    change.record(_KINDS[event], client_id=client.id)
+    return state
+
+
+def full_scope(client: Client) -> Scope:
+    """Every scope that the client holds at any resource."""
+    return frozenset(scope for grant in client.grants for scope in grant.scope)
+
+
+def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, ...]:
+    known = {resource.url: resource for resource in reading.resources()}
+    if len(set(application.resources)) != len(application.resources):
+        raise Misuse("resource-twice", "a --resource is given twice", hint="name each resource once")
+    for url in application.resources:
+        if url not in known:
+            raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=near_miss(url, known))
+    chosen = [known[url] for url in application.resources]
+    offered = frozenset(scope for resource in chosen for scope in resource.scope)
+    for scope in sorted(application.scope - offered):
+        raise Misuse("unknown-scope", f"no resource given has the scope {scope}", hint=near_miss(scope, offered))
+    beyond = sorted((application.default_scope or frozenset()) - application.scope)
+    if beyond:
+        raise Misuse("bad-default-scope", f"{beyond[0]} is in --default-scope but not in --scope", hint="grant it, too")
+    grants = []
+    for resource in chosen:
+        held = application.scope & resource.scope
+        if not held:
+            raise Misuse(
+                "resource-without-scope",
+                f"none of the scopes belongs to {resource.url}",
+                hint=near_miss(min(application.scope), resource.scope),
+            )
+        grants.append(ResourceGrant(resource.url, held, (application.default_scope or frozenset()) & held or None))
+    if application.details and not any(DETAILS_TYPE in one.authorization_details_types for one in chosen):
+        raise Misuse("no-studies-there", "no resource given can be limited to studies", hint=_NEEDS_TYPE)
+    return tuple(grants)

@@ -1,0 +1,145 @@
+"""The acts on a client's credentials: the first one, a rotation, and the end of an overlap."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from keyfob.ambient import Entropy
+from keyfob.problem import Misuse, Problem
+from keyfob.server.audit.events import Kind
+from keyfob.server.installation import Installation
+from keyfob.server.lifecycle import clients, handoff, partners, rotation
+from keyfob.server.lifecycle.clients import Application
+from keyfob.server.lifecycle.handoff import Sealed
+from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.records import Client, ClientView, Credential, State
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A client, its newest credential, and the file that holds its sealed secret."""
+
+    client: Client
+    credential: Credential
+    path: Path
+
+
+def create_client(
+    installation: Installation, application: Application, *, out: Path | None, now: int, entropy: Entropy, actor: str
+) -> Issued:
+    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem."""
+    with installation.store.reading() as reading:
+        client = clients.draft(reading, application, now=now, entropy=entropy)
+        partner = partners.get(reading, application.partner)
+    sealed = handoff.make(
+        installation,
+        client,
+        partner,
+        replaces=None,
+        overlap=rotation.OVERLAP,
+        first_use_by=None,
+        now=now,
+        entropy=entropy,
+    )
+    path = out or Path(f"{client.id}.asc")
+    with handoff.written(path, sealed.armored), installation.store.change(now=now, actor=actor) as change:
+        clients.add(change, client)
+        _add(change, sealed)
+    return Issued(client, sealed.credential, path)
+
+
+def rotate(
+    installation: Installation,
+    client_id: str,
+    *,
+    overlap: int,
+    out: Path | None,
+    now: int,
+    entropy: Entropy,
+    actor: str,
+) -> Issued:
+    """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
+
+    It takes nothing away: the old secret works until `overlap` seconds after the new one's first use. A successor that
+    is still unopened is retired: there is one at most. Raises Misuse or Problem.
+    """
+    with installation.store.reading() as reading:
+        view = clients.get(reading, client_id)
+        partner = reading.partner_of(view.client)
+    _check_not_revoked(view)
+    replaced = rotation.current(view.credentials, now)
+    sealed = handoff.make(
+        installation,
+        view.client,
+        partner,
+        replaces=None if replaced is None else replaced.id,
+        overlap=overlap,
+        first_use_by=now + rotation.UNOPENED_LIFETIME,
+        now=now,
+        entropy=entropy,
+    )
+    path = out or Path(f"{client_id}.{sealed.credential.id}.asc")
+    with handoff.written(path, sealed.armored), installation.store.change(now=now, actor=actor) as change:
+        _replace(change, client_id, sealed, now)
+    return Issued(view.client, sealed.credential, path)
+
+
+def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...]:
+    """End the overlap now: the credentials that it kept alive. Raises Misuse or Problem."""
+    view = clients.get(change.reading, client_id)
+    ended = rotation.retiring(view.credentials, now)
+    if not ended:
+        waiting = rotation.unopened_successors(view.credentials, now)
+        raise Problem(
+            "no-overlap",
+            "no overlap is running" + (": the new secret was not used yet" if waiting else ""),
+            hint="the old secret is let go only after the new one works"
+            if waiting
+            else f"keyfob-server client rotate {client_id} starts a rotation",
+        )
+    for credential in ended:
+        change.set_credential_state(credential.id, after(credential.state, Event.FINISH))
+        change.record(Kind.CREDENTIAL_RETIRED, client_id=client_id, credential_id=credential.id, why="finished")
+    return ended
+
+
+def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
+    """Inside the transaction everything is asked again: another rotation, a revocation or a first use may have come."""
+    view = clients.get(change.reading, client_id)
+    _check_not_revoked(view)
+    replaced = rotation.current(view.credentials, now)
+    if (None if replaced is None else replaced.id) != sealed.credential.replaces:
+        raise Problem("client-changed", "the client was changed meanwhile: nothing was created", hint="try again")
+    for unopened in rotation.unopened_successors(view.credentials, now):
+        change.set_credential_state(unopened.id, after(unopened.state, Event.REPLACED_UNOPENED))
+        change.record(
+            Kind.CREDENTIAL_REPLACED, client_id=client_id, credential_id=unopened.id, successor=sealed.credential.id
+        )
+    _add(change, sealed)
+
+
+def _add(change: Change, sealed: Sealed) -> None:
+    credential, message = sealed.credential, sealed.message
+    change.add_credential(credential, message)
+    change.record(
+        Kind.CREDENTIAL_SEALED,
+        client_id=credential.client_id,
+        credential_id=credential.id,
+        replaces=credential.replaces,
+        message_id=message.id,
+        recipient_fingerprint=message.recipient_fingerprint,
+        signer_fingerprint=message.signer_fingerprint,
+        digest=message.digest,
+        expires_at=credential.expires_at,
+    )
+
+
+def _check_not_revoked(view: ClientView) -> None:
+    if view.client.state is State.REVOKED:
+        raise Problem(
+            "client-revoked",
+            f"{view.client.id} is revoked, for good",
+            hint="make a new one: keyfob-server client create",
+        )
+    if view.partner_state is not State.ACTIVE:
+        raise Misuse("partner-not-active", f"its partner is {view.partner_state}")
