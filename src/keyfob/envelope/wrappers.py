@@ -1,0 +1,187 @@
+"""Key-encryption keys that need no service: a local key file, and a passphrase.
+
+Data keys are wrapped by AES-256-SIV (RFC 5297 §1.3.1, key wrapping): deterministic, so there is no nonce to lose, and
+with associated data, so that a wrapped key is bound to its context.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from keyfob import home
+from keyfob.ambient import Entropy
+from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError, Wrapper
+from keyfob.problem import Misuse, Problem
+from keyfob.secret import Secret
+
+__all__ = ["Wrapper", "KeyFileWrapper", "PassphraseWrapper"]
+
+_SIV_KEY_BYTES = 64
+_WRAPPED_BYTES = 16 + DATA_KEY_BYTES
+
+_FILE_PREFIX = b"keyfob-key-1:"
+_MAX_FILE_BYTES = 256
+_KEY_ID_BYTES = 8
+
+_R = 8
+_P = 1
+_LOG2_N_BOUNDS = range(14, 19)  # 16 MiB to 256 MiB
+_SALT_BYTES = 16
+_PARAMETER_BYTES = 3 + _SALT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFileWrapper:
+    """A random key in a local file that nobody but its owner may read.
+
+    Wrapped: 8 bytes that name the key, so that "another key" is told from "damaged"; then the data key under SIV.
+    """
+
+    path: Path
+    _key: Secret = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        return "file"
+
+    @classmethod
+    def create(cls, path: Path) -> "KeyFileWrapper":
+        """A new key in a new file, whole or not at all, mode 0600. Raises Misuse when `path` is there already."""
+        key = Secret(AESSIV.generate_key(_SIV_KEY_BYTES * 8))
+        draft = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+        try:
+            home.write_file(draft, _FILE_PREFIX + base64.b64encode(key.reveal_bytes()) + b"\n")
+            # Unlike a rename, a link never overwrites: a key that is gone takes all its envelopes along.
+            os.link(draft, path)
+        except FileExistsError:
+            raise Misuse("file-exists", f"{path} already exists", hint="name another file for the key") from None
+        except OSError as failed:
+            raise Problem("key-file", f"the key file {path} cannot be made: {failed.strerror}") from failed
+        finally:
+            draft.unlink(missing_ok=True)
+        home.sync_folder(path.parent)
+        return cls(path, key)
+
+    @classmethod
+    def load(cls, path: Path) -> "KeyFileWrapper":
+        """The key in `path`. Raises Problem when it is missing, damaged, or others than its owner may read it."""
+        try:
+            home.check_private(path)
+            with path.open("rb") as file:
+                content = file.read(_MAX_FILE_BYTES + 1)
+        except FileNotFoundError:
+            raise Problem(
+                "key-file-missing",
+                f"the key file {path} is not there",
+                hint="restore it from where you keep it apart from the backups; without it nothing opens",
+            ) from None
+        except OSError as failed:
+            raise Problem("key-file", f"the key file {path} cannot be read: {failed.strerror}") from failed
+        return cls(path, _read_key(content, path))
+
+    def wrap(self, data_key: Secret, context: Context) -> bytes:
+        return self._key_id() + _wrap(self._key, data_key, self._associated_data(context))
+
+    def unwrap(self, wrapped: bytes, context: Context) -> Secret:
+        if wrapped[:_KEY_ID_BYTES] != self._key_id():
+            raise EnvelopeError(
+                f"the envelope does not open with the key in {self.path}",
+                code="envelope-other-key",
+                hint="name the key file that it was made with, or restore the two from the same backup",
+            )
+        return _unwrap(self._key, wrapped[_KEY_ID_BYTES:], self._associated_data(context))
+
+    def _associated_data(self, context: Context) -> list[bytes]:
+        return [self.kind.encode(), context.associated_data()]
+
+    def _key_id(self) -> bytes:
+        # Of a key of 512 random bits: a hash of it tells nothing.
+        return hashlib.sha256(b"keyfob key id" + self._key.reveal_bytes()).digest()[:_KEY_ID_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseWrapper:
+    """A key derived from a passphrase by scrypt (RFC 7914), with a salt of its own for each data key.
+
+    Wrapped: log2 N, r and p, one byte each; 16 bytes of salt; the data key under SIV. scrypt takes 128 * N * r bytes of
+    memory for whatever an envelope asks for, so parameters outside narrow bounds are refused unused.
+    """
+
+    passphrase: Secret = field(repr=False)
+    entropy: Entropy = field(repr=False, kw_only=True)
+    log2_n: int = field(default=17, kw_only=True)  # 128 MiB, a third of a second
+
+    def __post_init__(self) -> None:
+        if not self.passphrase:
+            raise Misuse("empty-passphrase", "the passphrase is empty", hint="give one of several random words")
+        _check_cost(self.log2_n, _R, _P)
+
+    @property
+    def kind(self) -> str:
+        return "passphrase"
+
+    def wrap(self, data_key: Secret, context: Context) -> bytes:
+        parameters = bytes((self.log2_n, _R, _P)) + self.entropy(_SALT_BYTES)
+        return parameters + _wrap(self._derive(parameters), data_key, self._associated_data(parameters, context))
+
+    def unwrap(self, wrapped: bytes, context: Context) -> Secret:
+        if len(wrapped) != _PARAMETER_BYTES + _WRAPPED_BYTES:
+            raise EnvelopeError("the envelope is damaged in its wrapped key")
+        parameters = wrapped[:_PARAMETER_BYTES]
+        _check_cost(*parameters[:3])
+        key = self._derive(parameters)
+        try:
+            return _unwrap(key, wrapped[_PARAMETER_BYTES:], self._associated_data(parameters, context))
+        except EnvelopeError:
+            raise EnvelopeError(
+                "the passphrase is wrong, or the envelope is damaged",
+                code="envelope-other-key",
+                hint="try the passphrase again",
+            ) from None
+
+    def _associated_data(self, parameters: bytes, context: Context) -> list[bytes]:
+        return [self.kind.encode(), parameters, context.associated_data()]
+
+    def _derive(self, parameters: bytes) -> Secret:
+        log2_n, r, p = parameters[:3]
+        scrypt = Scrypt(salt=parameters[3:], length=_SIV_KEY_BYTES, n=2**log2_n, r=r, p=p)
+        return Secret(scrypt.derive(self.passphrase.reveal_bytes()))
+
+
+def _check_cost(log2_n: int, r: int, p: int) -> None:
+    if log2_n not in _LOG2_N_BOUNDS or r != _R or p != _P:
+        raise EnvelopeError("the envelope is damaged: it asks for an unreasonable cost of its passphrase")
+
+
+def _wrap(key: Secret, data_key: Secret, associated_data: list[bytes]) -> bytes:
+    return AESSIV(key.reveal_bytes()).encrypt(data_key.reveal_bytes(), associated_data)
+
+
+def _unwrap(key: Secret, wrapped: bytes, associated_data: list[bytes]) -> Secret:
+    if len(wrapped) != _WRAPPED_BYTES:
+        raise EnvelopeError("the envelope is damaged in its wrapped key")
+    try:
+        return Secret(AESSIV(key.reveal_bytes()).decrypt(wrapped, associated_data))
+    except InvalidTag:
+        raise EnvelopeError("the envelope is damaged, or belongs to another place") from None
+
+
+def _read_key(content: bytes, path: Path) -> Secret:
+    try:
+        if not content.startswith(_FILE_PREFIX):
+            raise ValueError
+        key = base64.b64decode(content.removeprefix(_FILE_PREFIX).rstrip(), validate=True)
+        if len(key) != _SIV_KEY_BYTES:
+            raise ValueError
+    except (ValueError, binascii.Error):
+        raise Problem(
+            "key-file-damaged", f"{path} holds no key of Keyfob", hint="name the right file, or restore it"
+        ) from None
+    return Secret(key)
