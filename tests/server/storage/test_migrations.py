@@ -1,0 +1,74 @@
+"""The way to the newest schema ends at the newest schema, and holds nothing that PostgreSQL could not do."""
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from keyfob import database
+from keyfob.problem import Misuse
+from keyfob.server.storage import schema
+
+MIGRATIONS = "keyfob.server.storage:migrations"
+
+
+@pytest.fixture
+def migrated(tmp_path):
+    made = database.open_sqlite(tmp_path / "x.db")
+    database.upgrade(made, MIGRATIONS)
+    yield made
+    made.close()
+
+
+def test_migrations_lead_to_the_schema(migrated):
+    with migrated.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_migrations_make_the_same_constraints(migrated, tmp_path):
+    """What alembic does not compare: checks, partial indexes and their words."""
+    direct = database.open_sqlite(tmp_path / "direct.db")
+    schema.metadata.create_all(direct.engine)
+    assert described(migrated) == described(direct)
+    direct.close()
+
+
+def written(inspector, table):
+    """Indexes, the condition of a partial one as its text."""
+    for index in inspector.get_indexes(table):
+        options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+        yield {**index, "dialect_options": options}
+
+
+def described(opened):
+    found = {}
+    inspector = sa.inspect(opened.engine)
+    for table in schema.metadata.tables:
+        found[table] = (
+            sorted((check["name"], check["sqltext"]) for check in inspector.get_check_constraints(table)),
+            sorted(
+                (index["name"], index["unique"], str(index["dialect_options"])) for index in written(inspector, table)
+            ),
+            sorted(str(sorted(key.items(), key=str)) for key in inspector.get_foreign_keys(table)),
+        )
+    return found
+
+
+def test_a_second_upgrade_changes_nothing(migrated):
+    database.upgrade(migrated, MIGRATIONS)
+
+
+def test_a_schema_from_the_future_is_refused(migrated):
+    with migrated.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Misuse, match="newer than this program"):
+        database.upgrade(migrated, MIGRATIONS)
+
+
+def test_the_schema_can_be_said_to_postgresql():
+    for table in schema.metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=postgresql.dialect()))
