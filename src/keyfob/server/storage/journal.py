@@ -14,6 +14,13 @@ from keyfob.server.storage.schema import audit_record
 
 _BATCH = 500
 
+# Read through casts: SQLite lets a forger put any type into any column, and that must end as a finding of `verify`,
+# not as an error in the middle of it.
+_COLUMNS = tuple(
+    sa.cast(audit_record.c[name], audit_record.c[name].type).label(name)
+    for name in ("sequence", "at", "salt", "payload", "commitment", "link")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:
@@ -70,12 +77,13 @@ def writers(connection: sa.Connection) -> list[str]:
 
 def entries(connection: sa.Connection, writer: str) -> Iterator[ledger.Entry]:
     """A whole chain, in order, a few at a time."""
-    yield from _entries(connection, sa.select(audit_record).where(audit_record.c.writer == writer).order_by("sequence"))
+    statement = sa.select(*_COLUMNS).where(audit_record.c.writer == writer)
+    yield from _entries(connection, statement.order_by(audit_record.c.sequence))
 
 
 def tail(connection: sa.Connection, writer: str, count: int) -> list[ledger.Entry]:
     """The last `count` records of a chain, the oldest first."""
-    newest = sa.select(audit_record).where(audit_record.c.writer == writer)
+    newest = sa.select(*_COLUMNS).where(audit_record.c.writer == writer)
     statement = newest.order_by(audit_record.c.sequence.desc()).limit(count)
     return list(_entries(connection, statement))[::-1]
 
