@@ -86,7 +86,10 @@ def open_sqlite(path: Path) -> Database:
     """The SQLite database at `path`, made private to its owner when it is new."""
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=16)
+    # hide_parameters: what a statement was given never reaches an exception's text or a log.
+    engine = sa.create_engine(
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=16, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: object, _record: object) -> None:

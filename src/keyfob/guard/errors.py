@@ -1,0 +1,24 @@
+"""The two answers of a guard that are not errors of a token."""
+
+from keyfob.oauth.errors import OAuthError
+
+
+class MissingToken(OAuthError):
+    """RFC 6750 §3.1: a request without any credentials is answered with a challenge that holds no error code."""
+
+    code = ""
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("this resource needs an access token in the Authorization header")
+
+
+class IssuerUnavailable(OAuthError):
+    """The issuer's keys could not be had: nobody can be judged now. Answered 503, never by letting through."""
+
+    code = "temporarily_unavailable"
+    status = 503
+    retry_after = 5
+
+    def __init__(self, *, detail: str = "") -> None:
+        super().__init__("access tokens cannot be checked at the moment; try again", detail=detail)

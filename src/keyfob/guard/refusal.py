@@ -1,0 +1,37 @@
+"""RFC 6750 §3 and RFC 9457: how a resource says no."""
+
+import json
+
+from keyfob.guard.errors import IssuerUnavailable, MissingToken
+from keyfob.oauth import bearer
+from keyfob.oauth.errors import InsufficientScope, OAuthError
+from keyfob.oauth.wire import Response
+
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+
+
+def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id: str | None = None) -> Response:
+    """The response to a request that `admit` refused: the challenge, a problem document, never cached.
+
+    `resource_metadata`: the URL of the RFC 9728 document, which the challenge then names (RFC 9728 §5.1).
+    """
+    scope = error.scope if isinstance(error, InsufficientScope) else None
+    problem: dict[str, object] = {
+        "type": "about:blank",
+        "title": _TITLES[error.status],
+        "status": error.status,
+        "code": error.code or "missing_token",
+        "detail": error.description,
+    }
+    if scope is not None:
+        problem["scope"] = scope
+    if error_id is not None:
+        problem["error_id"] = error_id
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if isinstance(error, IssuerUnavailable):
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    else:
+        # RFC 6750 §3.1: no error code when no token came.
+        said = None if isinstance(error, MissingToken) else error
+        headers.append((b"www-authenticate", bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)))
+    return Response(error.status, tuple(headers), json.dumps(problem).encode())

@@ -1,0 +1,183 @@
+"""One process that serves an ASGI application over HTTPS until it is told to stop.
+
+The line `ready https://…` comes once requests can be answered; SIGTERM and SIGINT drain; changed certificate files are
+taken up while running.
+"""
+
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from keyfob import tls
+from keyfob.problem import Problem
+from keyfob.serving.messages import App
+from keyfob.serving.protocol import StrictProtocol
+
+_log = logging.getLogger("keyfob.serving")
+
+_DRAIN = 8
+"""Seconds for running requests after SIGTERM; with what surrounds them, the process ends within ten."""
+_KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open."""
+_TICKS_PER_CHECK = 20
+"""uvicorn ticks ten times a second: certificates are looked at every two seconds."""
+
+
+def serve(app: App, *, host: str, port: int, certificate: Path | None, private_key: Path | None, ready: str) -> None:
+    """Serve `app` until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: for a trusted proxy only.
+
+    `ready` is the URL in the ready line. Raises Problem when the address cannot be had or the certificate is unusable.
+    """
+    _write_logs()
+    context = None
+    if certificate is not None and private_key is not None:
+        context = tls.server_context(certificate, private_key)
+    listeners = _bind(host, port)
+    config = uvicorn.Config(
+        app,
+        http=StrictProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_DRAIN,
+        ssl_context_factory=None if context is None else lambda _config, _default: context,
+        interface="asgi3",
+        proxy_headers=False,
+    )
+    # Resetting and shutting down is the server's; the certificate is ours to watch.
+    pair = None if certificate is None or private_key is None else (certificate, private_key)
+    server = _Server(config, ready, context, pair)
+    try:
+        server.run(sockets=listeners)
+    finally:
+        for listener in listeners:
+            listener.close()
+    if not server.started:
+        raise Problem("not-started", "the server could not start", hint="the log above says why")
+
+
+class _Server(uvicorn.Server):
+    def __init__(
+        self, config: uvicorn.Config, ready: str, context: ssl.SSLContext | None, pair: tuple[Path, Path] | None
+    ) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._context = context
+        self._pair = pair
+        self._seen = self._stamp()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            print(f"ready {self._ready}", flush=True)  # noqa: T201  # the documented line on stdout
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_CHECK == 0:
+            self._take_up_changed_certificate()
+        return await super().on_tick(counter)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As the base, but a drained stop is a success: the signal is not raised again afterwards."""
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stamp(self) -> tuple[tuple[int, int, int], ...]:
+        try:
+            states = [path.stat() for path in self._pair or ()]
+        except OSError:
+            return ()  # being replaced just now: looked at again in two seconds
+        return tuple((state.st_mtime_ns, state.st_size, state.st_ino) for state in states)
+
+    def _take_up_changed_certificate(self) -> None:
+        stamp = self._stamp()
+        if self._context is None or self._pair is None or stamp in (self._seen, ()):
+            return
+        self._seen = stamp
+        try:
+            # First into a context of its own: a pair that does not fit must not leave half of it in the live one.
+            tls.server_context(*self._pair)
+            self._context.load_cert_chain(*self._pair)
+        except (Problem, OSError) as unusable:
+            _log.error("certificate_refused file=%s reason=%s (the old one is served on)", self._pair[0], unusable)
+        else:
+            _log.info("certificate_taken_up file=%s", self._pair[0])
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on every address of `host`."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as unknown:
+        raise Problem(
+            "unknown-host", f"{host} is no address of this machine", hint="give --host an address"
+        ) from unknown
+    bound: list[socket.socket] = []
+    refused: OSError | None = None
+    for family, _, _, _, address in found:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            if sys.platform != "win32":  # there the option would let two servers share a port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(address)
+            listener.listen(2048)
+            bound.append(listener)
+        except OSError as failed:
+            listener.close()
+            # A machine without IPv6 still has the other address of localhost; a taken port is taken.
+            if failed.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+                refused = failed
+                continue
+            for other in bound:
+                other.close()
+            raise _cannot_listen(host, port, failed) from failed
+    if not bound:
+        raise _cannot_listen(host, port, refused) from refused
+    return bound
+
+
+def _cannot_listen(host: str, port: int, failed: OSError | None) -> Problem:
+    number = failed.errno if failed else None
+    if number == errno.EADDRINUSE:
+        return Problem("port-in-use", f"port {port} of {host} is in use", hint="stop the other program, or give --port")
+    if number == errno.EACCES:
+        return Problem("port-forbidden", f"port {port} needs more rights", hint="give --port a number above 1023")
+    return Problem(
+        "cannot-listen", f"cannot listen on {host} port {port}", hint="give --host an address of this machine"
+    )
+
+
+def _write_logs() -> None:
+    """Events to stderr, one a line, UTC; a service manager keeps them."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    root = logging.getLogger("keyfob")
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False

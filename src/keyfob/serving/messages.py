@@ -1,0 +1,52 @@
+"""ASGI messages to values and back."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from keyfob.oauth.wire import Response
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole: there is nobody to answer."""
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. How much that may be is the edge's business. Raises ClientGone."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise ClientGone
+    if not message.get("more_body", False):
+        return bytes(message.get("body", b""))
+    parts = [message.get("body", b"")]
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+async def respond(send: Send, response: Response) -> None:
+    """Send a whole response, its length stated."""
+    length = (b"content-length", str(len(response.body)).encode())
+    await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def json_response(
+    status: int,
+    document: object,
+    *,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    media_type: str = "application/json",
+) -> Response:
+    """A document as a response body, non-ASCII text as it is."""
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(status, ((b"content-type", media_type.encode()), *headers), body)

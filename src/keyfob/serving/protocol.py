@@ -1,0 +1,133 @@
+"""RFC 9112 on the wire, stricter than the library: bounded heads, and slow peers given up.
+
+A subclass of uvicorn's httptools protocol, which is semi-private: the version is pinned in pyproject.toml, and
+tests/serving holds each behaviour that this file counts on.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 64
+HEAD_DEADLINE = 10.0
+"""Seconds from a request's first byte (or the connection's begin) to the end of its headers."""
+BODY_GRACE = 20.0
+"""Seconds after which a body must have come at MIN_BODY_RATE on average."""
+MIN_BODY_RATE = 4096
+"""Bytes a second."""
+WRITE_DEADLINE = 45.0
+"""Seconds that a peer may leave its response unread."""
+LINGER = 1.0
+"""Seconds that a refused connection is still read from: closing over unread bytes would reset it, answer and all."""
+_TICK = 5.0
+
+
+class _HeadTooLarge(Exception):
+    """Raised inside the parser's callbacks, where it becomes its callback error."""
+
+
+class StrictProtocol(HttpToolsProtocol):
+    """One connection. A timer looks at it every few seconds; the path of a request itself arms none."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._refused = False
+        self._in_head = True
+        self._completed = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._reading_since: float | None = None
+        self._unread_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
+        super().connection_made(transport)
+        self._reading_since = self.loop.time()
+        self._watch = self.loop.call_later(_TICK, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        in_head, completed = self._in_head, self._completed
+        super().data_received(data)
+        if in_head and self._in_head and self._completed == completed:
+            self._head_bytes += len(data)
+            # The parser gives a header only when it is whole: an endless one is seen here alone.
+            if self._head_bytes > MAX_HEAD_BYTES and not self._refused:
+                self.send_400_response("the request's head is too large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes, self._body_bytes = True, 0, 0
+        self._reading_since = self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_HEAD_BYTES:
+            raise _HeadTooLarge
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+            raise _HeadTooLarge
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading_since, self._in_head, self._head_bytes = None, True, 0
+        self._completed += 1
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._unread_since = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        body = json.dumps({"error": "invalid_request", "error_description": msg}).encode()
+        head = (
+            b"content-type: application/json\r\ncache-control: no-store\r\n"
+            b"strict-transport-security: max-age=31536000\r\nx-content-type-options: nosniff\r\n"
+            b"referrer-policy: no-referrer\r\nx-frame-options: DENY\r\nconnection: close\r\ncontent-length: "
+        )
+        self.transport.write(STATUS_LINE[400] + head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        self._refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        if self._too_slow(now):
+            self.transport.abort()
+            return
+        self._watch = self.loop.call_later(_TICK, self._look)
+
+    def _too_slow(self, now: float) -> bool:
+        if self._unread_since is not None and now - self._unread_since > WRITE_DEADLINE:
+            return True
+        # Behind an unfinished response it is we who do not read.
+        if self._reading_since is None or self.pipeline:
+            return False
+        waited = now - self._reading_since
+        if self._in_head:
+            return waited > HEAD_DEADLINE
+        return waited > BODY_GRACE and self._body_bytes < MIN_BODY_RATE * waited

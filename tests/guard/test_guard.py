@@ -1,0 +1,179 @@
+"""keyfob.guard against a real issuer over HTTPS: keys are found, cached, renewed; and every doubt is a refusal."""
+
+import asyncio
+
+import pytest
+
+from keyfob.guard import Guard, IssuerUnavailable, MissingToken
+from keyfob.guard import key_cache as caching
+from keyfob.jose import keys
+from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
+from keyfob.problem import Problem
+from keyfob.secret import Secret
+
+AUDIENCE = "https://api.example"
+NOW = 1_000_000
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def guard(issuer, clock) -> Guard:
+    return Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca, clock=clock)
+
+
+def bearing(token: Secret, scheme: bytes = b"Bearer") -> list[tuple[bytes, bytes]]:
+    return [(b"host", b"api.example"), (b"authorization", scheme + b" " + token.reveal_bytes())]
+
+
+def admit(guard, headers, scope="studies:read", query=b""):
+    return asyncio.run(guard.admit(headers, query, scope))
+
+
+def test_a_good_token_is_admitted_and_the_keys_are_fetched_once(guard, issuer):
+    for _ in range(5):
+        assert admit(guard, bearing(issuer.token())).client_id == "cl_1"
+    assert admit(guard, bearing(issuer.token(), b"bearer")).scope == {"studies:read"}
+    assert issuer.asked == ["/.well-known/oauth-authorization-server", "/jwks"]
+
+
+def test_many_first_requests_at_once_fetch_the_keys_once(guard, issuer):
+    async def all_at_once():
+        await asyncio.gather(*(guard.admit(bearing(issuer.token()), b"", "studies:read") for _ in range(20)))
+
+    asyncio.run(all_at_once())
+    assert len(issuer.asked) == 2
+
+
+def test_a_scope_is_compared_whole(guard, issuer):
+    """RFC 6749 §3.3, RFC 6750 §3.1: no scope implies another; the refusal names what is needed."""
+    for scope in ("studies:write", "studies", "studies:read:more", "STUDIES:READ"):
+        with pytest.raises(InsufficientScope) as refused:
+            admit(guard, bearing(issuer.token()), scope)
+        assert refused.value.scope == scope
+
+
+def test_no_token_two_tokens_and_a_token_in_the_url_are_told_apart(guard, issuer):
+    token = issuer.token()
+    with pytest.raises(MissingToken):
+        admit(guard, [(b"host", b"a")])
+    with pytest.raises(MissingToken):
+        admit(guard, [(b"authorization", b"Basic abc")])
+    with pytest.raises(InvalidRequest):
+        admit(guard, bearing(token) * 2)
+    for query in (b"access_token=", b"a=1&access_token=x", b"Access_Token=x", b"%61ccess_token=x"):
+        with pytest.raises(InvalidRequest):
+            admit(guard, bearing(token), query=query + token.reveal_bytes())
+    for header in (b"Bearer", b"Bearer ", b"Bearer a b", b"Bearer \xff", b"Bearer " + b"a" * 9000):
+        with pytest.raises(InvalidRequest):
+            admit(guard, [(b"authorization", header)])
+
+
+def test_a_remembered_token_expires_all_the_same(guard, issuer, clock):
+    """RFC 7519 §4.1.4, also for a token whose signature is not looked at again."""
+    token = issuer.token()
+    admit(guard, bearing(token))
+    clock.now = NOW + 299
+    admit(guard, bearing(token))
+    clock.now = NOW + 300
+    with pytest.raises(InvalidToken):
+        admit(guard, bearing(token))
+
+
+def test_a_remembered_token_dies_with_its_key(guard, issuer, clock):
+    token = issuer.token(exp=NOW + 900)
+    admit(guard, bearing(token))
+    issuer.publish(keys.generate("ES256"))
+    clock.now += caching.MAX_AGE
+    with pytest.raises(InvalidToken):
+        admit(guard, bearing(token))
+
+
+def test_a_new_key_is_found_when_a_token_names_it_but_forgers_cannot_make_us_ask_often(guard, issuer, clock):
+    admit(guard, bearing(issuer.token()))
+    new = keys.generate("ES256")
+    issuer.publish(issuer.key, new)
+    clock.now += caching.COOLDOWN
+    assert admit(guard, bearing(issuer.token(new, iat=clock.now))).jti == "j"
+    asked = len(issuer.asked)
+    for _ in range(10):
+        with pytest.raises(InvalidToken):
+            admit(guard, bearing(issuer.token(keys.generate("ES256"))))
+    assert len(issuer.asked) == asked
+    clock.now += caching.COOLDOWN
+    with pytest.raises(InvalidToken):
+        admit(guard, bearing(issuer.token(keys.generate("ES256"))))
+    assert len(issuer.asked) == asked + 2
+
+
+def test_an_issuer_that_is_away_does_not_stop_an_api_that_knows_its_keys(guard, issuer, clock):
+    admit(guard, bearing(issuer.token()))
+    issuer.answers.clear()
+    clock.now += caching.MAX_AGE + 100
+    assert admit(guard, bearing(issuer.token(iat=clock.now, exp=clock.now + 300)))
+    clock.now += caching.MAX_STALE
+    with pytest.raises(IssuerUnavailable):
+        admit(guard, bearing(issuer.token(iat=clock.now, exp=clock.now + 300)))
+
+
+def test_without_keys_nobody_is_admitted_and_it_recovers(guard, issuer, clock):
+    kept = dict(issuer.answers)
+    issuer.answers.clear()
+    with pytest.raises(IssuerUnavailable):
+        admit(guard, bearing(issuer.token()))
+    with pytest.raises(IssuerUnavailable):
+        guard.check(issuer.token(), NOW)
+    issuer.answers.update(kept)
+    clock.now += caching.COOLDOWN
+    admit(guard, bearing(issuer.token()))
+    assert guard.check(issuer.token(), NOW).client_id == "cl_1"
+
+
+def test_an_issuer_that_cannot_be_trusted_is_as_good_as_none(issuer, clock, tls_files, tmp_path, make_tls):
+    def refused(**options):
+        one = Guard.discover(issuer.url, audience=AUDIENCE, clock=clock, **{"ca_file": issuer.ca, **options})
+        with pytest.raises(IssuerUnavailable):
+            admit(one, bearing(issuer.token()))
+
+    good = dict(issuer.answers)
+    path = "/.well-known/oauth-authorization-server"
+    metadata = {"issuer": issuer.url, "token_endpoint": issuer.url + "/t", "jwks_uri": issuer.url + "/jwks"}
+    for broken in (
+        {**metadata, "issuer": "https://evil.example"},
+        {**metadata, "jwks_uri": issuer.url.replace("https", "http") + "/jwks"},
+        {**metadata, "jwks_uri": "file:///etc/passwd"},
+        {},
+        [],
+        "x" * 70_000,
+    ):
+        issuer.say(broken)
+        refused()
+    issuer.say(metadata, status=500)
+    refused()
+    issuer.answers[path] = (302, {"location": issuer.url + "/elsewhere"}, b"")
+    issuer.answers["/elsewhere"] = good[path]
+    refused()
+    issuer.answers.update(good)
+    issuer.answers["/jwks"] = (200, {}, b'{"keys":[]}')
+    refused()
+    issuer.answers.update(good)
+    refused(ca_file=make_tls(tmp_path / "other").ca)
+
+
+def test_a_guard_is_not_made_of_urls_that_cannot_be_trusted(issuer):
+    for url in ("http://auth.example", "https://auth.example/?x=1", "https://user@auth.example", "auth.example", ""):
+        with pytest.raises(Problem):
+            Guard.discover(url, audience=AUDIENCE, ca_file=issuer.ca)
+        with pytest.raises(Problem):
+            Guard.discover(issuer.url, audience=url, ca_file=issuer.ca)

@@ -1,0 +1,98 @@
+"""A real server process around a small application that shows what reached it."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+APPLICATION = textwrap.dedent(
+    """
+    import asyncio, json, sys
+    from pathlib import Path
+    from keyfob import serving
+    from keyfob.ambient import system_entropy
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    print("shut down", flush=True)
+                    return
+        scope["state"]["route"] = "/echo/{name}"
+        if scope["path"] == "/fail":
+            raise RuntimeError("the reason that must stay here")
+        if scope["path"] == "/slow":
+            print("slow began", flush=True)
+            await asyncio.sleep(1.5)
+        if scope["path"] == "/unread":
+            await serving.respond(send, serving.json_response(200, {}))
+            return
+        if scope["path"] == "/half":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+            raise RuntimeError("broke off")
+        body = await serving.read_body(receive)
+        await serving.respond(send, serving.json_response(200, {"length": len(body), "path": scope["path"]}))
+
+    port, certificate, key = int(sys.argv[1]), *(Path(p) if p else None for p in sys.argv[2:4])
+    serving.serve(
+        serving.edge(app, entropy=system_entropy, max_body_bytes=100_000),
+        host="127.0.0.1", port=port, certificate=certificate, private_key=key, ready=f"https://localhost:{port}",
+    )
+    """
+)
+
+
+class Running:
+    def __init__(self, process: subprocess.Popen[str], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self.log = log
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    started: list[subprocess.Popen[str]] = []
+    script = tmp_path / "application.py"
+    script.write_text(APPLICATION)
+
+    def begin(port: int, certificate: Path | None = None, private_key: Path | None = None) -> Running:
+        log = tmp_path / f"log-{port}"
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(port), str(certificate or ""), str(private_key or "")],
+            stdout=subprocess.PIPE,
+            stderr=log.open("w"),
+            text=True,
+        )
+        started.append(process)
+        running = Running(process, port, log)
+        assert running.line() == f"ready https://localhost:{port}", log.read_text()
+        return running
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def parse() -> Callable[[bytes], tuple[int, dict[bytes, bytes], object]]:
+    def parsed(raw: bytes) -> tuple[int, dict[bytes, bytes], object]:
+        head, _, body = raw.partition(b"\r\n\r\n")
+        first, *lines = head.split(b"\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(b": ") for line in lines)}
+        return int(first.split(b" ")[1]), headers, json.loads(body) if body else None
+
+    return parsed
