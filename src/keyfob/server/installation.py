@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from keyfob import database, home, tls
 from keyfob.ambient import Entropy
 from keyfob.envelope import format as envelope
@@ -38,7 +40,6 @@ from keyfob.server.storage.records import SigningKeyRecord, State
 from keyfob.server.storage.store import Store
 
 MIGRATIONS = "keyfob.server.storage:migrations"
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 _KEK = Path("keys", "kek")
 _DATABASE = "keyfob.db"
@@ -142,7 +143,7 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
         )
     opened = database.open_sqlite(settings.database_path)
     try:
-        database.upgrade(opened, MIGRATIONS)
+        _upgrade(opened, settings.database_path)
         store = Store(opened, chain_key=chain_key, entropy=entropy)
         with store.reading() as reading:
             if reading.installation_id() != checked.installation_id:
@@ -155,6 +156,15 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
         opened.close()
         raise
     return Installation(checked, settings, store, peppers, certificate, wrapper)
+
+
+def _upgrade(opened: database.Database, path: Path) -> None:
+    try:
+        database.upgrade(opened, MIGRATIONS)
+    except sa.exc.DatabaseError as failed:
+        raise Problem(
+            "database-unusable", f"{path} cannot be used: {failed.orig}", hint="restore it from a backup"
+        ) from failed
 
 
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
@@ -194,7 +204,7 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
     folder = draft / "tls"
     folder.mkdir(mode=0o700, exist_ok=True)
     tls.create_authority(folder, now=now)
-    certificate, private_key = tls.issue_certificate(folder, names=LOOPBACK_NAMES, now=now)
+    certificate, private_key = tls.issue_certificate(folder, names=setting_files.LOOPBACK_NAMES, now=now)
     home.write_file(folder / "server.pem", certificate, mode=0o644)
     home.write_file(folder / "server.key", private_key.reveal_bytes())
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from keyfob.oauth import resource_indicator
+from keyfob.oauth.errors import InvalidTarget
 from keyfob.problem import Misuse
 
 FILE = "keyfob.toml"
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_MAX_DIGITS = 12
 
 Value = str | int
 
@@ -69,7 +72,7 @@ def check_issuer(url: str) -> str:
 
 def is_loopback(issuer: str) -> bool:
     """Whether the issuer is this very machine, where a throw-away CA and no recovery copy are acceptable."""
-    return (urlsplit(issuer).hostname or "") in _LOOPBACK_NAMES
+    return urlsplit(issuer).hostname in LOOPBACK_NAMES
 
 
 def _text(value: Value) -> str:
@@ -80,15 +83,16 @@ def _text(value: Value) -> str:
 
 def _issuer(value: Value) -> str:
     url = _text(value)
+    try:
+        plain = resource_indicator.check(url)
+    except InvalidTarget as refused:
+        raise ValueError(f"cannot be used: {refused.description}") from None
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise ValueError("is not an https:// URL")
-    if "?" in url or "#" in url or parts.username is not None or parts.password is not None:
-        raise ValueError("has a query, a fragment or a user")
-    if url.endswith("/"):
+    # RFC 8414 §3.3, RFC 9207 §2.4: issuers are compared as strings, so that there must be one way to write ours.
+    if not url.startswith("https://") or parts.netloc != parts.netloc.lower():
+        raise ValueError("must begin with https:// and have its host in lower case")
+    if plain != url:
         raise ValueError("ends with a slash: leave it out")
-    if any(not "!" <= character <= "~" for character in url) or parts.port == 0:
-        raise ValueError("has characters or a port that no URL has")
     return url
 
 
@@ -100,10 +104,10 @@ def _database(value: Value) -> str:
 
 
 def _positive(value: Value) -> int:
-    number = int(value)
-    if isinstance(value, bool) or number <= 0:
-        raise ValueError("is not a number above 0")
-    return number
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) > 0):
+        raise ValueError("is not a whole number above 0")
+    return int(text)
 
 
 SETTINGS = (

@@ -1,0 +1,150 @@
+"""keyfob.toml and KEYFOB_ variables: each mistake is named, and what is written is read back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyfob.problem import Misuse
+from keyfob.server import settings
+
+ISSUER = b'[server]\nissuer = "https://localhost:8443"\n'
+
+
+def load(tmp_path, content=ISSUER, environ=None):
+    (tmp_path / "keyfob.toml").write_bytes(content)
+    return settings.load(tmp_path, environ or {})
+
+
+def test_the_defaults_are_applied_and_paths_start_at_the_home(tmp_path):
+    loaded = load(tmp_path)
+    assert loaded.issuer == "https://localhost:8443"
+    assert loaded.token_endpoint == "https://localhost:8443/oauth2/token"
+    assert loaded.database_path == tmp_path / "keyfob.db"
+    assert loaded.tls_certificate == tmp_path / "tls/server.pem"
+    assert loaded.tls_private_key == tmp_path / "tls/server.key"
+    assert loaded.trusted_proxy is None
+    assert loaded.max_body_bytes == 65536
+    assert loaded.is_loopback
+
+
+def test_the_environment_goes_before_the_file(tmp_path):
+    environ = {"KEYFOB_SERVER_ISSUER": "https://id.example", "KEYFOB_LIMITS_MAX_BODY_BYTES": "1000"}
+    loaded = load(tmp_path, ISSUER + b"[limits]\nmax_body_bytes = 5\n", environ)
+    assert loaded.issuer == "https://id.example"
+    assert loaded.max_body_bytes == 1000
+    assert not loaded.is_loopback
+
+
+def test_an_absolute_database_path_is_kept(tmp_path):
+    assert str(load(tmp_path, ISSUER + b'[database]\nurl = "sqlite:////data/k.db"\n').database_path) == "/data/k.db"
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "named"),
+    [
+        (b"", "setting-missing", "server.issuer"),
+        (ISSUER + b"nonsense = 1\n", "unknown-setting", "server.nonsense"),
+        (ISSUER + b"[servers]\nx = 1\n", "unknown-setting", "servers"),
+        (b"issuer = 'https://localhost'\n", "unknown-setting", "issuer"),
+        (b"[server\n", "bad-settings", "TOML"),
+        (b"\xff", "bad-settings", "TOML"),
+        (b"[server]\nissuer = 'http://localhost'\n", "bad-setting", "server.issuer"),
+        (b"[server]\nissuer = 7\n", "bad-setting", "server.issuer"),
+        (ISSUER + b"[limits]\nmax_body_bytes = 0\n", "bad-setting", "limits.max_body_bytes"),
+        (ISSUER + b"[limits]\nmax_body_bytes = true\n", "bad-setting", "limits.max_body_bytes"),
+        (ISSUER + b"[limits]\nmax_body_bytes = 1.5\n", "bad-setting", "limits.max_body_bytes"),
+        (ISSUER + b"[limits]\nmax_body_bytes = 'many'\n", "bad-setting", "limits.max_body_bytes"),
+        (ISSUER + b"[database]\nurl = 'postgresql://h/d'\n", "bad-setting", "database.url"),
+        (ISSUER + b"[database]\nurl = 'sqlite:///'\n", "bad-setting", "database.url"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path, content, code, named):
+    with pytest.raises(Misuse) as refused:
+        load(tmp_path, content)
+    assert refused.value.code == code
+    assert named in refused.value.message
+    assert str(tmp_path) in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_mistake_in_the_environment_names_the_variable(tmp_path):
+    with pytest.raises(Misuse, match="KEYFOB_SERVER_ISSUER"):
+        load(tmp_path, environ={"KEYFOB_SERVER_ISSUER": "nonsense"})
+
+
+def test_unknown_variables_of_our_tables_are_found_and_those_of_other_programs_are_not():
+    environ = {"KEYFOB_SERVER_ISUER": "x", "KEYFOB_HOME": "x", "KEYFOB_CA_FILE": "x", "KEYFOB_SERVER_ISSUER": "x"}
+    assert settings.unknown_variables(environ) == ("KEYFOB_SERVER_ISUER",)
+
+
+@pytest.mark.parametrize("issuer", ["https://localhost:8443", "https://id.example", "https://id.example/tenant/a"])
+def test_an_issuer_is_taken_as_it_is(issuer):
+    assert settings.check_issuer(issuer) == issuer
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "",
+        "id.example",
+        "http://localhost:8443",
+        "HTTPS://localhost",
+        "https://ID.example",
+        "https://",
+        "https://id.example/",
+        "https://id.example?x=1",
+        "https://id.example?",
+        "https://id.example#f",
+        "https://id.example#",
+        "https://user@id.example",
+        "https://user:secret@id.example",
+        "https://id.example:0",
+        "https://id.example:99999",
+        "https://id.example/a b",
+        "https://id.example/\n",
+        "https://idé.example",
+        "https://[::1",
+        "https://id.example/a/../b",
+    ],
+)
+def test_any_other_issuer_is_refused(issuer):
+    """RFC 8414 §2: https, no query, no fragment; and only one way to write it, since issuers are compared as text."""
+    with pytest.raises(Misuse) as refused:
+        settings.check_issuer(issuer)
+    assert "secret" not in refused.value.message
+
+
+@given(st.text(max_size=60) | st.text(max_size=40).map("https://".__add__))
+def test_an_issuer_is_checked_without_another_error(text):
+    try:
+        assert settings.check_issuer(text) == text
+    except Misuse:
+        return
+    assert text.startswith("https://")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+@given(certificate=texts, proxy=texts, body=st.integers(1, 10**11))
+def test_what_is_written_is_read_back(certificate, proxy, body):
+    values = {
+        "server.issuer": "https://localhost",
+        "tls.certificate": certificate,
+        "http.trusted_proxy": proxy,
+        "limits.max_body_bytes": body,
+    }
+    assert settings.read(settings.write(values), where="x") == values
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="ignore")))
+def test_reading_raises_nothing_but_misuse(content):
+    try:
+        settings.read(content, where="x")
+    except Misuse:
+        return
+
+
+def test_a_file_that_is_nested_too_deep_is_misuse():
+    with pytest.raises(Misuse):
+        settings.read(b"a = " + b"[" * 50_000, where="x")
