@@ -1,0 +1,22 @@
+"""From a secret to a message that one partner alone can open and anybody can tell is the operator's."""
+
+from keyfob.openpgp import sequoia
+from keyfob.openpgp.certificate import Certificate, show_fingerprint
+from keyfob.problem import Problem
+from keyfob.secret import Secret
+
+
+def seal(plaintext: Secret, *, recipient: Certificate, operator_key: Secret) -> bytes:
+    """An armored message (ASCII): signed by the operator inside, encrypted to `recipient` outside.
+
+    The signature does not name the recipient (RFC 9580 §13.11): the plaintext must. `recipient` comes from
+    certificate.check at this moment; a stored one may have expired since.
+    """
+    try:
+        return sequoia.encrypt(plaintext, recipient=recipient.armored, signing_key=operator_key)
+    except sequoia.Refused as refused:
+        raise Problem(
+            "not-sealed",
+            f"nothing could be sealed to {show_fingerprint(recipient.fingerprint)}: {refused}",
+            hint="check the partner's certificate: keyfob-server partner show",
+        ) from None
