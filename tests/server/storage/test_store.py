@@ -261,3 +261,14 @@ def test_no_statement_s_values_stand_in_an_error(made):
 def test_the_database_is_its_owners_alone(made):
     if sys.platform != "win32":
         assert made.path.stat().st_mode & 0o077 == 0
+
+
+def test_credentials_come_in_the_order_of_their_making_also_within_one_second(made):
+    """Which one a rotation replaces depends on it; ids are random."""
+    for name in ("zzzzzzzz", "aaaaaaaa", "mmmmmmmm"):
+        credential = replace(made.credential, id=name)
+        with made.store.change(now=made.now, actor="operator:test") as change:
+            change.add_credential(credential, made.message_for(credential))
+            change.record(Kind.CREDENTIAL_SEALED, credential_id=name)
+    found = made.store.find_client("cl_1").credentials
+    assert [one.id for one in found] == ["credential1", "zzzzzzzz", "aaaaaaaa", "mmmmmmmm"]

@@ -60,7 +60,9 @@ def after(state: State, event: Event) -> State:
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise Problem("wrong-state", f"{event} is not possible: it is {state}") from None
+        raise Problem(
+            "wrong-state", f"{event} is not possible: it is {state}", hint="nothing was changed; see client show"
+        ) from None
 
 
 def effective(credential: Credential, now: int) -> State:

@@ -95,7 +95,12 @@ class Change:
         row = _row(credential)
         rights = {name: value for name, value in row.items() if name in _RIGHTS}
         observed = {name: value for name, value in row.items() if name in _OBSERVED}
-        self._write(sa.insert(schema.credential).values(rights))
+        table = schema.credential
+        last = sa.select(sa.func.coalesce(sa.func.max(table.c.generation), 0)).where(
+            table.c.client_id == credential.client_id
+        )
+        generation = self._connection.execute(last).scalar_one() + 1
+        self._write(sa.insert(table).values(rights | {"generation": generation}))
         self._write(sa.insert(schema.credential_observation).values(observed | {"credential_id": credential.id}))
         self._write(sa.insert(schema.sealed_message).values(_row(message)))
 

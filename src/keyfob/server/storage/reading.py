@@ -79,10 +79,13 @@ class Reading:
         """All credentials that a client ever had, the oldest first."""
         observed = schema.credential_observation
         rows = self._connection.execute(
-            sa.select(schema.credential, *(column for column in observed.c if column.name != "credential_id"))
+            sa.select(
+                *(column for column in schema.credential.c if column.name != "generation"),
+                *(column for column in observed.c if column.name != "credential_id"),
+            )
             .join(observed, observed.c.credential_id == schema.credential.c.id)
             .where(schema.credential.c.client_id == client_id)
-            .order_by(schema.credential.c.created_at, schema.credential.c.id)
+            .order_by(schema.credential.c.generation)
         )
         return tuple(_credential(row) for row in rows)
 

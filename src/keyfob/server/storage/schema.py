@@ -111,7 +111,8 @@ credential = sa.Table(
     "credential",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), nullable=False, index=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),  # 1, 2, 3: which came after which, also within one second
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("secret_hash", sa.Text, nullable=False),  # algorithm$pepper_id$hex
     sa.Column("not_before", sa.BigInteger, nullable=False),
@@ -121,6 +122,7 @@ credential = sa.Table(
     sa.Column("overlap", sa.BigInteger, nullable=False),
     sa.Column("first_use_by", sa.BigInteger),
     sa.Column("overlap_ends_at", sa.BigInteger),
+    sa.UniqueConstraint("client_id", "generation"),
 )
 
 credential_observation = sa.Table(

@@ -115,6 +115,7 @@ def upgrade() -> None:
         "credential",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
@@ -127,8 +128,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["client_id"], ["client.id"], name=op.f("fk_credential_client_id")),
         sa.ForeignKeyConstraint(["replaces"], ["credential.id"], name=op.f("fk_credential_replaces")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
+        sa.UniqueConstraint("client_id", "generation", name=op.f("uq_credential_client_id")),
     )
-    op.create_index(op.f("ix_credential_client_id"), "credential", ["client_id"], unique=False)
     op.create_table(
         "presented_jti",
         sa.Column("client_id", sa.Text(), nullable=False),

@@ -1,0 +1,100 @@
+"""Composition root of the server on the wire: settings and an installation become an ASGI application."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from keyfob.oauth.wire import Response, values
+from keyfob.server.endpoints.health import live, ready
+from keyfob.server.endpoints.keys import jwks
+from keyfob.server.endpoints.metadata import metadata
+from keyfob.server.endpoints.operator_certificate import operator_certificate
+from keyfob.server.endpoints.request import Request
+from keyfob.server.endpoints.token import token
+from keyfob.server.state import ServerState
+from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
+
+Handler = Callable[[Request], Awaitable[Response]]
+GET, POST = ("GET", "HEAD"), ("POST",)
+
+
+def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
+    """Every URL of the issuer: its methods and its endpoint."""
+    described = metadata(state)
+    return {
+        "/oauth2/token": (POST, token(state)),
+        "/oauth2/jwks": (GET, jwks(state)),
+        "/.well-known/oauth-authorization-server": (GET, described),
+        "/.well-known/openid-configuration": (GET, described),
+        "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
+        "/healthz": (GET, live),
+        "/readyz": (GET, ready(state)),
+    }
+
+
+def make_app(state: ServerState) -> App:
+    """The application, behind the edge."""
+    table = routes(state)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(state, receive, send)
+            return
+        await respond(send, await _answer(state, table, scope, receive))
+
+    return edge(app, entropy=state.entropy, max_body_bytes=state.settings.max_body_bytes)
+
+
+async def _answer(
+    state: ServerState, table: dict[str, tuple[tuple[str, ...], Handler]], scope: Scope, receive: Receive
+) -> Response:
+    request_id = scope["state"]["request_id"]
+    route = table.get(scope["path"])
+    if route is None:
+        return _refuse(404, "not_found", "there is nothing at this path", request_id)
+    scope["state"]["route"] = scope["path"]  # every route is fixed text: none holds a parameter
+    methods, handler = route
+    if scope["method"] not in methods:
+        # RFC 9110 §15.5.6: a 405 says what is allowed.
+        allow = (b"allow", ", ".join(methods).encode())
+        return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
+    address = _address(state, scope)
+    if address is None:
+        return _refuse(403, "forbidden", "only the proxy that ends TLS may speak to this server", request_id)
+    body = await read_body(receive)
+    return await handler(
+        Request(scope["method"], scope["headers"], scope["query_string"], body, address=address, id=request_id)
+    )
+
+
+def _address(state: ServerState, scope: Scope) -> str | None:
+    """The peer's address; behind the trusted proxy the one that it vouches for; None for whoever goes around it."""
+    peer = str((scope.get("client") or ("-",))[0])
+    proxy = state.settings.trusted_proxy
+    if proxy is None:
+        # Whatever X-Forwarded-For says then is the client's own word.
+        return peer
+    if peer != proxy:
+        return None
+    forwarded = b",".join(values(scope["headers"], b"x-forwarded-for")).rpartition(b",")[2].strip().decode("latin-1")
+    try:
+        return str(ipaddress.ip_address(forwarded))
+    except ValueError:
+        return peer
+
+
+async def _live(state: ServerState, receive: Receive, send: Send) -> None:
+    """ASGI lifespan: the first signing key is opened before the first request, and at the end what waits is written."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            state.signing_key()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await state.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+def _refuse(status: int, code: str, message: str, request_id: str, *headers: tuple[bytes, bytes]) -> Response:
+    document = {"error": code, "error_description": message, "error_id": request_id}
+    return json_response(status, document, headers=headers)

@@ -1,0 +1,1 @@
+"""One file for each URL; each endpoint reads as the list of its steps."""

@@ -1,0 +1,125 @@
+"""One durable commit for all requests that wait for one: evidence comes before its token, for a share of one flush.
+
+The event loop never waits for the disk: batches are written in a thread, one after the other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+_log = logging.getLogger("keyfob.server")
+
+T = TypeVar("T")
+
+MAX_WAITING = 10_000
+PATIENCE = 2.0
+"""Seconds that a request waits for its record to be durable."""
+NOTE_EVERY = 0.5
+"""Seconds between two entries of the books that are only useful."""
+MAX_NOTES = 10_000
+
+
+class Unavailable(Exception):
+    """The record could not be made durable in time: whatever depends on it must not happen."""
+
+
+class GroupCommit(Generic[T]):
+    """`write` takes a batch and returns when it is durable. It runs in one thread, never twice at a time."""
+
+    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+        self._write = write
+        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+
+    async def append(self, record: T) -> None:
+        """Returns when `record` is durable. Raises Unavailable: it may or may not come to be written."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise Unavailable
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        try:
+            await asyncio.wait_for(done, PATIENCE)
+        except TimeoutError as late:
+            raise Unavailable from late
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                # Who gave up in the meantime is not recorded: its token will never leave.
+                batch = [(record, done) for record, done in self._waiting if not done.done()]
+                self._waiting.clear()
+                if batch:
+                    await self._commit(batch)
+        finally:
+            self._running = None
+
+    async def _commit(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
+        records = [record for record, _ in batch]
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
+        except Exception as failed:
+            # Fail closed, each of them; the reason is the operator's.
+            _log.exception("audit_not_written records=%d", len(records))
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(Unavailable(str(type(failed).__name__)))
+        else:
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    async def close(self) -> None:
+        """Until everything that waits is written or given up."""
+        if self._running is not None:
+            await self._running
+        self._thread.shutdown()
+
+
+class NoteBook(Generic[T]):
+    """Records that are only useful: written now and then, in the background, dropped when there are too many."""
+
+    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+        self._write = write
+        self._notes: list[T] = []
+        self._dropped = 0
+        self._running: asyncio.Task[None] | None = None
+
+    def note(self, record: T) -> None:
+        """Never raises, never waits."""
+        if len(self._notes) >= MAX_NOTES:
+            self._dropped += 1
+            return
+        self._notes.append(record)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._notes:
+                await asyncio.sleep(NOTE_EVERY)
+                await self._flush()
+        finally:
+            self._running = None
+
+    async def _flush(self) -> None:
+        notes, self._notes = self._notes, []
+        if self._dropped:
+            _log.warning("refusals_not_recorded count=%d", self._dropped)
+            self._dropped = 0
+        if not notes:
+            return
+        try:
+            await asyncio.to_thread(self._write, notes)
+        except Exception:
+            _log.exception("refusals_not_recorded count=%d", len(notes))
+
+    async def close(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        await self._flush()

@@ -1,0 +1,32 @@
+"""Step 8 of a token request: a grant becomes a signed access token (RFC 9068)."""
+
+from keyfob.jose.keys import SigningKey
+from keyfob.jose.tokens import sign_access_token
+from keyfob.oauth import access_token
+from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.token_endpoint import IssuedToken
+from keyfob.server.authorize import Grant
+
+
+def mint(grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str) -> IssuedToken:
+    """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client."""
+    token = AccessToken(
+        issuer=issuer,
+        subject=grant.client_id,
+        client_id=grant.client_id,
+        audience=grant.resource,
+        issued_at=now,
+        expires_at=now + grant.lifetime,
+        jti=jti,
+        scope=grant.scope,
+        authorization_details=grant.authorization_details,
+        credential_id=grant.credential_id,
+    )
+    return IssuedToken(
+        access_token=sign_access_token(access_token.write_claims(token), key),
+        lifetime=grant.lifetime,
+        scope=grant.scope,
+        authorization_details=grant.authorization_details,
+        jti=jti,
+        resource=grant.resource,
+    )

@@ -1,0 +1,119 @@
+"""An operator's home, and the program run in this process with a clock that the test sets."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from keyfob import command
+from keyfob.ambient import system_entropy
+from keyfob.oauth import resource_metadata
+from keyfob.oauth.resource_metadata import ResourceMetadata
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.server.cli import cli
+from keyfob.server.commands.surroundings import Surroundings
+
+ISSUER = "https://localhost:8443"
+API = "https://api.example"
+
+
+class Bound:
+    """The program with the surroundings of a test."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def main(self, arguments, **options):
+        return cli.main(arguments, obj=self._surroundings, **options)
+
+
+@pytest.fixture
+def program(capsys, tmp_path, monkeypatch):
+    """Run `keyfob-server` with arguments; `.now` and `.environ` may be set. Files without a folder go to tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    self = SimpleNamespace(now=int(time.time()), environ={})
+
+    def run(*arguments, code=0):
+        surroundings = Surroundings(lambda: self.now, system_entropy, self.environ)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command.run(Bound(surroundings), "keyfob-server", [str(argument) for argument in arguments])
+        shown = capsys.readouterr()
+        assert ended.value.code == code, shown
+        document = json.loads(shown.out) if "--json" in arguments else None
+        return SimpleNamespace(out=shown.out, err=shown.err, json=document)
+
+    self.run = run
+    return self
+
+
+@pytest.fixture(scope="session")
+def partner_key():
+    """An OpenPGP key as a partner has it: (private key, certificate), valid for a month."""
+    return openpgp_keys.generate_partner_key("Acme <data@acme.example>", 31 * 24 * 60 * 60)
+
+
+@pytest.fixture(scope="session")
+def other_key():
+    return openpgp_keys.generate_operator_key("Other <other@other.example>")
+
+
+@pytest.fixture
+def home(program, tmp_path) -> Path:
+    """A home on loopback."""
+    folder = tmp_path / "operator"
+    program.run("init", "--home", folder, "--issuer", ISSUER)
+    return folder
+
+
+def write_resource(path, *, url=API, scopes=("a:read", "b:read"), issuer=ISSUER, types=("cdms_study",)):
+    metadata = ResourceMetadata(url, (issuer,), {scope: f"Does {scope}" for scope in scopes}, types, {"keys": []})
+    path.write_bytes(resource_metadata.write(metadata))
+    return path
+
+
+@pytest.fixture
+def resource_file(tmp_path):
+    """Write a resource.json: `resource_file(scopes=...)`."""
+
+    def write(name="resource.json", **options):
+        return write_resource(tmp_path / name, **options)
+
+    return write
+
+
+@pytest.fixture
+def acme(program, home, tmp_path, partner_key, resource_file):
+    """A home with one API and the partner Acme; `.create(...)` makes a client of it."""
+    _, certificate = partner_key
+    file = tmp_path / "acme.asc"
+    file.write_bytes(certificate.armored)
+    program.run("resource", "add", resource_file(), "--home", home)
+    program.run(
+        *("partner", "add", "Acme", "--home", home, "--certificate", file, "--email", "data@acme.example"),
+        *("--confirm-fingerprint", certificate.fingerprint),
+    )
+    self = SimpleNamespace(home=home, file=file, certificate=certificate)
+
+    def create(*more, name="sync", code=0, partner="Acme", scope="a:read", resource=API):
+        return program.run(
+            *("client", "create", "--home", home, "--partner", partner, "--name", name),
+            *("--scope", scope, "--resource", resource, "--json", *more),
+            code=code,
+        ).json
+
+    self.create = create
+    return self
+
+
+@pytest.fixture
+def audit_kinds(program, home):
+    """The kinds of all audit records so far."""
+
+    def kinds():
+        shown = program.run("audit", "tail", "--home", home, "--count", "1000", "--json").json
+        return [record["kind"] for record in shown["records"]]
+
+    return kinds

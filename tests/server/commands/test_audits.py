@@ -1,0 +1,86 @@
+"""`audit` and `key`: what an operator reads of the trail, and what the program says when it is not whole."""
+
+import sqlite3
+
+import pytest
+
+
+def write(home, statement):
+    connection = sqlite3.connect(home / "keyfob.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_the_tail_shows_the_last_records_the_newest_at_the_end(program, acme):
+    acme.create()
+    shown = program.run("audit", "tail", "--home", acme.home, "--count", "2", "--json").json["records"]
+    assert [record["kind"] for record in shown] == ["client_created", "credential_sealed"]
+    assert shown[0]["actor"].startswith("operator:")
+    assert shown[1]["sequence"] == shown[0]["sequence"] + 1
+    assert shown[1]["at"] == program.now
+    text = program.run("audit", "tail", "--home", acme.home).out.splitlines()
+    assert "credential_sealed" in text[-1]
+    assert shown[1]["message_id"] in text[-1]
+
+
+@pytest.mark.parametrize("count", ["0", "1001", "x"])
+def test_a_count_out_of_range_is_refused(program, home, count):
+    assert program.run("audit", "tail", "--home", home, "--count", count, "--json", code=2).json["error"] == "usage"
+
+
+def test_a_whole_trail_is_said_to_be_whole_and_its_end_unproven(program, home):
+    shown = program.run("audit", "verify", "--home", home, "--json").json
+    assert shown["whole"] is True
+    assert shown["records"] == 2
+    assert shown["expected"] is None
+    assert shown["head"].startswith("2:")
+    out = program.run("audit", "verify", "--home", home).out
+    assert "unproven" in out
+    assert shown["head"] in out
+    assert "unproven" not in program.run("audit", "verify", "--home", home, "--expect", shown["head"]).out
+
+
+def test_a_cut_tail_is_found_with_the_head_that_was_noted(program, acme):
+    head = program.run("audit", "verify", "--home", acme.home, "--json").json["head"]
+    write(acme.home, "DELETE FROM audit_record WHERE sequence > 2")
+    assert program.run("audit", "verify", "--home", acme.home)
+    refused = program.run("audit", "verify", "--home", acme.home, "--expect", head, "--json", code=1)
+    assert refused.json["error"] == "audit-not-whole"
+    assert "cut" in refused.json["message"]
+
+
+def test_an_altered_record_is_an_error_with_its_number(program, home):
+    write(home, "UPDATE audit_record SET payload = replace(payload, 'created', 'destroyed') WHERE sequence = 2")
+    refused = program.run("audit", "verify", "--home", home, "--json", code=1)
+    assert "entry 2" in refused.json["message"]
+    assert refused.json["hint"]
+
+
+@pytest.mark.parametrize("head", ["", "x", "1:2", "1:" + "g" * 64])
+def test_a_head_that_is_none_is_misuse(program, home, head):
+    assert (
+        program.run("audit", "verify", "--home", home, "--expect", head, "--json", code=2).json["error"] == "bad-head"
+    )
+
+
+def test_the_tail_survives_rows_that_were_tampered_with(program, home):
+    write(home, "UPDATE audit_record SET payload = 'no json', at = 99999999999999999 WHERE sequence = 1")
+    write(home, "UPDATE audit_record SET payload = NULL, salt = NULL WHERE sequence = 2")
+    shown = program.run("audit", "tail", "--home", home, "--json").json["records"]
+    assert [record["kind"] for record in shown] == ["unreadable", "redacted"]
+    assert program.run("audit", "tail", "--home", home).out
+
+
+def test_what_came_from_the_network_cannot_draw_on_the_terminal(program, home):
+    write(home, 'UPDATE audit_record SET payload = \'{"kind":"x\\u001b[2J","actor":"\\u001b[1m","a":"\\u001b[2J"}\'')
+    assert "\x1b" not in program.run("audit", "tail", "--home", home).out
+
+
+def test_signing_keys_are_listed_without_their_private_half(program, home):
+    (key,) = program.run("key", "list", "--home", home, "--json").json["keys"]
+    assert key["algorithm"] == "ES256"
+    assert key["state"] == "active"
+    assert key["public_jwk"]["kid"] == key["kid"]
+    assert "d" not in key["public_jwk"]
+    assert key["kid"] in program.run("key", "list", "--home", home).out

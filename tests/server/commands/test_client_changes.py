@@ -1,0 +1,197 @@
+"""`client rotate|suspend|resume|revoke`: what each takes away, and when."""
+
+import subprocess
+import sys
+
+import pytest
+
+from keyfob.ambient import system_entropy
+from keyfob.server import installation
+from keyfob.server.lifecycle.states import is_usable
+from keyfob.server.storage.records import TokenIssued
+
+RUN = "from keyfob.server.cli import main; main()"
+DAY = 24 * 60 * 60
+
+
+@pytest.fixture
+def client(program, acme):
+    """A client with one credential; `.use(credential_id)` as a token request does, `.usable()` what works now."""
+
+    class Made:
+        def __init__(self):
+            made = acme.create()
+            self.id, self.first = made["client_id"], made["credential_id"]
+            self.count = 0
+
+        def opened(self, act):
+            found = installation.open(acme.home, environ={}, entropy=system_entropy)
+            try:
+                return act(found.store)
+            finally:
+                found.close()
+
+        def use(self, credential_id):
+            self.count += 1
+            issued = TokenIssued(
+                jti=f"jti{self.count}",
+                client_id=self.id,
+                credential_id=credential_id,
+                resource="https://api.example",
+                scope=frozenset({"a:read"}),
+                authorization_details=(),
+                kid="kid",
+                expires_at=program.now + 300,
+                address="192.0.2.7",
+                request_id="r",
+            )
+            self.opened(lambda store: store.record_grants([issued], program.now))
+
+        def usable(self):
+            view = self.opened(lambda store: store.find_client(self.id))
+            return {one.id for one in view.credentials if is_usable(one, view.client, view.partner_state, program.now)}
+
+        def run(self, verb, *more, code=0):
+            return program.run("client", verb, self.id, "--home", acme.home, "--json", *more, code=code).json
+
+        def rotate(self, *more, code=0):
+            return self.run("rotate", *more, code=code)
+
+        def states(self):
+            return [one["state"] for one in self.run("show")["credentials"]]
+
+    return Made()
+
+
+def test_a_rotation_takes_nothing_away_until_the_new_secret_is_used(program, client):
+    client.use(client.first)
+    made = client.rotate()
+    assert set(made) == {"client_id", "credential_id", "sealed", "operator_fingerprint"}
+    second = made["credential_id"]
+    assert made["sealed"] == f"{client.id}.{second}.asc"
+    assert client.usable() == {client.first, second}
+    program.now += 10 * DAY
+    assert client.usable() == {client.first, second}, "unopened, it shortens nothing"
+    client.use(second)
+    program.now += 7 * DAY - 1
+    assert client.usable() == {client.first, second}
+    program.now += 1
+    assert client.usable() == {second}
+    assert client.states() == ["retired", "active"]
+
+
+def test_an_unopened_successor_expires_after_14_days_and_the_old_one_lives_on(program, client):
+    client.rotate()
+    program.now += 14 * DAY
+    assert client.usable() == {client.first}
+    assert client.states() == ["active", "expired"]
+
+
+def test_rotating_again_replaces_the_unopened_successor(client, audit_kinds):
+    second = client.rotate()["credential_id"]
+    third = client.rotate()["credential_id"]
+    assert client.usable() == {client.first, third}
+    assert second not in client.usable()
+    assert audit_kinds()[-2:] == ["credential_replaced", "credential_sealed"]
+
+
+def test_the_overlap_can_be_chosen_and_be_none(program, client):
+    second = client.rotate("--overlap", "0")["credential_id"]
+    client.use(second)
+    assert client.usable() == {second}
+
+
+@pytest.mark.parametrize("days", ["-1", "91", "x"])
+def test_an_overlap_out_of_range_is_refused(client, days):
+    assert client.rotate("--overlap", days, code=2)["error"] == "usage"
+
+
+def test_finish_ends_the_overlap_at_once(client, audit_kinds):
+    second = client.rotate()["credential_id"]
+    client.use(second)
+    assert client.usable() == {client.first, second}
+    assert client.rotate("--finish") == {"client_id": client.id, "retired": [client.first]}
+    assert client.usable() == {second}
+    assert audit_kinds()[-1] == "credential_retired"
+
+
+def test_finish_is_refused_before_the_new_secret_was_used(client):
+    client.rotate()
+    refused = client.rotate("--finish", code=1)
+    assert refused["error"] == "no-overlap"
+    assert "not used yet" in refused["message"]
+    assert len(client.usable()) == 2
+
+
+def test_finish_is_refused_when_there_is_no_rotation_and_makes_nothing_new(client):
+    assert client.rotate("--finish", code=1)["error"] == "no-overlap"
+    assert client.rotate("--finish", "--overlap", "3", code=2)["error"] == "finish-alone"
+
+
+def test_a_client_whose_secret_has_expired_gets_a_new_one(program, client, acme):
+    program.now += 20 * DAY  # the partner's certificate is still good
+    only = client.opened(lambda store: store.find_client(client.id)).credentials[0]
+    assert only.expires_at > program.now
+    assert client.rotate()["credential_id"] in client.usable()
+
+
+def test_suspending_refuses_all_and_resuming_brings_back_exactly_what_there_was(client, audit_kinds):
+    second = client.rotate()["credential_id"]
+    assert client.run("suspend") == {"client_id": client.id, "state": "suspended"}
+    assert client.usable() == set()
+    assert client.run("resume")["state"] == "active"
+    assert client.usable() == {client.first, second}
+    assert audit_kinds()[-2:] == ["client_suspended", "client_resumed"]
+
+
+def test_a_suspended_client_may_be_given_a_new_secret_which_works_after_resume(client):
+    client.run("suspend")
+    second = client.rotate()["credential_id"]
+    assert client.usable() == set()
+    client.run("resume")
+    assert second in client.usable()
+
+
+def test_nothing_follows_a_revocation(client):
+    client.run("revoke")
+    assert client.usable() == set()
+    for verb in ("resume", "suspend", "revoke"):
+        refused = client.run(verb, code=1)
+        assert refused["error"] == "wrong-state"
+        assert refused["hint"]
+    assert client.rotate(code=1)["error"] == "client-revoked"
+
+
+def test_an_unknown_client_is_refused_by_each_verb(program, acme):
+    for verb in ("rotate", "suspend", "resume", "revoke", "show"):
+        refused = program.run("client", verb, "cl_none", "--home", acme.home, "--json", code=2)
+        assert refused.json["error"] == "unknown-client"
+
+
+def test_the_text_of_a_rotation_says_by_when_and_how_long(program, client, acme):
+    out = program.run("client", "rotate", client.id, "--home", acme.home, "--overlap", "3").out
+    assert "3 days after" in out
+    assert "must be used by" in out
+    assert "is suspended" in program.run("client", "suspend", client.id, "--home", acme.home).out
+
+
+def test_a_rotation_to_an_expired_certificate_changes_nothing(program, client):
+    program.now += 40 * DAY
+    assert "--quick-set-expire" in client.rotate(code=1)["hint"]
+    assert client.usable() == {client.first}
+
+
+def test_two_processes_that_rotate_at_once_leave_one_unopened_successor(client, acme, tmp_path):
+    arguments = ("client", "rotate", client.id, "--home", str(acme.home), "--out")
+    both = [
+        subprocess.Popen([sys.executable, "-c", RUN, *arguments, str(tmp_path / f"r{n}.asc")], stdout=subprocess.PIPE)
+        for n in range(2)
+    ]
+    for one in both:
+        one.communicate()
+    assert [one.returncode for one in both] == [0, 0]
+    view = client.opened(lambda store: store.find_client(client.id))
+    assert len(view.credentials) == 3
+    assert len(client.usable()) == 2
+    assert client.first in client.usable()
+    assert client.opened(lambda store: store.audit_verdict()).findings == ()

@@ -1,0 +1,190 @@
+"""`init`: asks nothing on loopback, demands what a real issuer needs, and comes whole or not at all."""
+
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keyfob import home as homes
+from keyfob import tls
+from keyfob.home import HomeKind
+
+RUN = "from keyfob.server.cli import main; main()"
+
+
+@pytest.fixture
+def recovery(tmp_path, other_key):
+    file = tmp_path / "recovery.asc"
+    file.write_bytes(other_key[1].armored)
+    return file
+
+
+@pytest.fixture
+def tls_files(tmp_path, program):
+    folder = tmp_path / "own-tls"
+    folder.mkdir()
+    tls.create_authority(folder, now=program.now)
+    certificate, private_key = tls.issue_certificate(folder, names=("localhost",), now=program.now)
+    (folder / "server.pem").write_bytes(certificate)
+    homes.write_file(folder / "server.key", private_key.reveal_bytes())
+    return folder
+
+
+def test_a_loopback_home_is_made_without_a_question(program, home):
+    assert homes.check(home, HomeKind.SERVER).installation_id
+    for name in ("keyfob.toml", "keyfob.db", "operator.asc", "keys/kek", "tls/ca.pem", "tls/ca.key", "tls/server.key"):
+        assert (home / name).is_file(), name
+    assert not list(home.parent.glob(".*unfinished"))
+    tls.server_context(home / "tls/server.pem", home / "tls/server.key")
+    ssl.create_default_context(cafile=home / "tls/ca.pem")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+def test_private_files_are_their_owners_alone(home):
+    public = {"operator.asc", "ca.pem", "server.pem", "keyfob.db.lock"}  # the lock is empty
+    for path in home.rglob("*"):
+        if path.name not in public:
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_document_says_what_was_made(program, tmp_path):
+    shown = program.run("init", "--home", tmp_path / "h", "--issuer", "https://127.0.0.1:8443", "--json").json
+    assert set(shown) == {"home", "issuer", "operator_certificate", "operator_fingerprint", "ca", "recovery"}
+    assert len(shown["operator_fingerprint"]) == 40
+    assert shown["recovery"] is None
+
+
+def test_a_missing_recovery_copy_is_said_loudly(program, tmp_path):
+    assert "WARNING" in program.run("init", "--home", tmp_path / "h", "--issuer", "https://localhost").out
+
+
+def test_an_existing_home_is_never_overwritten(program, home):
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    refused = program.run("init", "--home", home, "--issuer", "https://localhost", "--json", code=2)
+    assert refused.json["error"] == "home-exists"
+    assert refused.json["hint"]
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_with_anything_in_it_is_refused(program, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    program.run("init", "--home", tmp_path / "full", "--issuer", "https://localhost", code=2)
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["x"]
+
+
+def test_a_home_of_another_kind_is_refused(program, tmp_path):
+    with homes.building(tmp_path / "cdms", HomeKind.CDMS, installation_id="x"):
+        pass
+    program.run("init", "--home", tmp_path / "cdms", "--issuer", "https://localhost", code=2)
+    refused = program.run("client", "list", "--home", tmp_path / "cdms", "--json", code=2)
+    assert refused.json["error"] == "other-home"
+
+
+def test_no_home_at_all_is_said(program, tmp_path):
+    refused = program.run("client", "list", "--home", tmp_path / "none", "--json", code=2)
+    assert refused.json["error"] == "no-home"
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost", "https://localhost/?x", "https://u@localhost", "localhost"])
+def test_a_wrong_issuer_is_refused_and_nothing_is_made(program, tmp_path, issuer):
+    assert (
+        program.run("init", "--home", tmp_path / "h", "--issuer", issuer, "--json", code=2).json["error"]
+        == "bad-issuer"
+    )
+    assert not (tmp_path / "h").exists()
+
+
+def test_another_issuer_demands_a_recovery_certificate_and_tls_files(program, tmp_path, recovery, tls_files):
+    base = ("init", "--home", tmp_path / "h", "--issuer", "https://id.example", "--json")
+    own_tls = ("--tls-cert", tls_files / "server.pem", "--tls-key", tls_files / "server.key")
+    assert program.run(*base, code=2).json["error"] == "recovery-missing"
+    assert program.run(*base, *own_tls, code=2).json["error"] == "recovery-missing"
+    assert program.run(*base, "--recovery-cert", recovery, code=2).json["error"] == "tls-missing"
+    assert program.run(*base, *own_tls[:2], "--recovery-cert", recovery, code=2).json["error"] == "tls-files"
+    assert not (tmp_path / "h").exists()
+    shown = program.run(*base, *own_tls, "--recovery-cert", recovery).json
+    assert shown["ca"] is None
+    assert not (tmp_path / "h" / "tls").exists()
+    assert str(tls_files / "server.pem") in (tmp_path / "h" / "keyfob.toml").read_text()
+
+
+def test_tls_files_that_do_not_fit_are_refused_before_anything_is_made(program, tmp_path, recovery, tls_files):
+    wrong = ("--tls-cert", tls_files / "ca.pem", "--tls-key", tls_files / "server.key", "--recovery-cert", recovery)
+    refused = program.run("init", "--home", tmp_path / "h", "--issuer", "https://id.example", *wrong, "--json", code=1)
+    assert refused.json["error"].startswith("tls")
+    assert not (tmp_path / "h").exists()
+
+
+def test_a_private_key_given_as_recovery_certificate_is_refused(program, tmp_path, other_key):
+    file = tmp_path / "private.asc"
+    file.write_bytes(other_key[0].reveal_bytes())
+    base = ("init", "--home", tmp_path / "h", "--issuer", "https://localhost", "--json")
+    refused = program.run(*base, "--recovery-cert", file, code=1)
+    assert other_key[0].reveal().splitlines()[3] not in refused.out + refused.err
+    assert not (tmp_path / "h").exists()
+
+
+def test_the_recovery_copy_opens_with_the_recovery_key_to_the_key_encryption_key(
+    program, tmp_path, recovery, other_key
+):
+    from keyfob.openpgp import certificate
+    from keyfob.openpgp.unseal import PrivateKeyUnsealer
+
+    home = tmp_path / "h"
+    program.run("init", "--home", home, "--issuer", "https://localhost", "--recovery-cert", recovery)
+    signer = certificate.read_signer((home / "operator.asc").read_bytes())
+    copy = PrivateKeyUnsealer(other_key[0]).unseal((home / "recovery.asc").read_bytes(), signer=signer)
+    assert copy.reveal_bytes() == (home / "keys" / "kek").read_bytes()
+
+
+def test_a_database_may_lie_elsewhere_and_is_never_overwritten(program, tmp_path):
+    place = tmp_path / "data" / "k.db"
+    place.parent.mkdir()
+    program.run("init", "--home", tmp_path / "h", "--issuer", "https://localhost", "--database", f"sqlite:///{place}")
+    assert place.is_file()
+    assert not (tmp_path / "h" / "keyfob.db").exists()
+    program.run("client", "list", "--home", tmp_path / "h")
+    content = place.read_bytes()
+    again = ("init", "--home", tmp_path / "h2", "--issuer", "https://localhost", "--database", f"sqlite:///{place}")
+    assert program.run(*again, "--json", code=2).json["error"] == "database-exists"
+    assert not (tmp_path / "h2").exists()
+    assert place.read_bytes() == content
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@h/d", "sqlite:///", "k.db"])
+def test_another_database_is_refused_and_not_repeated(program, tmp_path, url):
+    refused = program.run(
+        "init", "--home", tmp_path / "h", "--issuer", "https://localhost", "--database", url, "--json", code=2
+    )
+    assert refused.json["error"] == "bad-database"
+    assert "secret" not in refused.out + refused.err
+
+
+def test_the_first_records_tell_of_the_installation_and_its_key(home, audit_kinds):
+    assert audit_kinds() == ["installation_created", "signing_key_created"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_a_kill_at_any_moment_leaves_a_whole_home_or_none(tmp_path, program):
+    """A whole run takes about a second: kills are spread over it."""
+    whole = 0
+    for moment in range(8):
+        folder = tmp_path / f"h{moment}"
+        other = subprocess.Popen(
+            [sys.executable, "-c", RUN, "init", "--home", str(folder), "--issuer", "https://localhost:8443"],
+            stdout=subprocess.DEVNULL,
+        )
+        time.sleep(0.2 + 0.25 * moment)
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        if folder.exists():
+            whole += 1
+            assert "whole" in program.run("audit", "verify", "--home", folder).out
+        else:
+            program.run("init", "--home", folder, "--issuer", "https://localhost:8443")
+    assert whole < 8, "no kill came early enough to mean anything"

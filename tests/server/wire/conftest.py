@@ -1,0 +1,189 @@
+"""A real operator's home, made with the real commands, and a real server on it."""
+
+import base64
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from keyfob import tls
+from keyfob.ambient import system_clock
+from keyfob.oauth import client_information, resource_metadata
+from keyfob.oauth.client_information import ClientInformation
+from keyfob.oauth.resource_metadata import ResourceMetadata
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp.unseal import PrivateKeyUnsealer
+from keyfob.secret import Secret
+
+RESOURCE = "https://api.example"
+OTHER = "https://other.example"
+SCOPES = {"studies:read": "Read studies", "subjects:read": "Read subjects", "subjects:write": "Write subjects"}
+ENTRY = "from keyfob.server.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> dict[str, object]:
+        return json.loads(self.body)
+
+
+@dataclass
+class Operator:
+    """An operator at the command line, with a partner whose private key is at hand."""
+
+    home: Path
+    port: int
+    private_key: Secret
+    certificate: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def issuer(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def run(self, *arguments: str | Path, status: int = 0) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def client(self, name: str, *options: str, scope: str = " ".join(SCOPES)) -> ClientInformation:
+        out = self.home.parent / f"{name}.asc"
+        arguments = ("--partner", "Acme", "--name", name, "--scope", scope, "--resource", RESOURCE, "--out", out)
+        self.run("client", "create", *arguments, *options)
+        return self.open(out)
+
+    def open(self, message: Path) -> ClientInformation:
+        signer = certificates.read_signer((self.home / "operator.asc").read_bytes())
+        plaintext = PrivateKeyUnsealer(self.private_key).unseal(message.read_bytes(), signer=signer)
+        return client_information.read(plaintext)
+
+    def serve(self, *options: str, ready: str | None = None) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENTRY, "serve", "--home", str(self.home), "--port", str(self.port), *options],
+            stdout=subprocess.PIPE,
+            stderr=(self.home.parent / "server.log").open("a"),
+            text=True,
+        )
+        self.processes.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        assert line == f"ready {ready or self.issuer}", (self.home.parent / "server.log").read_text()
+        return process
+
+    @property
+    def log(self) -> str:
+        return (self.home.parent / "server.log").read_text()
+
+    def connect(self) -> http.client.HTTPSConnection:
+        context: ssl.SSLContext = tls.client_context(self.home / "tls" / "ca.pem", environ={})
+        return http.client.HTTPSConnection("localhost", self.port, timeout=30, context=context)
+
+    def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        connection = self.connect()
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def token(self, info: ClientInformation, *, post: bool = False, **parameters: str) -> Answer:
+        assert info.client_secret is not None
+        asked = {"grant_type": "client_credentials", **parameters}
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        if post:
+            asked |= {"client_id": info.client_id, "client_secret": info.client_secret.reveal()}
+        else:
+            pair = f"{info.client_id}:{info.client_secret.reveal()}".encode()
+            headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
+        return self.request("POST", "/oauth2/token", urlencode(asked).encode(), headers)
+
+    def audit(self) -> list[dict[str, object]]:
+        return self.run("audit", "tail", "--count", "1000")["records"]
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        self.processes.clear()
+
+
+@pytest.fixture(scope="session")
+def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
+    private_key, certificate = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 30 * 24 * 3600)
+    path = tmp_path_factory.mktemp("partner") / "acme.asc"
+    path.write_bytes(certificate.armored)
+    return private_key, path
+
+
+@pytest.fixture(scope="session")
+def new_operator(tmp_path_factory, partner_key) -> Iterator[Callable[[], Operator]]:
+    made: list[Operator] = []
+
+    def make() -> Operator:
+        folder = tmp_path_factory.mktemp("operator")
+        import socket
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        operator = Operator(folder / "home", port, *partner_key)
+        made.append(operator)
+        operator.run("init", "--issuer", operator.issuer)
+        for url in (RESOURCE, OTHER):
+            described = ResourceMetadata(url, (operator.issuer,), SCOPES, ("cdms_study",), {"keys": []})
+            path = folder / "resource.json"
+            path.write_bytes(resource_metadata.write(described))
+            operator.run("resource", "add", path)
+        fingerprint = certificates.check(operator.certificate.read_bytes(), now=system_clock()).fingerprint
+        partner = ("--certificate", operator.certificate, "--email", "data@acme.example")
+        operator.run("partner", "add", "Acme", *partner, "--confirm-fingerprint", fingerprint)
+        return operator
+
+    yield make
+    for operator in made:
+        operator.stop()
+        shutil.rmtree(operator.home.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def operator(new_operator) -> Operator:
+    """One server for the tests that leave it as it was."""
+    operator = new_operator()
+    operator.serve()
+    return operator
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for what another process does by itself; a condition, never a guess of how long it takes."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+
+
+@pytest.fixture(scope="session", name="until")
+def until_fixture() -> Callable[..., None]:
+    return until
