@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from keyfob.openpgp.sequoia import Kind, Packet
 
 MIN_RSA_BITS = 3072
+HIDDEN = "0" * 16
+"""The key id of a recipient who is not named."""
 
 _RSA = frozenset({1, 2, 3})
 _ECDH = 18
@@ -52,4 +54,4 @@ def _recipient(body: bytes) -> str:
     # Version 6 (§5.1.2): length, version of the key, fingerprint. The key id is its end, or in version 6 its beginning.
     fingerprint = body[3 : 2 + body[1]] if len(body) > 2 else b""
     identifier = fingerprint[:8] if body[2:3] == b"\x06" else fingerprint[-8:]
-    return identifier.hex().upper() or "0" * 16
+    return identifier.hex().upper() or HIDDEN

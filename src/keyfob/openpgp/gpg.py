@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyfob.openpgp import algorithms, sequoia
 from keyfob.openpgp import message as messages
-from keyfob.openpgp import sequoia
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.message import DamagedMessage, KeyLocked, NotForUs, UnsealError
 from keyfob.problem import Problem
@@ -102,10 +102,20 @@ class GpgUnsealer:
         # A gpg.conf may turn errors of integrity into warnings: what counts is that gpg says it was good.
         if done.returncode == 0 and {"DECRYPTION_OKAY", "GOODMDC"} <= {line[0] for line in status}:
             return Secret(done.stdout)
-        raise _why_not(status, wanted)
+        if not self._has_one_of(wanted):
+            raise NotForUs(wanted)
+        raise _why_not(status)
+
+    def _has_one_of(self, key_ids: tuple[str, ...]) -> bool:
+        """Whether a private key with one of these ids is here. A hidden recipient (RFC 9580 §5.1.8) may be anybody."""
+        if algorithms.HIDDEN in key_ids:
+            return True
+        done = (self._run(["--with-colons", "--list-secret-keys", f"0x{key_id}"]) for key_id in key_ids)
+        return any(listed.returncode == 0 for listed in done)
 
     def _run(self, options: Sequence[str], *, content: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-        command = [self.gpg, "--batch", "--no-tty", "--quiet", "--no-auto-key-retrieve"]
+        # No --quiet: with it gpg leaves out the status line that tells a locked key from a missing one.
+        command = [self.gpg, "--batch", "--no-tty", "--no-auto-key-retrieve"]
         if self.homedir is not None:
             command += ["--homedir", str(self.homedir)]
         if not self.attended:
@@ -154,14 +164,17 @@ def _read_status(output: bytes) -> list[list[str]]:
     return [fields for line in lines if (fields := line.removeprefix(_STATUS).decode("utf-8", "replace").split())]
 
 
-def _why_not(status: list[list[str]], wanted: tuple[str, ...]) -> UnsealError:
+def _why_not(status: list[list[str]]) -> UnsealError:
     for fields in status:
         if fields[0] == "ERROR" and len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) & 0xFFFF in _LOCKED:
             return KeyLocked(
                 _LOCKED[int(fields[2]) & 0xFFFF],
                 hint="unlock it first (gpg --decrypt FILE at a terminal), or keep the credential with --key file",
             )
-    keywords = {fields[0] for fields in status}
-    if "NO_SECKEY" in keywords and "DECRYPTION_KEY" not in keywords:
-        return NotForUs(wanted)
+    if "ENC_TO" not in {fields[0] for fields in status}:
+        return UnsealError(
+            "gpg-cannot-read",
+            "gpg cannot read this message: it is damaged, or in the form of RFC 9580 that the key's certificate asks for",
+            hint="name the private key's file with --private-key FILE.asc, or make your key with gpg",
+        )
     return DamagedMessage("gpg could not decrypt it")

@@ -2,3 +2,25 @@
 
 Needs nothing of the server's: `pip install keyfob` is enough.
 """
+
+from keyfob.partner.errors import (
+    CredentialRefused,
+    Fault,
+    MessageRefused,
+    ScopeNotHeld,
+    TokenDenied,
+    UnknownOperation,
+    Unreachable,
+    UnsafeCall,
+    VaultProblem,
+)
+from keyfob.partner.opening import open_authorizer
+from keyfob.partner.session import AsyncSession, Session
+from keyfob.partner.token_source import TokenSource
+from keyfob.partner.vault.folder import Vault
+
+__all__ = [
+    "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer",
+    "Fault", "UnsafeCall", "ScopeNotHeld", "UnknownOperation", "TokenDenied", "CredentialRefused", "MessageRefused",
+    "VaultProblem", "Unreachable",
+]  # fmt: skip

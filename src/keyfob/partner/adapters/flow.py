@@ -1,0 +1,100 @@
+"""The authentication flow that httpx and httpx2 share, and a callable that every library takes. Imports neither."""
+
+from collections.abc import AsyncGenerator, Generator, MutableMapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from keyfob.oauth.scope import Scope
+from keyfob.partner.authorizer import Authorizer, asks_for_another_token
+from keyfob.partner.errors import UnsafeCall
+from keyfob.partner.token_source import HeldToken
+
+
+class FlowRequest(Protocol):
+    """What httpx.Request and httpx2.Request have in common."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> object: ...
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+
+
+class FlowResponse(Protocol):
+    """What httpx.Response and httpx2.Response have in common."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+    @property
+    def history(self) -> Sequence[object]: ...
+
+
+Q = TypeVar("Q", bound=FlowRequest)
+R = TypeVar("R", bound=FlowResponse)
+
+
+class AuthFlow(Generic[Q, R]):
+    """Puts a token on each request; answers one 401 `invalid_token` with one fresh token, where the body allows it."""
+
+    requires_request_body = False
+    requires_response_body = False
+
+    def __init__(self, authorizer: Authorizer, *, scope: Scope | None = None) -> None:
+        self._authorizer = authorizer
+        self._scope = scope
+
+    def sync_auth_flow(self, request: Q) -> Generator[Q, R, None]:
+        """The flow for a synchronous client."""
+        token = self._authorizer.token(request.method, str(request.url), self._scope)
+        response = yield put(request, token)
+        if token is not None and _wants_another(request, response):
+            fresh = self._authorizer.token(request.method, str(request.url), self._scope, token)
+            yield put(request, fresh)
+
+    async def async_auth_flow(self, request: Q) -> AsyncGenerator[Q, R]:
+        """The flow for an asyncio client."""
+        token = await self._authorizer.token_async(request.method, str(request.url), self._scope)
+        response = yield put(request, token)
+        if token is not None and _wants_another(request, response):
+            fresh = await self._authorizer.token_async(request.method, str(request.url), self._scope, token)
+            yield put(request, fresh)
+
+
+class CallableAuth:
+    """`auth(request)` for httpx, httpx2 and requests alike: puts a token on, and knows nothing of the response.
+
+    It blocks while a token is asked for: in asyncio use a class of `adapters.httpx` or `adapters.httpx2`.
+    """
+
+    def __init__(self, authorizer: Authorizer, *, scope: Scope | None = None) -> None:
+        self._authorizer = authorizer
+        self._scope = scope
+
+    def __call__(self, request: Q) -> Q:
+        return put(request, self._authorizer.token(request.method, str(request.url), self._scope))
+
+
+def put(request: Q, token: HeldToken | None) -> Q:
+    """`request` with the token in its header (RFC 6750 §2.1), and with no other credential."""
+    request.headers.pop("Authorization", None)
+    if token is not None:
+        request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
+    return request
+
+
+def _wants_another(request: FlowRequest, response: FlowResponse) -> bool:
+    if response.history:
+        raise UnsafeCall(
+            "redirect",
+            "the API redirected, and the client followed with a token",
+            hint="set follow_redirects=False: an API that checks tokens does not redirect",
+        )
+    if not asks_for_another_token(response.status_code, response.headers.get("www-authenticate")):
+        return False
+    try:
+        request.content  # type: ignore[attr-defined]  # noqa: B018  # raises when the body was a stream, now used up
+    except RuntimeError:  # httpx.RequestNotRead
+        return False
+    return True

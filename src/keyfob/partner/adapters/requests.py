@@ -1,0 +1,91 @@
+"""`requests.auth.AuthBase`. `requests` itself is the caller's dependency."""
+
+from typing import Any, Protocol, cast
+
+import requests
+from requests.auth import AuthBase
+
+from keyfob.oauth.scope import Scope
+from keyfob.partner.adapters.flow import put
+from keyfob.partner.authorizer import Authorizer, asks_for_another_token
+from keyfob.partner.token_source import HeldToken
+
+_RETRIED = "keyfob_retried"
+
+
+class _Seekable(Protocol):
+    def tell(self) -> int: ...
+    def seek(self, position: int) -> int: ...
+
+
+class KeyfobAuth(AuthBase):
+    """`requests.get(url, auth=KeyfobAuth(authorizer))`: a token of the least scope on each request to the resource.
+
+    >>> import requests
+    >>> from keyfob.partner import open_authorizer
+    >>> from keyfob.partner.adapters.requests import KeyfobAuth
+    >>> auth = KeyfobAuth(open_authorizer())  # doctest: +SKIP
+    >>> requests.get("https://api.example/v1/studies", auth=auth).json()  # doctest: +SKIP
+    """
+
+    def __init__(self, authorizer: Authorizer, *, scope: Scope | None = None) -> None:
+        self._authorizer = authorizer
+        self._scope = scope
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Puts the token on, and stays to see the response."""
+        token = self._token(request, None)
+        put(_Prepared(request), token)
+        start = _position(request)
+
+        def answered(response: requests.Response, **options: object) -> requests.Response:
+            return self._answered(response, token, start, options)
+
+        request.register_hook("response", answered)  # type: ignore[no-untyped-call]  # untyped in types-requests
+        return request
+
+    def _token(self, request: requests.PreparedRequest, refused: HeldToken | None) -> HeldToken | None:
+        return self._authorizer.token(request.method or "", request.url or "", self._scope, refused)
+
+    def _answered(
+        self, response: requests.Response, token: HeldToken | None, start: int | None, options: dict[str, object]
+    ) -> requests.Response:
+        # requests copies the request's headers when it follows a redirect: from here on there is nothing to copy.
+        sent = response.request
+        sent.headers.pop("Authorization", None)
+        challenge = response.headers.get("www-authenticate")
+        if token is None or not asks_for_another_token(response.status_code, challenge):
+            return response
+        if start is None and not isinstance(sent.body, str | bytes | None):
+            return response  # a stream that cannot be sent again
+        fresh = self._token(sent, token)
+        response.content  # noqa: B018  # read to the end, so that the connection can be used again
+        response.close()
+        again = sent.copy()
+        again.hooks = {"response": []}
+        if start is not None:
+            cast(_Seekable, again.body).seek(start)
+        put(_Prepared(again), fresh)
+        adapter: Any = response.connection  # set by requests' HTTPAdapter, as its own Digest authentication uses it
+        answer: requests.Response = adapter.send(again, **options)
+        again.headers.pop("Authorization", None)
+        answer.history.append(response)
+        answer.request = again
+        return answer
+
+
+class _Prepared:
+    """A prepared request as `put` wants it."""
+
+    def __init__(self, request: requests.PreparedRequest) -> None:
+        self.method = request.method or ""
+        self.url: object = request.url
+        self.headers = request.headers
+
+
+def _position(request: requests.PreparedRequest) -> int | None:
+    """Where the body begins, if it is a file that can be sent again."""
+    try:
+        return cast(_Seekable, request.body).tell()
+    except (AttributeError, OSError):
+        return None

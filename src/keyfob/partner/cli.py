@@ -1,0 +1,329 @@
+"""`keyfob`: the partner's program. Parses, calls, prints; the rules stand in the modules that it calls.
+
+What a command needs is imported when it runs, so that `--help` is there at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from keyfob import ambient, command
+from keyfob.command import Result, shows_result
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.errors import InvalidScope
+from keyfob.problem import Misuse, Problem
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from keyfob.openpgp.certificate import Certificate
+    from keyfob.partner.calling import Refusal
+    from keyfob.partner.opening import Binding
+    from keyfob.partner.session import Session
+
+F = TypeVar("F", bound=Callable[..., object])
+_MAX_INPUT_BYTES = 256 * 1024 * 1024
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@command.version_option()
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Use an API that is protected by Keyfob: receive sealed credentials, then call.
+
+    \b
+    First:  keyfob receive credentials.asc --operator-fingerprint "7F3A ... 09C1"
+    Then:   keyfob call GET https://api.example/v1/studies
+    """
+
+
+def main() -> None:
+    """The program."""
+    command.run(cli, "keyfob")
+
+
+def _vault_option(function: F) -> F:
+    return click.option(
+        "--vault",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="KEYFOB_VAULT",
+        show_envvar=True,
+        help="The vault's folder.  [default: the user's data folder]",
+    )(function)
+
+
+def _ca_option(function: F) -> F:
+    return click.option(
+        "--ca",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Certificate authorities to trust, PEM.  [default: KEYFOB_CA_FILE, SSL_CERT_FILE, the system's]",
+    )(function)
+
+
+def _using_options(function: F) -> F:
+    for option in (
+        click.option("--client", metavar="ID", help="The client to be, when several fit."),
+        click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg."),
+        click.option("--key-file", type=_FILE, envvar="KEYFOB_KEY_FILE", help="The key of `receive --key file`."),
+        _vault_option,
+        _ca_option,
+    ):
+        function = option(function)
+    return function
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
+@click.option("--operator-certificate", type=_FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
+@click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg.")
+@click.option(
+    "--key",
+    "keeping",
+    type=click.Choice(["message", "passphrase", "file"]),
+    help="How to keep it: the message as delivered (default), or sealed under a passphrase or a key file.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="KEYFOB_KEY_FILE",
+    help="For --key file.  [default: VAULT.key, beside the vault]",
+)
+@_vault_option
+@_ca_option
+@shows_result
+def receive(
+    file: Path,
+    operator_fingerprint: str | None,
+    operator_certificate: Path | None,
+    private_key: Path | None,
+    keeping: str | None,
+    key_file: Path | None,
+    vault: Path | None,
+    ca: Path | None,
+) -> Result:
+    """Check the operator's sealed message FILE and keep the credential in the vault.
+
+    The operator's fingerprint is confirmed once, by another way than the message came; later messages must be
+    signed by the same key. Without a terminal, name a --key that works alone.
+
+    \b
+    Example:
+      keyfob receive cl_4Kd.asc --operator-fingerprint "7F3A 22B0 ... 09C1"
+      keyfob receive cl_4Kd.asc --private-key partner.key.asc --key file
+    """
+    from keyfob.partner.opening import receive_file
+    from keyfob.partner.vault.entries import Keeping
+
+    receipt = receive_file(
+        _read_input(file, "message"),
+        vault=vault,
+        keeping=None if keeping is None else Keeping(keeping),
+        private_key=private_key,
+        key_file=key_file,
+        ca=ca,
+        certificate=None if operator_certificate is None else operator_certificate.read_bytes(),
+        fingerprint=operator_fingerprint,
+        confirm=_confirm,
+    )
+    entry = receipt.entry
+    document = {
+        "client_id": entry.client_id,
+        "credential_id": entry.credential_id,
+        "issuer": entry.issuer,
+        "resource": list(entry.resource),
+        "scope": " ".join(sorted(entry.scope)),
+        "expires_at": entry.expires_at,
+        "operator_fingerprint": entry.signer_fingerprint,
+        "key": str(entry.keeping),
+        "stored": str(receipt.path),
+    }
+    return Result(document, _receipt_text(document, first=receipt.first))
+
+
+@cli.command()
+@click.argument("method")
+@click.argument("url")
+@click.option("--data", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), help="Send this file.")
+@click.option("--scope", help="The scope to ask for.  [default: the least that the API's /openapi.json names]")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Add a header; may be repeated.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+@_using_options
+def call(
+    method: str,
+    url: str,
+    data: Path | None,
+    scope: str | None,
+    headers: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+    **using: "Path | str | None",
+) -> None:
+    """Call METHOD at URL with a token of the least scope; the body goes to stdout, the status to stderr.
+
+    Only https://, only the API that the credential is for; redirects are not followed.
+
+    \b
+    Example:
+      keyfob call GET https://api.example/v1/studies
+      keyfob call POST https://api.example/v1/studies/S.1/clinical-data --data visit.xml
+    """
+    from keyfob.partner import calling, safe_url
+
+    safe_url.check(url)
+    sent = calling.read_headers(headers)
+    if data is not None:
+        sent.setdefault("content-type", calling.content_type(data.name))
+    content = None if data is None else _read_input(data, "data")
+    with _session(url, using) as session:
+        wanted = None if scope is None else _scope_text(scope)
+        with session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response:
+            shown = [(name, value) for name, value in response.headers.items()]
+            refused = calling.refusal(response.status_code, response.reason_phrase, shown, _small_body(response))
+            if as_json:
+                _print_document(calling.document(response.status_code, shown, response.read()), refused)
+            else:
+                click.echo(f"HTTP {response.status_code} {response.reason_phrase}", err=True)
+                _write_body(response.iter_bytes(), output)
+    if refused is not None:
+        raise Problem(refused.code, refused.message, hint=refused.hint)
+
+
+@cli.command()
+@click.option("--scope", required=True, help="The scope to ask for, several in one string with spaces.")
+@click.option("--resource", metavar="URL", help="The API that the token is for.  [default: the client's first]")
+@click.option("--show", is_flag=True, help="Print it also on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+@_using_options
+def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: "Path | str | None") -> None:
+    """Print an access token for another program, to a pipe only; it is valid for minutes and stored nowhere.
+
+    \b
+    Example:
+      keyfob token --scope "studies:read" | my-program --token-from-stdin
+    """
+    if sys.stdout.isatty() and not show:
+        raise Misuse(
+            "terminal", "a token is not shown on a terminal", hint="send it to a program: | ..., or add --show"
+        )
+    binding = _binding(resource, using)
+    held = binding.authorizer.token("GET", binding.authorizer.resource, scopes.parse(_scope_text(scope)))
+    assert held is not None
+    if as_json:
+        document = {
+            "access_token": held.access_token.reveal(),
+            "token_type": "Bearer",
+            "expires_in": max(0, int(held.expires_at - ambient.monotonic())),
+            "scope": scopes.write(held.scope),
+        }
+        click.echo(json.dumps(document))
+    else:
+        click.echo(held.access_token.reveal())
+
+
+def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding":
+    from keyfob.partner.opening import open_binding
+
+    client, vault, private_key, key_file, ca = (
+        using[name] for name in ("client", "vault", "private_key", "key_file", "ca")
+    )
+    assert client is None or isinstance(client, str)
+    paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
+    return open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+
+
+def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
+    from keyfob.partner.session import Session
+
+    binding = _binding(url, using)
+    return Session(binding.authorizer, binding.context)
+
+
+def _read_input(path: Path, what: str) -> bytes:
+    """The file's content, or standard input for `-`. Raises Misuse."""
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
+        with path.open("rb") as file:
+            content = file.read(_MAX_INPUT_BYTES + 1)
+    except OSError as failed:
+        raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint=f"name the {what}") from None
+    if len(content) > _MAX_INPUT_BYTES:
+        raise Misuse("file-too-large", f"{path} is larger than {_MAX_INPUT_BYTES} bytes", hint=f"name the {what}")
+    return content
+
+
+def _confirm(certificate: "Certificate") -> bool:
+    """Ask the person at the terminal to compare the operator's fingerprint; only the whole of it counts."""
+    from keyfob.openpgp.certificate import show_fingerprint
+
+    click.echo("The operator's certificate has the fingerprint\n", err=True)
+    click.echo(f"  {show_fingerprint(certificate.fingerprint)}\n", err=True)
+    click.echo("Compare it with what the operator told you by another way (telephone, contract).", err=True)
+    typed = click.prompt("Type its last 8 digits if all of it is the same", default="", show_default=False, err=True)
+    return "".join(typed.split()).upper() == certificate.fingerprint[-8:]
+
+
+def _receipt_text(document: "dict[str, object]", *, first: bool) -> str:
+    lines = [
+        f"received the credential {document['credential_id']} of the client {document['client_id']}",
+        f"  for     {', '.join(_texts(document['resource']))}",
+        f"  scope   {document['scope']}",
+        f"  kept    {document['stored']} (key: {document['key']})",
+    ]
+    if first:
+        lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
+    lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")
+    return "\n".join(lines)
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _scope_text(text: str) -> str:
+    """A scope as the person wrote it. Raises Misuse when it is malformed."""
+    try:
+        return scopes.write(scopes.parse(text))
+    except InvalidScope as refused:
+        raise Misuse(
+            "bad-scope", f"--scope: {refused.description}", hint='for example --scope "a:read b:read"'
+        ) from None
+
+
+def _small_body(response: "httpx2.Response") -> bytes:
+    """The body of a refusal, which says why; that of a success is left to be streamed."""
+    return response.read() if response.status_code >= 300 else b""
+
+
+def _print_document(document: "dict[str, object]", refused: "Refusal | None") -> None:
+    """With --json there is one document: a refusal is printed as the error that it is."""
+    if refused is None:
+        click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _write_body(chunks: "Iterator[bytes]", output: Path | None) -> None:
+    """The body as it comes, to stdout, or to a file that is there only when it is whole."""
+    if output is None:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    draft = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
+    try:
+        with draft.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        draft.replace(output)
+    except OSError as failed:
+        raise Problem(
+            "output", f"{output} cannot be written: {failed.strerror}", hint="name another --output"
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""What can go wrong on the partner's side, each error saying whose move is next: ours, the operator's, the network's.
+
+No text here ever holds a secret, a token or a request body.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from keyfob.problem import Misuse, Problem
+
+
+class Fault(StrEnum):
+    """Who can mend it."""
+
+    OURS = "ours"
+    OPERATOR = "operator"
+    NETWORK = "network"
+
+
+class UnsafeCall(Misuse):
+    """The call would have put a credential at risk: refused before anything was sent."""
+
+    fault: ClassVar[Fault] = Fault.OURS
+
+
+class VaultProblem(Problem):
+    """The vault, or an entry in it, cannot be used as it stands."""
+
+    fault: ClassVar[Fault] = Fault.OURS
+
+
+class MessageRefused(Problem):
+    """A sealed message was not believed: nothing was stored."""
+
+    fault: ClassVar[Fault] = Fault.OPERATOR
+
+
+class UnknownOperation(Problem):
+    """The API does not describe this call, so the scope that it needs is not known."""
+
+    fault: ClassVar[Fault] = Fault.OURS
+
+
+class ScopeNotHeld(Problem):
+    """The call needs a scope that the operator has not registered for this client; `missing` names it."""
+
+    fault: ClassVar[Fault] = Fault.OPERATOR
+
+    def __init__(self, missing: str, message: str) -> None:
+        super().__init__(
+            "insufficient_scope", message, hint=f"ask the operator to register the scope {missing} for this client"
+        )
+        self.missing = missing
+
+
+class TokenDenied(Problem):
+    """The issuer refused a token. `code` is its RFC 6749 §5.2 error, `error_id` what to tell the operator."""
+
+    fault: ClassVar[Fault] = Fault.OPERATOR
+
+    def __init__(self, code: str, description: str, *, status: int, error_id: str | None) -> None:
+        named = f" (error_id {error_id})" if error_id else ""
+        said = f": {description}" if description else ""
+        super().__init__(
+            code, f"the issuer refused a token with {code}{said}{named}", hint=_HINTS.get(code, _HINT_ELSE)
+        )
+        self.status = status
+        self.error_id = error_id
+
+
+class CredentialRefused(TokenDenied):
+    """RFC 6749 §5.2 invalid_client: this credential is not asked for again until the vault holds a newer one."""
+
+
+class Unreachable(Problem):
+    """The server could not be reached over verified HTTPS, or did not answer as the protocol says."""
+
+    fault: ClassVar[Fault] = Fault.NETWORK
+
+
+_HINT_ELSE = "tell the operator the error_id"
+_HINTS = {
+    "invalid_client": "the credential was withdrawn, has expired or was replaced: ask the operator for a new sealed "
+    "message, and keyfob receive it",
+    "invalid_scope": "ask the operator to register the scope for this client",
+    "invalid_target": "ask the operator to register the resource for this client",
+    "invalid_authorization_details": "ask for less, or ask the operator to grant the study, site or form",
+    "slow_down": "wait, then try again",
+    "temporarily_unavailable": "try again in a minute",
+}

@@ -1,0 +1,164 @@
+"""From a folder and a client's name to an authorizer that works: the composition root of the partner's library.
+
+Chooses the vault, the credential, the resource, the way it is opened and the certificate authorities; the clock and
+the environment are read here and in cli.py only. Nothing is decrypted and nothing is sent yet.
+"""
+
+import getpass
+import os
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from keyfob import ambient, tls
+from keyfob.oauth.client_information import ClientInformation
+from keyfob.openpgp.certificate import Certificate
+from keyfob.openpgp.unseal import gpg_export
+from keyfob.partner.authorizer import Authorizer
+from keyfob.partner.receive import Operator, Receipt, receive
+from keyfob.partner.token_source import TokenSource
+from keyfob.partner.transport import HttpsTransport
+from keyfob.partner.vault.entries import Entry, Keeping
+from keyfob.partner.vault.folder import Vault, resource_of
+from keyfob.partner.vault.keeping import Keeper, check_unattended
+from keyfob.problem import Misuse
+from keyfob.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An authorizer, the entry that it was opened from, and the TLS context for calls to the API."""
+
+    authorizer: Authorizer
+    entry: Entry
+    context: ssl.SSLContext
+
+
+def open_authorizer(
+    client: str | None = None, vault: Path | None = None, *, resource: str | None = None, ca: Path | None = None
+) -> Authorizer:
+    """The authorizer for an adapter, see keyfob.partner.adapters; the options are those of `Session.open`."""
+    return open_binding(client, vault, resource=resource, ca=ca).authorizer
+
+
+def open_binding(
+    client: str | None = None,
+    vault: Path | None = None,
+    *,
+    resource: str | None = None,
+    url: str | None = None,
+    private_key: Path | None = None,
+    key_file: Path | None = None,
+    ca: Path | None = None,
+) -> Binding:
+    """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
+
+    Raises Misuse or VaultProblem when it is not clear which credential is meant, or there is none.
+    """
+    environ = os.environ
+    folder = Vault.open(vault or default_vault(environ))
+    entry = folder.choose(client=client, url=resource or url)
+    bound = _resource(entry, resource or url)
+    keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
+
+    def open_current() -> ClientInformation:
+        return keeper.open(folder.current(entry.client_id))
+
+    context = tls.client_context(ca, environ=environ)
+    source = TokenSource(
+        issuer=entry.issuer,
+        client_id=entry.client_id,
+        open_credential=open_current,
+        transport=HttpsTransport(context),
+        clock=ambient.monotonic,
+    )
+    return Binding(Authorizer(source, resource=bound, held=entry.scope), entry, context)
+
+
+def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
+    """The keeper of `vault` with this process's environment, randomness and terminal."""
+    return Keeper(
+        vault=vault.path,
+        installation_id=vault.installation_id,
+        environ=os.environ,
+        entropy=ambient.system_entropy,
+        ask=_ask if attended() else None,
+        private_key=private_key,
+        key_file=key_file,
+    )
+
+
+def receive_file(
+    message: bytes,
+    *,
+    vault: Path | None,
+    keeping: Keeping | None,
+    private_key: Path | None,
+    key_file: Path | None,
+    ca: Path | None,
+    certificate: bytes | None,
+    fingerprint: str | None,
+    confirm: Callable[[Certificate], bool],
+) -> Receipt:
+    """`keyfob.partner.receive` with this machine's vault, gpg, terminal and clock. Raises as it does, and Misuse."""
+    environ = os.environ
+    if not attended():
+        keeping = check_unattended(keeping, environ)
+    path = vault or default_vault(environ)
+
+    def keeper(stored: Vault) -> Keeper:
+        return default_keeper(stored, private_key=private_key, key_file=key_file)
+
+    return receive(
+        message,
+        vault=path,
+        new_id=lambda: ambient.system_entropy(16).hex(),
+        keeper=keeper,
+        opener=keeper(Vault(path, "")).opener(),
+        operator=Operator(
+            certificate=certificate,
+            fingerprint=fingerprint,
+            confirm=confirm if attended() else None,
+            gpg_export=gpg_export,
+            transport=HttpsTransport(tls.client_context(ca, environ=environ)),
+        ),
+        keeping=keeping or Keeping.MESSAGE,
+        now=ambient.system_clock(),
+    )
+
+
+def _ask(prompt: str) -> Secret:
+    return Secret(getpass.getpass(prompt))
+
+
+def attended() -> bool:
+    """Whether somebody sits at a terminal who could be asked for something."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def default_vault(environ: Mapping[str, str]) -> Path:
+    """KEYFOB_VAULT, else the platform's per-user data folder."""
+    if named := environ.get("KEYFOB_VAULT"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "keyfob"
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "keyfob"
+
+
+def _resource(entry: Entry, url: str | None) -> str:
+    if url is None:
+        if not entry.resource:
+            raise Misuse("no-resource", f"the client {entry.client_id} has no resource", hint="ask the operator")
+        return entry.resource[0]
+    bound = resource_of(entry, url)
+    if bound is None:
+        raise Misuse(
+            "another-origin",
+            f"the client {entry.client_id} has no credential for {url.partition('?')[0]}",
+            hint=f"it is registered for: {', '.join(entry.resource)}",
+        )
+    return bound

@@ -1,0 +1,111 @@
+"""HTTPS as this partner speaks it to an issuer: verified, no redirect, bounded, one short connection a request.
+
+A token is asked for once in minutes, so no connection is kept, and nothing is bound to an event loop.
+"""
+
+import ssl
+from typing import TYPE_CHECKING
+
+from keyfob.oauth.wire import Response
+from keyfob.partner.errors import Unreachable
+from keyfob.partner.steps import Request
+
+if TYPE_CHECKING:
+    import httpx2
+
+_TIMEOUT = 15
+
+
+class HttpsTransport:
+    """Sends requests over `context`, which keyfob.tls made. Proxies come from the environment (CONNECT only)."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def send(self, request: Request) -> Response:
+        """The response to `request`. Raises Unreachable."""
+        import httpx2
+
+        try:
+            with (
+                httpx2.Client(verify=self._context, timeout=_TIMEOUT) as client,
+                client.stream(
+                    request.method, _https(request), headers=_headers(request), content=request.body
+                ) as response,
+            ):
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    _check_size(body, request)
+                return _response(response, body)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failed:
+            raise unreachable(request.url, failed) from failed
+
+    async def send_async(self, request: Request) -> Response:
+        """The response to `request`. Raises Unreachable."""
+        import httpx2
+
+        try:
+            async with (
+                httpx2.AsyncClient(verify=self._context, timeout=_TIMEOUT) as client,
+                client.stream(
+                    request.method, _https(request), headers=_headers(request), content=request.body
+                ) as response,
+            ):
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    _check_size(body, request)
+                return _response(response, body)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failed:
+            raise unreachable(request.url, failed) from failed
+
+
+def unreachable(url: str, failed: Exception) -> Unreachable:
+    """`failed` as a Problem that names the server and, for a certificate, what to do. Never the query."""
+    from httpx2 import URL, InvalidURL
+
+    try:
+        host = URL(url).netloc.decode()
+    except InvalidURL:
+        host = "the server"
+    reason = str(failed) or type(failed).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        detail = reason.partition("verify failed: ")[2].partition(" (_ssl")[0]
+        return Unreachable(
+            "certificate-not-trusted",
+            f"the certificate of {host} is not trusted: {detail or reason}",
+            hint="name the certificate authority that the operator gave you: --ca FILE or KEYFOB_CA_FILE",
+        )
+    return Unreachable(
+        "unreachable", f"{host} does not answer over HTTPS: {reason}", hint="check the address, the network, the proxy"
+    )
+
+
+def _https(request: Request) -> str:
+    if not request.url.startswith("https://"):
+        raise Unreachable(
+            "plain-http", "only https:// is spoken here", hint="ask the operator for the https:// address"
+        )
+    return request.url
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    headers = list(request.headers)
+    if request.authorization is not None:
+        headers.append(("authorization", request.authorization.reveal()))
+    return headers
+
+
+def _check_size(body: bytearray, request: Request) -> None:
+    if len(body) > request.max_response_bytes:
+        raise Unreachable(
+            "response-too-large",
+            f"the answer is larger than {request.max_response_bytes} bytes",
+            hint="check that the address is the right one",
+        )
+
+
+def _response(response: "httpx2.Response", body: bytearray) -> Response:
+    headers = tuple((name.lower(), value) for name, value in response.headers.raw)
+    return Response(response.status_code, headers, bytes(body))

@@ -1,0 +1,158 @@
+"""The vault on disk: one file for each credential, private, replaced as a whole, one writer at a time.
+
+    VAULT/keyfob-home.json
+    VAULT/clients/CLIENT_ID/CREDENTIAL_ID.json
+
+The newest message of a client is its current credential. What is pinned (issuer, signer) is read from the entries
+themselves, so there is no second file that could disagree with them after a crash.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from keyfob import home
+from keyfob.home import HomeKind
+from keyfob.oauth import resource_indicator
+from keyfob.partner.errors import VaultProblem
+from keyfob.partner.vault import entries
+from keyfob.partner.vault.entries import Entry
+from keyfob.problem import Misuse
+
+_SUFFIX = ".json"
+
+
+class Vault:
+    """A partner's stored credentials. `Vault.open(path)` reads one that is there."""
+
+    def __init__(self, path: Path, installation_id: str) -> None:
+        self.path = path
+        self.installation_id = installation_id
+
+    def __repr__(self) -> str:
+        return f"Vault({str(self.path)!r})"
+
+    @classmethod
+    def open(cls, path: Path) -> "Vault":
+        """The vault at `path`. Raises Misuse when there is none, VaultProblem when others may read it."""
+        if not (path / home.MARKER).exists() and not (path.is_dir() and any(path.iterdir())):
+            raise Misuse(
+                "no-vault",
+                f"there is no vault at {path} yet",
+                hint="keyfob receive FILE makes it, or name another: --vault",
+            )
+        _check_private_folder(path)
+        return cls(path, home.check(path, HomeKind.VAULT).installation_id)
+
+    @classmethod
+    def open_or_create(cls, path: Path, *, new_id: Callable[[], str]) -> "Vault":
+        """The vault at `path`, made if need be. Raises like `open`."""
+        if not (path / home.MARKER).exists():
+            try:
+                with home.building(path, HomeKind.VAULT, installation_id=new_id()) as draft:
+                    (draft / "clients").mkdir(mode=0o700)
+            except Misuse:
+                # Another `receive` may have made it in the same moment; anything else is said by `open`.
+                if not (path / home.MARKER).exists():
+                    raise
+        return cls.open(path)
+
+    def clients(self) -> tuple[str, ...]:
+        """The ids of the clients that have a credential here, in order."""
+        folder = self.path / "clients"
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(child.name for child in folder.iterdir() if any(child.glob(f"*{_SUFFIX}"))))
+
+    def entries(self, client_id: str) -> tuple[Entry, ...]:
+        """All credentials of a client, the newest first. Raises VaultProblem when one is damaged or too open."""
+        folder = self.path / "clients" / entries.check_file_name(client_id)
+        found = [self._read(path, client_id) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
+        return tuple(sorted(found, key=lambda entry: (entry.issued_at, entry.received), reverse=True))
+
+    def all_entries(self) -> tuple[Entry, ...]:
+        """Every credential of every client."""
+        return tuple(entry for client_id in self.clients() for entry in self.entries(client_id))
+
+    def current(self, client_id: str) -> Entry:
+        """The newest credential of a client. Raises VaultProblem `unknown-client`."""
+        found = self.entries(client_id)
+        if not found:
+            raise VaultProblem(
+                "unknown-client",
+                f"the vault {self.path} holds no credential of {client_id}",
+                hint=f"it holds: {', '.join(self.clients()) or 'nothing yet'}",
+            )
+        return found[0]
+
+    def choose(self, *, client: str | None, url: str | None) -> Entry:
+        """The current credential of `client`, or of the only client that fits `url`. Raises Misuse, VaultProblem."""
+        if client is not None:
+            return self.current(client)
+        current = [self.current(client_id) for client_id in self.clients()]
+        fitting = [entry for entry in current if url is None or resource_of(entry, url) is not None]
+        if len(fitting) == 1:
+            return fitting[0]
+        where = f" for {url.partition('?')[0]}" if url else ""
+        if fitting:
+            ids = ", ".join(entry.client_id for entry in fitting)
+            raise Misuse("which-client", f"several clients fit{where}", hint=f"name one with --client: {ids}")
+        resources = ", ".join(sorted({resource for entry in current for resource in entry.resource}))
+        raise Misuse(
+            "no-client",
+            f"the vault {self.path} holds no credential{where}",
+            hint=f"it holds some for: {resources or '-'}",
+        )
+
+    def store(self, entry: Entry) -> Path:
+        """Write `entry`, replacing one of the same ids: after a crash the old is there or the new."""
+        folder = self.path / "clients" / entries.check_file_name(entry.client_id)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / (entries.check_file_name(entry.credential_id) + _SUFFIX)
+        home.write_file(path, entries.write(entry))
+        home.sync_folder(folder.parent)
+        return path
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One writer at a time, between processes too; the lock ends with the process."""
+        descriptor = os.open(self.path / "vault.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self, path: Path, client_id: str) -> Entry:
+        home.check_private(path)
+        with path.open("rb") as file:
+            entry = entries.read(file.read(entries.MAX_BYTES + 1), where=str(path))
+        if (entry.client_id, entry.credential_id) != (client_id, path.name.removesuffix(_SUFFIX)):
+            raise VaultProblem("damaged-entry", f"{path} holds another credential", hint="put it back in its place")
+        return entry
+
+
+def resource_of(entry: Entry, url: str) -> str | None:
+    """The resource of `entry` that `url` belongs to, the narrowest one; None when there is none."""
+    fitting = [resource for resource in entry.resource if resource_indicator.covers(resource, url)]
+    return max(fitting, key=len, default=None)
+
+
+def _check_private_folder(path: Path) -> None:
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        raise VaultProblem("vault-too-open", f"other users may enter the vault {path}", hint=f"chmod 700 {path}")
+
+
+def _lock(descriptor: int) -> None:
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    else:  # Windows: msvcrt waits ten seconds a call, then raises
+        import msvcrt
+
+        while True:
+            with contextlib.suppress(OSError):
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+                return

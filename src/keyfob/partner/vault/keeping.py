@@ -1,0 +1,213 @@
+"""How a credential is kept and opened again: as the message itself, or in an envelope under a passphrase or key file.
+
+    message      as delivered; unsealed at each use by gpg or a private key file, its signature checked each time
+    passphrase   keyfob.envelope under scrypt; the passphrase from a terminal or KEYFOB_PASSPHRASE_FILE
+    file         keyfob.envelope under a key file (0600) that lies outside the vault, so that a copied vault is useless
+
+The plaintext of an envelope is the whole client information, so nothing in it can be exchanged alone.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from keyfob import home
+from keyfob.ambient import Entropy
+from keyfob.envelope import format as envelopes
+from keyfob.envelope.format import Context
+from keyfob.envelope.wrappers import KeyFileWrapper, PassphraseWrapper, Wrapper
+from keyfob.oauth import client_information
+from keyfob.oauth.client_information import ClientInformation, MalformedMessage
+from keyfob.openpgp.certificate import Certificate, read_signer
+from keyfob.openpgp.message import KeyLocked
+from keyfob.openpgp.unseal import GpgUnsealer, PrivateKeyUnsealer, Unsealer
+from keyfob.partner.errors import VaultProblem
+from keyfob.partner.vault.entries import Entry, Keeping
+from keyfob.problem import Misuse
+from keyfob.secret import Secret
+
+PASSPHRASE_FILE = "KEYFOB_PASSPHRASE_FILE"  # noqa: S105  # the name of a variable
+_PURPOSE = "partner-credential"
+_MAX_PASSPHRASE_BYTES = 4096
+_MAX_PRIVATE_KEY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Keeps and opens the entries of one vault.
+
+    `ask` asks the person at the terminal for a passphrase, and is None where nobody could answer.
+    """
+
+    vault: Path
+    installation_id: str
+    environ: Mapping[str, str]
+    entropy: Entropy
+    ask: Callable[[str], Secret] | None
+    private_key: Path | None = None
+    key_file: Path | None = None
+
+    def keep(self, keeping: Keeping, information: ClientInformation, message: bytes) -> tuple[str, str | None]:
+        """The ciphertext for an entry, and the path of the file that opens it where there is one."""
+        if keeping is Keeping.MESSAGE:
+            return message.decode("ascii"), _absolute(self.private_key)
+        key_file = self._key_file(None) if keeping is Keeping.FILE else None
+        context = self._context(f"{information.client_id}/{information.credential_id}")
+        plaintext = client_information.write(information)
+        wrapper = self._wrapper(key_file, new=True)
+        sealed = envelopes.seal(plaintext, wrapper=wrapper, context=context, entropy=self.entropy)
+        return base64.b64encode(sealed).decode(), _absolute(key_file)
+
+    def open(self, entry: Entry) -> ClientInformation:
+        """What `entry` holds, checked against its clear half. Raises VaultProblem, or why it cannot be opened."""
+        try:
+            information = client_information.read(self._plaintext(entry))
+        except MalformedMessage as broken:
+            raise _damaged(entry) from broken
+        # Somebody who can write the clear half must not be able to send the secret elsewhere.
+        if not entry.describes(information):
+            raise _damaged(entry)
+        return information
+
+    def opener(self, opened_with: str | None = None) -> Unsealer:
+        """What opens messages: the private key named now, else the one named at the receipt, else gpg."""
+        path = self.private_key or (Path(opened_with) if opened_with else None)
+        if path is None:
+            return GpgUnsealer(attended=self.ask is not None)
+        private_key = _read_private_key(path)
+        unsealer = PrivateKeyUnsealer(private_key)
+        return unsealer if self.ask is None else _Asking(unsealer, path, self.ask)
+
+    def _plaintext(self, entry: Entry) -> Secret:
+        if entry.keeping is Keeping.MESSAGE:
+            signer = read_signer(entry.signer_certificate.encode())
+            if signer.fingerprint != entry.signer_fingerprint:
+                raise _damaged(entry)
+            return self.opener(entry.opened_with).unseal(entry.ciphertext.encode(), signer=signer)
+        try:
+            sealed = base64.b64decode(entry.ciphertext, validate=True)
+        except (ValueError, binascii.Error) as broken:
+            raise _damaged(entry) from broken
+        key_file = self._key_file(entry.opened_with) if entry.keeping is Keeping.FILE else None
+        return envelopes.open(
+            sealed, wrapper=self._wrapper(key_file, new=False), context=self._context(entry.record_id)
+        )
+
+    def _wrapper(self, key_file: Path | None, *, new: bool) -> Wrapper:
+        if key_file is None:
+            return PassphraseWrapper(self._passphrase(new=new), entropy=self.entropy)
+        if new and not key_file.exists():
+            return KeyFileWrapper.create(key_file)
+        return KeyFileWrapper.load(key_file)
+
+    def _key_file(self, opened_with: str | None) -> Path:
+        """The file named now, else the one named at the receipt, else the one beside the vault."""
+        return self.key_file or (Path(opened_with) if opened_with else self.vault.with_name(self.vault.name + ".key"))
+
+    def _passphrase(self, *, new: bool) -> Secret:
+        if named := self.environ.get(PASSPHRASE_FILE):
+            return _read_passphrase(Path(named))
+        if self.ask is None:
+            raise Misuse(
+                "no-passphrase", "nobody is there to be asked for the vault's passphrase", hint=f"set {PASSPHRASE_FILE}"
+            )
+        first = self.ask("Passphrase for the vault: ")
+        if new and first != self.ask("The same once more: "):
+            raise Misuse("passphrases-differ", "the two passphrases differ: nothing was stored", hint="try again")
+        return first
+
+    def _context(self, record_id: str) -> Context:
+        return Context(installation_id=self.installation_id, purpose=_PURPOSE, record_id=record_id, key_version=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A private key whose passphrase is asked for when it turns out to have one."""
+
+    unsealer: PrivateKeyUnsealer
+    path: Path
+    ask: Callable[[str], Secret]
+
+    def unseal(self, message: bytes, *, signer: Certificate) -> Secret:
+        try:
+            return self.unsealer.unseal(message, signer=signer)
+        except KeyLocked:
+            return self._unlocked().unseal(message, signer=signer)
+
+    def unseal_unverified(self, message: bytes) -> Secret:
+        try:
+            return self.unsealer.unseal_unverified(message)
+        except KeyLocked:
+            return self._unlocked().unseal_unverified(message)
+
+    def holds(self, fingerprint: str) -> bool:
+        return self.unsealer.holds(fingerprint)
+
+    def _unlocked(self) -> PrivateKeyUnsealer:
+        return PrivateKeyUnsealer(self.unsealer.private_key, self.ask(f"Passphrase of {self.path}: "))
+
+
+def check_unattended(keeping: Keeping | None, environ: Mapping[str, str]) -> Keeping:
+    """The way of keeping that nobody has to be asked for later. Raises Misuse when none was named, or it would ask."""
+    if keeping is None:
+        raise Misuse(
+            "no-key-named",
+            "there is no terminal: name a way of keeping the credential that works alone",
+            hint="--key file, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for a key that gpg "
+            "opens without a passphrase",
+        )
+    if keeping is Keeping.PASSPHRASE and PASSPHRASE_FILE not in environ:
+        raise Misuse(
+            "no-passphrase",
+            "there is no terminal to ask for a passphrase",
+            hint=f"set {PASSPHRASE_FILE}, or --key file",
+        )
+    return keeping
+
+
+def _read_passphrase(path: Path) -> Secret:
+    try:
+        home.check_private(path)
+        with path.open("rb") as file:
+            content = file.read(_MAX_PASSPHRASE_BYTES + 1)
+    except OSError as failed:
+        raise Misuse(
+            "passphrase-file", f"{path} cannot be read: {failed.strerror}", hint=f"mend {PASSPHRASE_FILE}"
+        ) from None
+    if len(content) > _MAX_PASSPHRASE_BYTES:
+        raise Misuse("passphrase-file", f"{path} is too long for a passphrase", hint=f"mend {PASSPHRASE_FILE}")
+    return Secret(content.rstrip(b"\r\n"))
+
+
+def _read_private_key(path: Path) -> Secret:
+    try:
+        home.check_private(path)
+        with path.open("rb") as file:
+            content = file.read(_MAX_PRIVATE_KEY_BYTES + 1)
+    except OSError as failed:
+        raise VaultProblem(
+            "private-key-missing",
+            f"the private key {path} cannot be read: {failed.strerror}",
+            hint="--private-key FILE",
+        ) from None
+    if b"PRIVATE KEY BLOCK" not in content[:4096] or len(content) > _MAX_PRIVATE_KEY_BYTES:
+        raise Misuse(
+            "not-a-private-key",
+            f"{path} holds no armoured OpenPGP private key",
+            hint="gpg --armor --export-secret-keys FPR > FILE.asc; chmod 600 FILE.asc",
+        )
+    return Secret(content)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def _damaged(entry: Entry) -> VaultProblem:
+    return VaultProblem(
+        "damaged-entry",
+        f"the vault's entry for {entry.client_id} does not hold what it says",
+        hint="receive the sealed message again; if that does not help, ask the operator for a new one",
+    )
