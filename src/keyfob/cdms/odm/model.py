@@ -1,0 +1,153 @@
+"""ODM 1.3.2 as values: a study's design (section 3.1.3) and clinical data (section 3.1.4). Names are the standard's.
+
+A repeat key of None is one that was not given. A value is the text that was sent, never a number made of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
+IDENTIFYING_ALIAS = ("keyfob", "identifying")
+"""`<Alias Context="keyfob" Name="identifying"/>` in an ItemDef: withheld without the scope identifiers:read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCheck:
+    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN."""
+
+    comparator: str
+    hard: bool
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDef:
+    oid: str
+    name: str
+    data_type: str
+    length: int | None
+    significant_digits: int | None
+    code_list: str | None
+    units: tuple[str, ...]
+    range_checks: tuple[RangeCheck, ...]
+    identifying: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory."""
+
+    oid: str
+    name: str
+    repeating: bool
+    members: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    oid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One metadata version of one study."""
+
+    study_oid: str
+    study_name: str
+    protocol_name: str
+    version_oid: str
+    events: Mapping[str, Container]
+    forms: Mapping[str, Container]
+    groups: Mapping[str, Container]
+    items: Mapping[str, ItemDef]
+    code_lists: Mapping[str, tuple[str, ...]]
+    units: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemValue:
+    """One item; `value` None is IsNull. `where` is a pointer into the document, `line` its line (0: none).
+
+    `contradicts`: the document gave both a value and IsNull, or neither.
+    """
+
+    oid: str
+    value: str | None
+    unit: str | None = None
+    contradicts: bool = field(default=False, compare=False)
+    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupData:
+    """One item group with its whole place below the subject. `transaction` is a TransactionType or None."""
+
+    event: str
+    event_repeat: str | None
+    form: str
+    form_repeat: str | None
+    group: str
+    group_repeat: str | None
+    transaction: str | None
+    items: tuple[ItemValue, ...]
+    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+    @property
+    def place(self) -> tuple[str, str | None, str, str | None, str, str | None]:
+        return self.event, self.event_repeat, self.form, self.form_repeat, self.group, self.group_repeat
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectData:
+    key: str
+    site: str | None
+    transaction: str | None
+    groups: tuple[GroupData, ...]
+    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalData:
+    study_oid: str
+    version_oid: str
+    subjects: tuple[SubjectData, ...]
+    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong (or only odd), and where. `message` never holds a value of an item."""
+
+    code: str
+    message: str
+    where: str
+    line: int = 0
+    oid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OdmFile:
+    """A whole document. `sites` are those of AdminData, by the study that they belong to (None: any)."""
+
+    file_oid: str
+    designs: tuple[Design, ...]
+    clinical: tuple[ClinicalData, ...]
+    sites: tuple[tuple[str | None, Site], ...]
+    warnings: tuple[Finding, ...]
+
+
+class OdmError(Exception):
+    """A document that cannot be read at all; `status` is 400 or 413. Quotes no value."""
+
+    def __init__(self, code: str, message: str, *, where: str = "", line: int = 0, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.where = where
+        self.line = line
+        self.status = status
