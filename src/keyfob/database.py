@@ -28,6 +28,9 @@ class Database:
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot for the whole block; nothing is written."""
         with self.engine.connect() as connection:
+            if self._lock_path is not None:
+                # The driver opens no transaction by itself; without one each statement would see another state.
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextlib.contextmanager

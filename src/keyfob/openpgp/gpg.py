@@ -174,7 +174,7 @@ def _why_not(status: list[list[str]]) -> UnsealError:
     if "ENC_TO" not in {fields[0] for fields in status}:
         return UnsealError(
             "gpg-cannot-read",
-            "gpg cannot read this message: it is damaged, or in the form of RFC 9580 that the key's certificate asks for",
+            "gpg cannot read this message: it is damaged, or in the form of RFC 9580 that the certificate asks for",
             hint="name the private key's file with --private-key FILE.asc, or make your key with gpg",
         )
     return DamagedMessage("gpg could not decrypt it")
