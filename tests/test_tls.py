@@ -230,7 +230,16 @@ def test_the_authoritys_key_is_its_owners_alone_and_it_is_never_made_twice(autho
 
 
 def test_the_authority_vouches_for_this_machine_only(authority: Path) -> None:
-    for name in ("example.org", "localhost.example.org", "10.0.0.1", "::2", "", "*.localhost.", "localhost\n"):
+    for name in (
+        "example.org",
+        "localhost.example.org",
+        "10.0.0.1",
+        "::2",
+        "",
+        "*.localhost.",
+        "localhost\n",
+        "ä.localhost",
+    ):
         with pytest.raises(Misuse):
             tls.issue_certificate(authority, names=["localhost", name], now=NOW)
 

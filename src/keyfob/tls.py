@@ -34,6 +34,7 @@ _LIFETIME = datetime.timedelta(days=397)
 _BACKDATED = datetime.timedelta(hours=1)  # for a client whose clock is a little behind
 _LOOPBACK_NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _LOOPBACK_DOMAIN = "localhost"
+_LOOPBACK_NAME = re.compile(r"([a-z0-9-]{1,63}\.){0,3}localhost")
 
 
 def client_context(ca_file: Path | None, *, environ: Mapping[str, str]) -> ssl.SSLContext:
@@ -215,7 +216,7 @@ def _alternative_name(name: str) -> x509.GeneralName:
         address = ipaddress.ip_address(name)
         if any(address in network for network in _LOOPBACK_NETWORKS):
             return x509.IPAddress(address)
-    if name == _LOOPBACK_DOMAIN or name.endswith(f".{_LOOPBACK_DOMAIN}"):
+    if _LOOPBACK_NAME.fullmatch(name):
         return x509.DNSName(name)
     raise Misuse(
         "not-loopback",
