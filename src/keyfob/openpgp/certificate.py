@@ -81,7 +81,7 @@ def check(content: bytes, *, now: int) -> Certificate:
     """
     parsed = _read(content)
     fingerprint = parsed.fingerprint
-    packets = sequoia.read_packets(parsed.armored)
+    packets = _packets(parsed)
     primary_expires_at = _check_primary(parsed, packets, now=now)
     usable = _usable_subkeys(fingerprint, packets, now=now)
     _probe(parsed, usable)
@@ -97,7 +97,7 @@ def read_signer(content: bytes, *, now: int | None = None) -> Certificate:
     With `now`, an expired one is refused as well; without, only its signatures' own dates decide.
     """
     parsed = _read(content)
-    expires_at = _check_primary(parsed, sequoia.read_packets(parsed.armored), now=now)
+    expires_at = _check_primary(parsed, _packets(parsed), now=now)
     return Certificate(parsed.armored, parsed.fingerprint, _user_ids(parsed), expires_at)
 
 
@@ -174,6 +174,13 @@ def _check_no_private_key(content: bytes) -> None:
             hint="revoke it (import its openpgp-revocs.d/FPR.rev), make a new key, and give only its certificate: "
             f"{_EXPORT} FPR",
         )
+
+
+def _packets(parsed: Parsed) -> tuple[Packet, ...]:
+    try:
+        return sequoia.read_packets(parsed.armored)
+    except sequoia.Refused as refused:
+        raise _unusable(parsed.fingerprint, str(refused)) from None
 
 
 def _check_primary(parsed: Parsed, packets: tuple[Packet, ...], *, now: int | None) -> int | None:

@@ -232,12 +232,23 @@ def _packet(packet: "library_packets.Packet") -> Packet:
 def _signature(packet: "library_packets.Packet") -> Signature:
     flags, lifetime = packet.key_flags, packet.key_validity_period
     return Signature(
-        type=_name(packet.signature_type),
-        hash_algorithm=_name(packet.hash_algorithm),
+        type=_name(_known(lambda: packet.signature_type)),
+        hash_algorithm=_name(_known(lambda: packet.hash_algorithm)),
         issuer_fingerprint=(packet.issuer_fingerprint or "").upper(),
         can_encrypt=flags is not None and (flags.transport_encryption or flags.storage_encryption),
         lifetime=None if lifetime is None else int(lifetime.total_seconds()),
     )
+
+
+def _known(read: Callable[[], object]) -> object:
+    """A property of a packet, or None for a value that the library has no name for.
+
+    A stranger's signature of a kind that is not known here must not make a certificate unreadable.
+    """
+    try:
+        return _call(read)
+    except Refused:
+        return None
 
 
 def _name(member: object) -> str:
