@@ -80,7 +80,7 @@ def check_group(design: Design, group: GroupData, found: Findings) -> None:
         elif item.oid not in members:
             found.errors.append(_finding("misplaced-oid", f"{item.oid} does not belong to {group.group}", item))
         else:
-            _check_item(design, design.items[item.oid], item, found)
+            check_item(design, design.items[item.oid], item, found)
         seen.add(item.oid)
 
 
@@ -121,7 +121,7 @@ def _missing_repeats(design: Design, group: GroupData) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _check_item(design: Design, definition: ItemDef, item: ItemValue, found: Findings) -> None:
+def check_item(design: Design, definition: ItemDef, item: ItemValue, found: Findings) -> None:
     if item.contradicts:
         found.errors.append(_finding("value-or-null", "an item has either a value or IsNull", item))
     if item.value is None:

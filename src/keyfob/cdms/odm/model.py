@@ -92,6 +92,7 @@ class GroupData:
     group_repeat: str | None
     transaction: str | None
     items: tuple[ItemValue, ...]
+    reason: str | None = field(default=None, compare=False)  # AuditRecord's ReasonForChange, the nearest above
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 

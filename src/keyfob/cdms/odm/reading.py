@@ -155,6 +155,7 @@ def _group(event: etree._Element, form: etree._Element, group: etree._Element, w
         group_repeat=attribute(group, "ItemGroupRepeatKey"),
         transaction=transaction,
         items=tuple(_items(group, where)),
+        reason=_reason(group) or _reason(form) or _reason(event),
         where=where,
         line=line_of(group),
     )
@@ -183,6 +184,15 @@ def _item(element: etree._Element, name: str, where: str) -> ItemValue:
         where=where,
         line=line_of(element),
     )
+
+
+def _reason(element: etree._Element) -> str | None:
+    """ODM 1.3.2 §3.1.4.2: the ReasonForChange of its AuditRecord."""
+    for record in children(element, "AuditRecord"):
+        for reason in children(record, "ReasonForChange"):
+            if reason.text and reason.text.strip():
+                return str(reason.text).strip()
+    return None
 
 
 def _transaction(element: etree._Element) -> str | None:

@@ -1,0 +1,155 @@
+"""One request as a handler sees it: admitted, matched, read; and the small questions that every handler asks."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from keyfob.ambient import Entropy
+from keyfob.cdms.problems import ApiProblem, not_found
+from keyfob.cdms.settings import Settings
+from keyfob.cdms.storage.reading import Reading
+from keyfob.cdms.storage.records import Actor, Study, Subject
+from keyfob.cdms.storage.store import Store
+from keyfob.oauth import authorization_details, strict_json
+from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.wire import Headers, Response, values
+
+IDENTIFIERS = "identifiers:read"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A response whose body comes piece by piece; a failure under way breaks the connection."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    chunks: Iterator[bytes]
+
+
+Answer = Response | Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the application gives to every call."""
+
+    store: Store
+    settings: Settings
+    entropy: Entropy
+    resource_document: bytes
+    openapi_document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`token` has the scope of the route; None only on public routes. `params` are the path's, decoded."""
+
+    surroundings: Surroundings
+    token: AccessToken | None
+    scope: str | None
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Headers
+    body: bytes
+    now: int
+
+    @property
+    def store(self) -> Store:
+        return self.surroundings.store
+
+    @property
+    def granted(self) -> AccessToken:
+        assert self.token is not None  # the application admits nobody to a guarded route without one
+        return self.token
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.granted.client_id, self.granted.jti, None)
+
+    @property
+    def sees_identifiers(self) -> bool:
+        return IDENTIFIERS in self.granted.scope
+
+    def header(self, name: bytes) -> str | None:
+        """A header that may stand once. Raises ApiProblem when it is repeated or no ASCII."""
+        found = values(self.headers, name)
+        if len(found) > 1 or any(not value.isascii() for value in found):
+            raise ApiProblem(400, "bad-header", f"the header {name.decode()} is repeated or malformed")
+        return found[0].decode("ascii").strip() if found else None
+
+    def json(self) -> dict[str, object]:
+        """The body as a JSON object, read strictly. Raises ApiProblem."""
+        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise ApiProblem(415, "unsupported-media-type", "the body must be application/json")
+        try:
+            document = strict_json.parse(self.body)
+        except ValueError as broken:
+            raise ApiProblem(400, "not-json", f"the body cannot be read: {broken}") from None
+        if not isinstance(document, dict):
+            raise ApiProblem(422, "not-an-object", "the body must be a JSON object")
+        return document
+
+    def study(self, reading: Reading) -> Study:
+        """The study of the path, if it is granted for this scope. Raises the one 404."""
+        study = reading.find_study(path_key=self.params["study"])
+        if study is None or not self.permits(study.oid):
+            raise not_found()
+        return study
+
+    def permits(self, study: str, *, site: str | None = None, form: str | None = None) -> bool:
+        assert self.scope is not None
+        return authorization_details.permits(
+            self.granted.authorization_details, study=study, scope=self.scope, site=site, form=form
+        )
+
+    def sites(self, study: str) -> frozenset[str] | None:
+        """The sites that the token reaches in the study: None for all, and then also subjects without a site."""
+        assert self.scope is not None
+        return authorization_details.sites_of(self.granted.authorization_details, study=study, scope=self.scope)
+
+    def reaches(self, subject: Subject, *, form: str | None = None) -> bool:
+        """Whether the token reaches this subject (and form). A subject without a site is of no limited site."""
+        sites = self.sites(subject.study)
+        if sites is not None and subject.site not in sites:
+            return False
+        return self.permits(subject.study, site=subject.site, form=form)
+
+    def subject(self, reading: Reading, study: Study) -> Subject:
+        """The subject of the path. Raises the one 404."""
+        subject = reading.find_subject(study.oid, subject_id=self.params["subject_id"])
+        if subject is None or not self.reaches(subject):
+            raise not_found()
+        return subject
+
+
+def read_query(query_string: bytes, allowed: frozenset[str]) -> dict[str, str]:
+    """The query parameters. Raises ApiProblem for a repeated, unknown or malformed one."""
+    if not query_string:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            max_num_fields=32,
+            errors="strict",
+        )
+    except ValueError:
+        raise ApiProblem(400, "bad-query", "the query cannot be read") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ApiProblem(400, "bad-query", "a query parameter is repeated")
+    if not set(found) <= allowed:
+        known = ", ".join(sorted(allowed)) or "none"
+        raise ApiProblem(400, "bad-query", f"a query parameter is unknown here; known: {known}")
+    return found
+
+
+def fingerprint(*parts: bytes) -> str:
+    """What tells whether the same was asked twice."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

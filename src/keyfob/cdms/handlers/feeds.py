@@ -1,0 +1,117 @@
+"""The audit trail and the change feed: the same records, once for the auditor and once for whoever follows the data."""
+
+import json
+from datetime import UTC, datetime
+
+from keyfob import ledger
+from keyfob.cdms import paging
+from keyfob.cdms.call import Answer, Call
+from keyfob.cdms.handlers.designs import live_design
+from keyfob.cdms.problems import ApiProblem, not_found
+from keyfob.cdms.storage.reading import Reading
+from keyfob.cdms.storage.records import Study
+from keyfob.serving import json_response
+
+CHANGES_QUERY = frozenset({"after", "limit"})
+AUDIT_QUERY = frozenset({"after", "limit", "subject_id"})
+_DATA_ACTIONS = frozenset({"insert", "update", "remove"})
+
+
+def get_changes(call: Call) -> Answer:
+    """What changed after a sequence number; a row that the client may not see still moves `next_after`."""
+    with call.store.reading() as reading:
+        study, entries = _page(call, reading)
+        sight = _Sight(call, reading, study)
+        items = []
+        for entry, event in entries:
+            if event.get("action") in _DATA_ACTIONS and sight.sees(event):
+                new = event.get("new")
+                value = new.get("value") if isinstance(new, dict) else None
+                items.append(_head(entry, event) | {"place": event["place"], "value": value})
+        return json_response(200, _document(reading, study, entries, items))
+
+
+def get_audit(call: Call) -> Answer:
+    """Who, when, why, old and new value, of every change; for the sites and forms that were granted."""
+    with call.store.reading() as reading:
+        study, entries = _page(call, reading)
+        sight = _Sight(call, reading, study)
+        items = [
+            _head(entry, event) | {name: event[name] for name in _AUDIT_MEMBERS if name in event}
+            for entry, event in entries
+            if sight.sees(event)
+        ]
+        return json_response(200, _document(reading, study, entries, items))
+
+
+_AUDIT_MEMBERS = (
+    "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
+    "version", "sha256",
+)  # fmt: skip
+
+_Entries = list[tuple[ledger.Entry, dict[str, object]]]
+
+
+def _page(call: Call, reading: Reading) -> tuple[Study, _Entries]:
+    study = call.study(reading)
+    after = paging.read_sequence(call.query.get("after"), high_water=study.seq)
+    limit = paging.read_limit(call.query.get("limit"))
+    subject_id = call.query.get("subject_id")
+    if subject_id is not None:
+        subject = reading.find_subject(study.oid, subject_id=subject_id)
+        if subject is None or not call.reaches(subject):
+            raise not_found()
+    found = reading.audit(study.oid, after=after, limit=limit, subject_id=subject_id)
+    return study, [(entry, _event(entry)) for entry in found]
+
+
+def _event(entry: ledger.Entry) -> dict[str, object]:
+    """A redacted record keeps its number and says nothing."""
+    if entry.payload is None:
+        return {"action": "redacted"}
+    event = json.loads(entry.payload)
+    assert isinstance(event, dict)
+    return event
+
+
+def _head(entry: ledger.Entry, event: dict[str, object]) -> dict[str, object]:
+    return {
+        "seq": entry.sequence,
+        "at": datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "action": event["action"],
+        "subject_id": event.get("subject_id"),
+    }
+
+
+def _document(reading: Reading, study: Study, entries: _Entries, items: list[dict[str, object]]) -> dict[str, object]:
+    last = entries[-1][0].sequence if entries else study.seq
+    return {"items": items, "next_after": last, "high_water": study.seq, "epoch": reading.epoch()}
+
+
+class _Sight:
+    """Which records a client may see: by the subject's site as it is now, by form, and by identifying items."""
+
+    def __init__(self, call: Call, reading: Reading, study: Study) -> None:
+        self._call = call
+        self._reading = reading
+        self._study = study
+        self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=call.sites(study.oid))}
+        self._hidden = self._identifying() if not call.sees_identifiers else frozenset()
+
+    def sees(self, event: dict[str, object]) -> bool:
+        subject_id, place = event.get("subject_id"), event.get("place")
+        if subject_id is None:
+            return True
+        subject = self._subjects.get(str(subject_id))
+        if subject is None:
+            return False
+        if not isinstance(place, dict):
+            return self._call.reaches(subject)
+        return place.get("item") not in self._hidden and self._call.reaches(subject, form=str(place.get("form")))
+
+    def _identifying(self) -> frozenset[str]:
+        try:
+            design = live_design(self._reading, self._study)
+        except ApiProblem:
+            return frozenset()  # no live version: there are no data either
+        return frozenset(item.oid for item in design.items.values() if item.identifying)

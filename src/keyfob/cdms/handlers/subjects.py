@@ -1,0 +1,124 @@
+"""Subjects: registered by key, addressed by an opaque id of ours."""
+
+from keyfob import client_secret
+from keyfob.cdms import paging
+from keyfob.cdms.call import Answer, Call, fingerprint
+from keyfob.cdms.handlers.repeats import once
+from keyfob.cdms.handlers.studies import listed
+from keyfob.cdms.odm.checking import is_subject_key
+from keyfob.cdms.odm.datatypes import is_text
+from keyfob.cdms.problems import ApiProblem, not_found
+from keyfob.cdms.storage.records import Status, Study, Subject
+from keyfob.cdms.storage.writing import Writing, fold
+from keyfob.oauth.wire import Response
+from keyfob.serving import json_response
+
+_MAX_REASON = 500
+
+
+def list_subjects(call: Call) -> Answer:
+    limit = paging.read_limit(call.query.get("limit"))
+    wanted_site, wanted_status = call.query.get("site"), call.query.get("status")
+    with call.store.reading() as reading:
+        study = call.study(reading)
+        bound_to = f"{call.granted.client_id} subjects {study.oid} {wanted_site} {wanted_status}"
+        key = call.store.cursor_key()
+        after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else ""
+        sites = call.sites(study.oid)
+        if wanted_site is not None:
+            sites = frozenset({wanted_site}) if sites is None else sites & {wanted_site}
+        found = reading.subjects(study.oid, sites=sites, after=after, limit=limit + 1)
+    page = found[:limit]
+    following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].key) if len(found) > limit else None
+    shown = [subject for subject in page if wanted_status in (None, subject.status.value)]
+    return listed([write_subject(subject) for subject in shown], following=following)
+
+
+def get_subject(call: Call) -> Answer:
+    with call.store.reading() as reading:
+        subject = call.subject(reading, call.study(reading))
+    return json_response(200, write_subject(subject), headers=(_tag(subject),))
+
+
+def look_up(call: Call) -> Answer:
+    """By key in the body, since a key may identify a person and URLs are logged."""
+    document = _known(call.json(), {"key"})
+    key = _text(document, "key")
+    with call.store.reading() as reading:
+        study = call.study(reading)
+        subject = reading.find_subject(study.oid, key=key)
+    if subject is None or not call.reaches(subject):
+        raise not_found()
+    return json_response(200, write_subject(subject), headers=(_tag(subject),))
+
+
+def register(call: Call) -> Answer:
+    document = _known(call.json(), {"key", "site", "status", "reason"})
+    key = _text(document, "key")
+    if not is_subject_key(key):
+        raise ApiProblem(422, "bad-subject-key", "key has 1 to 64 printable characters, no slash, no space at its ends")
+    site = _text(document, "site") if document.get("site") is not None else None
+    status = _status(document)
+    reason = _text(document, "reason")[:_MAX_REASON] if document.get("reason") is not None else None
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
+        study = call.study(writing.reading)
+
+        def do() -> Response:
+            return _register(call, writing, study, key=key, site=site, status=status, reason=reason)
+
+        asked = fingerprint(b"register", study.oid.encode(), call.body)
+        return once(call, writing, call.header(b"idempotency-key"), asked, do)
+
+
+def _register(
+    call: Call, writing: Writing, study: Study, *, key: str, site: str | None, status: Status, reason: str | None
+) -> Response:
+    if site is not None and site not in {known.oid for known in writing.reading.sites(study.oid)}:
+        raise ApiProblem(422, "unknown-site", "the study has no such site")
+    subject = Subject(
+        client_secret.new_id("sub_", call.surroundings.entropy(16)), study.oid, key, site, status, version=1
+    )
+    # A site that is not granted is as unknown as one that is not there.
+    if not call.reaches(subject):
+        raise ApiProblem(422, "unknown-site", "the study has no such site")
+    if writing.reading.find_subject(study.oid, folded=fold(key)) is not None:
+        raise ApiProblem(409, "subject-exists", "a subject of this key exists, or of one that differs only by case")
+    writing.add_subject(subject, reason=reason)
+    place = f"{call.surroundings.settings.resource}/v1/studies/{study.path_key}/subjects/{subject.id}"
+    return json_response(201, write_subject(subject), headers=((b"location", place.encode()), _tag(subject)))
+
+
+def write_subject(subject: Subject) -> dict[str, object]:
+    return {
+        "subject_id": subject.id,
+        "key": subject.key,
+        "site": subject.site,
+        "status": subject.status.value,
+        "version": subject.version,
+    }
+
+
+def _tag(subject: Subject) -> tuple[bytes, bytes]:
+    return b"etag", f'"{subject.version}"'.encode()
+
+
+def _known(document: dict[str, object], names: set[str]) -> dict[str, object]:
+    if not set(document) <= names:
+        raise ApiProblem(422, "unknown-member", f"the body has other members than {', '.join(sorted(names))}")
+    return document
+
+
+def _text(document: dict[str, object], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value.strip() or not is_text(value):
+        raise ApiProblem(422, "bad-member", f"{name} must be a text that is not blank")
+    return value
+
+
+def _status(document: dict[str, object]) -> Status:
+    allowed = (Status.SCREENED, Status.ENROLLED)
+    value = document.get("status", Status.ENROLLED.value)
+    for status in allowed:
+        if value == status.value:
+            return status
+    raise ApiProblem(422, "bad-status", f"status must be one of {', '.join(allowed)} at registration")

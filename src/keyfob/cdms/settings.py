@@ -1,0 +1,53 @@
+"""The API's settings: the table of its keys, and what they are once read. How they are read: keyfob.settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from keyfob import settings as homes
+from keyfob.settings import Setting, Value, https_url, positive, sqlite_url, text
+
+SETTINGS = (
+    Setting("server", "issuer", None, "The authorization server whose tokens are taken (RFC 8414).", https_url),
+    Setting("server", "resource", None, "This API's own URL (RFC 8707): the audience of its tokens.", https_url),
+    Setting(
+        "server", "ca_file", "", "The authority that signed the issuer's TLS certificate; empty: the system's.", text
+    ),
+    Setting("database", "url", "sqlite:///cdms.db", "The database; a relative path starts at the home.", sqlite_url),
+    Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", text),
+    Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one home, with paths made absolute."""
+
+    issuer: str
+    resource: str
+    ca_file: Path | None
+    database_path: Path
+    tls_certificate: Path
+    tls_private_key: Path
+    max_body_bytes: int
+
+
+def load(home: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
+    values = homes.load(SETTINGS, home, environ)
+    ca_file = str(values["server.ca_file"])
+    return Settings(
+        issuer=str(values["server.issuer"]),
+        resource=str(values["server.resource"]),
+        ca_file=home / ca_file if ca_file else None,
+        database_path=home / str(values["database.url"]).removeprefix("sqlite:///"),
+        tls_certificate=home / str(values["tls.certificate"]),
+        tls_private_key=home / str(values["tls.private_key"]),
+        max_body_bytes=int(values["limits.max_body_bytes"]),
+    )
+
+
+def write(values: Mapping[str, Value]) -> bytes:
+    """See keyfob.settings."""
+    return homes.write(SETTINGS, values)

@@ -1,0 +1,1 @@
+"""The clinical database. SQL stands here and nowhere else in the API."""

@@ -1,0 +1,151 @@
+"""The questions to the database, on an open connection: rows in, records out."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from keyfob import ledger
+from keyfob.cdms.odm.model import GroupData, ItemValue, Site
+from keyfob.cdms.storage import schema
+from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study, Subject
+
+_SUBJECTS_AT_ONCE = 200
+
+
+class Reading:
+    """What can be asked inside a transaction, of a reader or of a writer alike."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def installation_id(self) -> str | None:
+        found = self._connection.execute(sa.select(schema.installation.c.installation_id)).scalar_one_or_none()
+        return None if found is None else str(found)
+
+    def epoch(self) -> str:
+        return str(self._connection.execute(sa.select(schema.installation.c.epoch)).scalar_one())
+
+    def studies(self) -> tuple[Study, ...]:
+        rows = self._connection.execute(sa.select(schema.study).order_by(schema.study.c.path_key))
+        return tuple(_study(row) for row in rows)
+
+    def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
+        columns = schema.study.c
+        wanted = columns.oid == oid if path_key is None else columns.path_key == path_key
+        row = self._connection.execute(sa.select(schema.study).where(wanted)).one_or_none()
+        return None if row is None else _study(row)
+
+    def sites(self, study: str) -> tuple[Site, ...]:
+        chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(schema.site.c.oid)
+        return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
+
+    def versions(self, study: str) -> tuple[str, ...]:
+        columns = schema.metadata_version.c
+        chosen = sa.select(columns.oid).where(columns.study == study).order_by(columns.loaded_at, columns.oid)
+        return tuple(self._connection.execute(chosen).scalars())
+
+    def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
+        """The document that a metadata version was loaded from, and its SHA-256 in hex."""
+        columns = schema.metadata_version.c
+        chosen = sa.select(columns.body, columns.sha256).where(columns.study == study, columns.oid == oid)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else (bytes(row.body), str(row.sha256))
+
+    def subjects(
+        self, study: str, *, sites: frozenset[str] | None = None, after: str = "", limit: int | None = None
+    ) -> tuple[Subject, ...]:
+        """Subjects in the order of their keys, of `sites` (None: all), whose key comes after `after`."""
+        columns = schema.subject.c
+        chosen = sa.select(schema.subject).where(columns.study == study, columns.key > after).order_by(columns.key)
+        if sites is not None:
+            chosen = chosen.where(columns.site.in_(sorted(sites)))
+        if limit is not None:
+            chosen = chosen.limit(limit)
+        return tuple(_subject(row) for row in self._connection.execute(chosen))
+
+    def find_subject(
+        self, study: str, *, subject_id: str | None = None, key: str | None = None, folded: str | None = None
+    ) -> Subject | None:
+        columns = schema.subject.c
+        wanted = (
+            columns.id == subject_id if subject_id is not None
+            else columns.key == key if key is not None
+            else columns.key_folded == folded
+        )  # fmt: skip
+        row = self._connection.execute(sa.select(schema.subject).where(columns.study == study, wanted)).one_or_none()
+        return None if row is None else _subject(row)
+
+    def groups(self, subjects: Sequence[str], *, removed: bool = False) -> dict[str, list[StoredGroup]]:
+        """The item groups of these subjects, by subject id, in the order in which they were first stored."""
+        found: dict[str, list[StoredGroup]] = {subject_id: [] for subject_id in subjects}
+        for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
+            chunk = list(subjects[start : start + _SUBJECTS_AT_ONCE])
+            for group in self._groups(schema.item_group.c.subject.in_(chunk), removed=removed):
+                found[group.subject_id].append(group)
+        return found
+
+    def find_group(self, subject_id: str, place: Sequence[str | None]) -> StoredGroup | None:
+        """The item group at (event, repeat, form, repeat, group, repeat), a removed one too."""
+        columns = schema.item_group.c
+        names = ("event", "event_repeat", "form", "form_repeat", "oid", "oid_repeat")
+        wanted = [columns[name] == (part or "") for name, part in zip(names, place, strict=True)]
+        return next(iter(self._groups(sa.and_(columns.subject == subject_id, *wanted), removed=True)), None)
+
+    def _groups(self, wanted: sa.ColumnElement[bool], *, removed: bool) -> Iterator[StoredGroup]:
+        table = schema.item_group
+        chosen = sa.select(table).where(wanted).order_by(table.c.subject, table.c.id)
+        if not removed:
+            chosen = chosen.where(table.c.removed.is_(False))
+        rows = self._connection.execute(chosen).all()
+        values = schema.item_value
+        items: dict[int, list[ItemValue]] = {}
+        below = sa.select(values).join(table, table.c.id == values.c.item_group).where(wanted)
+        for row in self._connection.execute(below.order_by(values.c.item_group, values.c.seq)):
+            items.setdefault(row.item_group, []).append(ItemValue(row.oid, row.value, row.unit))
+        for row in rows:
+            yield _group(row, tuple(items.get(row.id, ())))
+
+    def audit(
+        self, study: str, *, after: int, limit: int | None = None, subject_id: str | None = None
+    ) -> Iterator[ledger.Entry]:
+        """Audit records of a study after a sequence number, in order."""
+        table = schema.audit
+        chosen = sa.select(table).where(table.c.study == study, table.c.seq > after).order_by(table.c.seq)
+        if subject_id is not None:
+            chosen = chosen.where(table.c.subject == subject_id)
+        if limit is not None:
+            chosen = chosen.limit(limit)
+        for row in self._connection.execute(chosen):
+            yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
+
+    def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:
+        table = schema.answer
+        chosen = sa.select(table).where(table.c.client_id == client_id, table.c.key == key)
+        row = self._connection.execute(chosen).one_or_none()
+        if row is None:
+            return None
+        headers = tuple((str(name), str(value)) for name, value in json.loads(row.headers))
+        return StoredAnswer(row.fingerprint, row.status, headers, bytes(row.body))
+
+
+def _study(row: sa.Row[*tuple[object, ...]]) -> Study:
+    return Study(row.oid, row.path_key, row.name, row.protocol, row.live_version, row.seq)
+
+
+def _subject(row: sa.Row[*tuple[object, ...]]) -> Subject:
+    return Subject(row.id, row.study, row.key, row.site, Status(row.status), row.version)
+
+
+def _group(row: sa.Row[*tuple[object, ...]], items: tuple[ItemValue, ...]) -> StoredGroup:
+    data = GroupData(
+        event=row.event,
+        event_repeat=row.event_repeat or None,
+        form=row.form,
+        form_repeat=row.form_repeat or None,
+        group=row.oid,
+        group_repeat=row.oid_repeat or None,
+        transaction=None,
+        items=items,
+    )
+    return StoredGroup(row.id, row.subject, data, row.version, bool(row.removed))

@@ -1,0 +1,48 @@
+"""The clinical database as the API and the commands use it: snapshots to read, one transaction to change."""
+
+import contextlib
+import hmac
+from collections.abc import Iterator
+
+from keyfob import ledger
+from keyfob.ambient import Entropy
+from keyfob.cdms.storage.reading import Reading
+from keyfob.cdms.storage.records import Actor
+from keyfob.cdms.storage.writing import Writing, study_key
+from keyfob.database import Database
+from keyfob.secret import Secret
+
+MIGRATIONS = "keyfob.cdms.storage:migrations"
+
+
+class Store:
+    """Safe to use from threads."""
+
+    def __init__(self, database: Database, *, chain_key: Secret, entropy: Entropy) -> None:
+        self._database = database
+        self._chain_key = chain_key
+        self._entropy = entropy
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One snapshot for all questions of the block."""
+        with self._database.read() as connection:
+            yield Reading(connection)
+
+    @contextlib.contextmanager
+    def writing(self, *, actor: Actor, now: int) -> Iterator[Writing]:
+        """One transaction: the changes and their audit records come together or not at all."""
+        with self._database.write() as connection:
+            yield Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
+
+    def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
+        """Whether the audit trail of a study is whole."""
+        with self.reading() as reading:
+            return ledger.verify(reading.audit(study, after=0), study_key(self._chain_key, study), expect=expect)
+
+    def cursor_key(self) -> Secret:
+        """Signs the cursors of lists."""
+        return Secret(hmac.digest(self._chain_key.reveal_bytes(), b"keyfob cdms cursor", "sha256"))
+
+    def close(self) -> None:
+        self._database.close()
