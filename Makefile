@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help test check format lock
+.PHONY: help demo run test check format bench docs lock
 
 help: ## list these
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,12 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+demo: $(VENV)/ready ## play the whole journey on this machine, and write a transcript
+	@$(BIN)/python -m keyfob.demo
+
+run: $(VENV)/ready ## set the same up in ./demo-home and leave both servers running
+	@$(BIN)/python -m keyfob.demo --keep-running demo-home
 
 test: $(VENV)/ready ## run all tests
 	@$(BIN)/python -m pytest

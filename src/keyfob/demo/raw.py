@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,22 +35,34 @@ def request(
     body: bytes = b"",
 ) -> Answer:
     """Send it and show the answer; `shown_as` is the request without its secrets. Raises DemoFailed if unexpected."""
-    parts = urlsplit(url)
-    context: ssl.SSLContext = tls.client_context(ca, environ={})
-    connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=30, context=context)
-    try:
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target, body=body, headers=headers or {})
-        response = connection.getresponse()
-        found = {name.lower(): value for name, value in response.getheaders()}
-        answer = Answer(response.status, found, response.read())
-    finally:
-        connection.close()
+    answer = _send(ca, method, url, headers or {}, body)
     stage.say(f"  anyone> {shown_as}")
-    stage.show(f"{answer.status} {response.reason}")
+    stage.show(f"{answer.status} {HTTPStatus(answer.status).phrase}")
     if "www-authenticate" in answer.headers:
         stage.show(f"WWW-Authenticate: {answer.headers['www-authenticate']}")
     stage.show(answer.body.decode(errors="replace")[:300])
     if answer.status != status or shows not in answer.words():
         raise DemoFailed(f"{shown_as}: answered {answer.status}, expected {status} {shows}\n{answer.words()}")
     return answer
+
+
+def until_refused(ca: Path, url: str, headers: dict[str, str]) -> None:
+    """Ask again and again until the answer is 401: for a token that lives a second. Raises DemoFailed."""
+    for _ in range(10_000):
+        if _send(ca, "GET", url, headers, b"").status == HTTPStatus.UNAUTHORIZED:
+            return
+    raise DemoFailed(f"a token of one second was still taken by {url}")
+
+
+def _send(ca: Path, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    parts = urlsplit(url)
+    context: ssl.SSLContext = tls.client_context(ca, environ={})
+    connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=30, context=context)
+    try:
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, target, body=body, headers=headers)
+        response = connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found, response.read())
+    finally:
+        connection.close()

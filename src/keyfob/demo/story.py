@@ -3,20 +3,19 @@
 import json
 import shutil
 import socket
-import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from keyfob.ambient import system_clock
+from keyfob import client_secret
+from keyfob.ambient import system_clock, system_entropy
 from keyfob.demo import partner_key, raw
 from keyfob.demo.partner_key import PartnerKey
 from keyfob.demo.stage import DemoFailed, Stage
-from keyfob.oauth import client_authentication
+from keyfob.oauth import client_authentication, client_information
 from keyfob.oauth.client_information import ClientInformation
-from keyfob.oauth.client_information import read as read_message
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys, seal
 from keyfob.openpgp.unseal import GpgUnsealer, PrivateKeyUnsealer
@@ -25,6 +24,7 @@ from keyfob.secret import Secret
 
 SCOPES = "studies:read subjects:read subjects:write clinical-data:read clinical-data:write"
 _ODM = "{http://www.cdisc.org/ns/odm/v1.3}"
+_IDENTIFYING = "I.BRTHDAT"
 _CA = "operator/tls/ca.pem"
 
 
@@ -90,9 +90,13 @@ def work(stage: Stage, scene: Scene) -> None:
     stage.run("partner", "keyfob", "call", "POST", f"{base}/clinical-data", "--data", "data.xml", shows="stored")
     back = stage.run("partner", "keyfob", "call", "GET", f"{base}/clinical-data", shows="<ODM").stdout
     sent, returned = _values((stage.folder / "data.xml").read_text(encoding="utf-8")), _values(back)
-    if sent != returned:
+    withheld = Counter({value: count for value, count in sent.items() if value[0] == _IDENTIFYING})
+    if sent != returned + withheld or not withheld:
         raise DemoFailed("the data that came back are not the data that were sent")
-    stage.show(f"all {sum(sent.values())} values came back as they were sent")
+    stage.show(
+        f"all {sum(returned.values())} values came back as they were sent; {sum(withheld.values())} birth dates are",
+        "withheld: they identify a person, and the scope identifiers:read was not granted",
+    )
 
 
 def refusals(stage: Stage, scene: Scene) -> None:
@@ -164,7 +168,23 @@ def _refuse_impostors(stage: Stage, scene: Scene) -> None:
     forged = stage.folder / "forged.asc"
     recipient = certificates.check(scene.partner.certificate.read_bytes(), now=now)
     impostor, _ = keys.generate_operator_key("Somebody else")
-    forged.write_bytes(seal.seal(Secret("{}"), recipient=recipient, operator_key=impostor))
+    # In all but its signature it is the operator's next message, and leads the partner's calls elsewhere.
+    lure = ClientInformation(
+        client_id=scene.client_id,
+        client_secret=client_secret.make("forgedForged", system_entropy(32)),
+        client_id_issued_at=now,
+        client_secret_expires_at=0,
+        issuer=scene.issuer,
+        token_endpoint="https://impostor.example/oauth2/token",  # noqa: S106  # a URL
+        scope=frozenset(SCOPES.split()),
+        resource=(scene.api,),
+        credential_id="forgedForged",
+        message_id="msg_forged",
+        issued_at=now + 1,
+        recipient_fingerprint=recipient.fingerprint,
+    )
+    message = client_information.write(lure)
+    forged.write_bytes(seal.seal(message, recipient=recipient, operator_key=impostor))
     receive = ("keyfob", "receive", "forged.asc", "--key", "file", *scene.partner.options)
     stage.run("partner", *receive, *_operator(scene.operator_fingerprint), status=1, shows="sign")
 
@@ -189,9 +209,7 @@ def _refuse_spare(stage: Stage, scene: Scene) -> None:
     spare = {"KEYFOB_VAULT": str(stage.folder / "vault-of-the-spare")}
     _receive(stage, scene.partner, "spare.asc", scene.operator_fingerprint, environment=spare)
     headers = {"authorization": f"Bearer {_token(stage, 'studies:read', spare).reveal()}"}
-    issued = system_clock()
-    while system_clock() <= issued + 1:
-        time.sleep(0.05)  # the token's own second must pass: there is nothing else to wait for
+    raw.until_refused(ca, base, headers)
     shown_as = f"GET {base}  Authorization: Bearer (a token of one second, two seconds later)"
     raw.request(stage, ca, "GET", base, shown_as=shown_as, status=401, shows="invalid_token", headers=headers)
 
@@ -253,9 +271,9 @@ def _open(stage: Stage, scene: Scene, name: str) -> ClientInformation:
     message = (stage.folder / name).read_bytes()
     if scene.partner.options:
         private_key = Secret((stage.folder / scene.partner.options[1]).read_bytes())
-        return read_message(PrivateKeyUnsealer(private_key).unseal(message, signer=signer))
+        return client_information.read(PrivateKeyUnsealer(private_key).unseal(message, signer=signer))
     unsealer = GpgUnsealer(homedir=Path(stage.environment["GNUPGHOME"]))
-    return read_message(unsealer.unseal(message, signer=signer))
+    return client_information.read(unsealer.unseal(message, signer=signer))
 
 
 def _token(stage: Stage, scope: str, environment: dict[str, str] | None = None) -> Secret:
