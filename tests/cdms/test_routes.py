@@ -1,0 +1,134 @@
+"""Every route against every scope, on real sockets: deny by default, and one answer for what is not granted."""
+
+import re
+
+import pytest
+
+from keyfob.cdms import app
+from keyfob.cdms.routes import ROUTES, SCOPES
+
+STUDY = "/v1/studies/KF.DEMO"
+GUARDED = [route for route in ROUTES if route.scope is not None]
+
+
+def path_of(template: str) -> str:
+    known = {"study": "KF.DEMO", "site": "701", "version": "MDV.1"}
+    return re.sub(r"\{(\w+)\}", lambda found: known.get(found.group(1), "x"), template)
+
+
+@pytest.fixture(scope="module")
+def shared(new_api, demo_study, tmp_path_factory):
+    api = new_api()
+    design = tmp_path_factory.mktemp("design") / "design.xml"
+    design.write_bytes(demo_study("design"))
+    api.run("load", design)
+    api.serve()
+    return api
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route.method} {route.template}")
+def test_a_route_opens_for_its_scope_and_for_no_other(shared, route):
+    """RFC 6750 §3.1: 403 naming the scope; every other scope together is not enough."""
+    path = path_of(route.template)
+    others = " ".join(scope for scope in SCOPES if scope != route.scope)
+    refused = shared.request(route.method, path, token=shared.token(others))
+    assert refused.status == 403
+    assert f'scope="{route.scope}"' in refused.headers["www-authenticate"]
+    assert "resource_metadata=" in refused.headers["www-authenticate"]
+    admitted = shared.request(route.method, path, token=shared.token(route.scope))
+    assert admitted.status not in (401, 403), admitted.body
+    anonymous = shared.request(route.method, path, anonymous=True)
+    assert anonymous.status == 401
+    assert "error=" not in anonymous.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("route", [r for r in GUARDED if "{study}" in r.template], ids=lambda r: r.template)
+def test_a_study_that_is_not_granted_is_as_absent_as_one_that_does_not_exist(shared, route):
+    other = [{"type": "cdms_study", "identifier": "S.OTHER"}]
+    path = path_of(route.template)
+    headers = {"content-type": "application/json", "if-none-match": "*", "keyfob-reason": "x"}
+    body = b'{"key": "k", "items": [{"oid": "I.PAIN", "value": "1"}]}'
+    if route.request == "application/xml":
+        headers["content-type"], body = "application/xml", ODM
+    if route.template.endswith("/subjects") and route.method == "POST":
+        body = b'{"key": "k"}'
+    if route.template.endswith("/lookup"):
+        body = b'{"key": "k"}'
+    if route.template.endswith("{group}") and route.method == "PUT":
+        body = b'{"items": [{"oid": "I.PAIN", "value": "1"}]}'
+    answers = [
+        shared.request(route.method, path, body, headers, token=shared.token(details=other)),
+        shared.request(route.method, path, body, headers, token=shared.token(details=[])),
+        shared.request(route.method, path.replace("KF.DEMO", "NONE"), body, headers),
+    ]
+    for answer in answers:
+        assert answer.status == 404, answer.body
+    bodies = {answer.body.replace(answer.headers["keyfob-request-id"].encode(), b"ID") for answer in answers}
+    assert len(bodies) == 1
+
+
+ODM = b"""<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="f" ODMVersion="1.3.2"
+ CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="KF.DEMO" MetaDataVersionOID="MDV.1"/></ODM>"""
+
+
+def test_the_scopes_the_routes_and_the_descriptions_are_one(shared):
+    app.check_routes()
+    metadata = shared.get("/.well-known/oauth-protected-resource", anonymous=True).document
+    assert metadata["resource"] == shared.resource
+    assert metadata["scopes_supported"] == sorted(SCOPES)
+    openapi = shared.get("/openapi.json", anonymous=True).document
+    described = {
+        (method.upper(), template): operation["security"]
+        for template, item in openapi["paths"].items()
+        for method, operation in item.items()
+    }
+    assert described == {
+        (route.method, route.template): [{"oauth2": [route.scope]}] if route.scope else [] for route in ROUTES
+    }
+    assert openapi["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"] == SCOPES
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/studies/a%2Fb", 400),
+        ("/v1/studies/a%5Cb", 400),
+        ("/v1/studies/KF.DEMO/subjects%2Flookup", 400),
+        ("/v1/studies/%ff", 400),
+        ("/v1/studies/%00", 400),
+        ("/v1/studies/..", 400),
+        ("/v1/studies/%2e%2e/x", 400),
+        ("/v1/studies/", 404),
+        ("/v1//studies", 404),
+        ("/V1/studies", 404),
+        ("/v1/studies/KF.DEMO?x=1", 400),
+        ("/v1/studies/KF.DEMO/changes?after=0&after=1", 400),
+        ("/v1/studies/KF.DEMO/changes?after=-1", 400),
+        ("/v1/studies/KF.DEMO/changes?after=99999", 400),
+        ("/v1/studies/KF.DEMO/changes?limit=0", 400),
+        ("/v1/studies/KF.DEMO/changes?limit=1001", 400),
+        ("/v1/studies/KF.DEMO/subjects?cursor=abc", 400),
+    ],
+)
+def test_a_path_or_query_that_two_readers_could_read_differently_is_refused(shared, path, status):
+    answer = shared.get(path)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.document["error_id"] == answer.headers["keyfob-request-id"]
+
+
+def test_another_method_is_told_what_is_allowed(shared):
+    answer = shared.request("DELETE", STUDY)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert shared.request("HEAD", "/healthz", anonymous=True).status == 200
+
+
+def test_a_token_in_the_url_is_refused(shared):
+    answer = shared.get(f"/v1/studies?access_token={shared.token()}")
+    assert answer.status == 400
+    assert "access_token" not in shared.log
+
+
+def test_a_body_of_a_hundred_megabytes_is_refused_before_it_is_sent(shared):
+    answer = shared.post_odm("KF.DEMO", b"", headers={"content-length": "100000000"})
+    assert answer.status == 413
