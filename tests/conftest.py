@@ -4,8 +4,11 @@ import contextlib
 import http.server
 import json
 import os
+import random
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -184,3 +187,49 @@ def serving_issuer(tls_files: TlsFiles, port: int) -> Iterator[Issuer]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+KILLS = 100
+"""For each of the two servers."""
+
+
+class Load:
+    """Workers that send until the server dies; `acknowledged` is what they saw confirmed, and when enough was seen."""
+
+    def __init__(self, send: Callable[[], object], enough: int) -> None:
+        self.acknowledged: list[object] = []
+        self._send = send
+        self._enough = enough
+        self._reached = threading.Event()
+        self._threads = [threading.Thread(target=self._work) for _ in range(4)]
+
+    def until_killed(self, process: "subprocess.Popen[str]") -> None:
+        for thread in self._threads:
+            thread.start()
+        assert self._reached.wait(60)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self.acknowledged.append(self._send())
+                if len(self.acknowledged) >= self._enough:
+                    self._reached.set()
+        except (OSError, ValueError, AssertionError):
+            # The connection broke: nothing was acknowledged. An answer that is refused is seen by the test itself.
+            return
+
+
+@pytest.fixture
+def load() -> type[Load]:
+    return Load
+
+
+@pytest.fixture
+def moments() -> list[int]:
+    """How many acknowledgements come before each kill: the rest of the moment is the machine's own chance."""
+    chance = random.Random()
+    return [chance.randint(1, 12) for _ in range(KILLS)]

@@ -213,7 +213,7 @@ def _refuse_spare(stage: Stage, scene: Scene) -> None:
     shown_as = f"GET {base}  Authorization: Bearer (a token of one second, two seconds later)"
     raw.request(stage, ca, "GET", base, shown_as=shown_as, status=401, shows="invalid_token", headers=headers)
 
-    info = _open(stage, scene, "spare.asc")
+    info = open_message(stage, scene, "spare.asc")
     assert info.client_secret is not None
     url = f"{info.token_endpoint}?client_id={info.client_id}&client_secret={info.client_secret.reveal()}"
     shown_as = f"POST {info.token_endpoint}?client_id={info.client_id}&client_secret=(the spare's secret)"
@@ -265,7 +265,7 @@ def _show_message(stage: Stage, name: str) -> None:
     stage.show(*content.splitlines()[:3])
 
 
-def _open(stage: Stage, scene: Scene, name: str) -> ClientInformation:
+def open_message(stage: Stage, scene: Scene, name: str) -> ClientInformation:
     """The partner's own look into a message."""
     signer = certificates.read_signer((stage.folder / "operator" / "operator.asc").read_bytes())
     message = (stage.folder / name).read_bytes()

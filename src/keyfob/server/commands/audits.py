@@ -12,7 +12,7 @@ from keyfob.problem import Problem
 from keyfob.server.audit import events
 from keyfob.server.commands.surroundings import Surroundings, home_option, opened
 
-_MAX_SHOWN = 1000
+_MAX_SHOWN = 100_000
 
 
 @click.group()
