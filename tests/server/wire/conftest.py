@@ -119,8 +119,8 @@ class Operator:
             headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
         return self.request("POST", "/oauth2/token", urlencode(asked).encode(), headers)
 
-    def audit(self) -> list[dict[str, object]]:
-        return self.run("audit", "tail", "--count", "1000")["records"]
+    def audit(self, count: int = 1000) -> list[dict[str, object]]:
+        return self.run("audit", "tail", "--count", str(count))["records"]
 
     def stop(self) -> None:
         for process in self.processes:
