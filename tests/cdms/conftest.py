@@ -159,6 +159,22 @@ def api(new_api, demo_study, tmp_path) -> Api:
     return api
 
 
+@pytest.fixture(scope="module")
+def shared_api(new_api, demo_study, tmp_path_factory) -> Api:
+    """One for the tests of a module that leave it as it was."""
+    api = new_api()
+    design = tmp_path_factory.mktemp("design") / "design.xml"
+    design.write_bytes(demo_study("design"))
+    api.run("load", design)
+    api.serve()
+    return api
+
+
+@pytest.fixture(scope="module")
+def shared_subject(shared_api) -> str:
+    return str(shared_api.register("KF.DEMO", "shared").document["subject_id"])
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The public clinical files; a test that needs them skips where they are not."""

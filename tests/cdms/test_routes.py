@@ -16,14 +16,9 @@ def path_of(template: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: known.get(found.group(1), "x"), template)
 
 
-@pytest.fixture(scope="module")
-def shared(new_api, demo_study, tmp_path_factory):
-    api = new_api()
-    design = tmp_path_factory.mktemp("design") / "design.xml"
-    design.write_bytes(demo_study("design"))
-    api.run("load", design)
-    api.serve()
-    return api
+@pytest.fixture
+def shared(shared_api):
+    return shared_api
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route.method} {route.template}")

@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 from collections.abc import Iterator
+from dataclasses import replace
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
@@ -38,7 +39,12 @@ class Store:
     def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail of a study is whole."""
         with self.reading() as reading:
-            return ledger.verify(reading.audit(study, after=0), study_key(self._chain_key, study), expect=expect)
+            verdict = ledger.verify(reading.audit(study, after=0), study_key(self._chain_key, study), expect=expect)
+            known = reading.find_study(oid=study)
+        if known is None or known.seq == verdict.head.sequence:
+            return verdict
+        cut = f"the study counts {known.seq} changes, but the log ends at {verdict.head.sequence}"
+        return replace(verdict, findings=(*verdict.findings, cut))
 
     def cursor_key(self) -> Secret:
         """Signs the cursors of lists."""
