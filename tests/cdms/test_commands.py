@@ -8,7 +8,6 @@ import pytest
 from keyfob.ambient import system_entropy
 from keyfob.cdms import installation
 
-
 LOCAL = "https://localhost:2"
 
 
@@ -143,8 +142,10 @@ def test_the_audit_finds_what_was_done_behind_the_apis_back(api, demo_study, tmp
     head = api.run("audit", "verify", "KF.DEMO")["head"]
     api.stop()
     for statement in (
-        "UPDATE audit SET payload = CAST(replace(CAST(payload AS TEXT), 'Headache', 'Nausea') AS BLOB) "
-        "WHERE CAST(payload AS TEXT) LIKE '%Headache%'",
+        (
+            "UPDATE audit SET payload = CAST(replace(CAST(payload AS TEXT), 'Headache', 'Nausea') AS BLOB) "
+            "WHERE CAST(payload AS TEXT) LIKE '%Headache%'"
+        ),
         "UPDATE audit SET payload = 'text', salt = 5 WHERE seq = 20",
         "DELETE FROM audit WHERE seq = 20",
         "UPDATE audit SET at = at - 86400 WHERE seq = 20",

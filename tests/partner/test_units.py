@@ -1,0 +1,134 @@
+"""The partner's parsers: each takes any bytes, and raises only what it says."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyfob.oauth.client_information import MAX_BYTES
+from keyfob.partner import calling, minimal_scope, safe_url
+from keyfob.partner.errors import MessageRefused, ScopeNotHeld, UnknownOperation, Unreachable, UnsafeCall, VaultProblem
+from keyfob.partner.receive import check_fingerprint, check_message
+from keyfob.partner.vault import entries
+from keyfob.partner.vault.entries import Entry, Keeping
+from keyfob.problem import Problem
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}", fullmatch=True)
+ENTRIES = st.builds(
+    Entry, client_id=NAMES, credential_id=NAMES, issuer=st.text(max_size=20), token_endpoint=st.text(max_size=20),
+    scope=st.frozensets(st.sampled_from(["a", "b:c"])), resource=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    issued_at=st.integers(), expires_at=st.integers(), message_id=st.text(max_size=9),
+    recipient_fingerprint=st.just("A" * 40), signer_fingerprint=st.just("B" * 64),
+    signer_certificate=st.text(max_size=9), received=st.integers(0, 9), keeping=st.sampled_from(list(Keeping)),
+    opened_with=st.none() | st.text(max_size=9), ciphertext=st.text(max_size=20),
+)  # fmt: skip
+
+
+@given(ENTRIES)
+def test_an_entry_comes_back_as_it_was_written(entry: Entry):
+    with contextlib.suppress(UnicodeEncodeError):
+        assert entries.read(entries.write(entry), where="x") == entry
+
+
+@given(st.binary(max_size=100) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_file_is_an_entry_or_damaged(body: bytes):
+    with pytest.raises(VaultProblem):
+        entries.read(body, where="x")
+
+
+@given(st.text(max_size=80) | st.text(max_size=40).map(lambda text: "https://a.example/" + text))
+def test_any_url_is_safe_or_refused(url: str):
+    with contextlib.suppress(UnsafeCall):
+        assert safe_url.check(url).startswith("https://")
+
+
+@given(
+    st.binary(max_size=200) | JSON.map(lambda v: json.dumps({"openapi": "3.1.0", "paths": v, "security": v}).encode())
+)
+def test_any_document_is_a_description_or_refused(body: bytes):
+    with contextlib.suppress(Unreachable):
+        minimal_scope.read(body, resource="https://a.example")
+
+
+def description(paths: dict[str, object], **more: object) -> minimal_scope.Description:
+    schemes = {"o": {"type": "oauth2"}, "key": {"type": "apiKey"}, "b": {"type": "http", "scheme": "bearer"}}
+    document = {"openapi": "3.0.3", "paths": paths, "components": {"securitySchemes": schemes}, **more}
+    return minimal_scope.read(json.dumps(document).encode(), resource="https://a.example/base")
+
+
+def needs(*scopes: str) -> dict[str, object]:
+    return {"security": [{"o": list(scopes)}]}
+
+
+def test_a_literal_path_goes_before_a_template_and_an_encoded_slash_is_no_segment():
+    """OpenAPI 3.1 §4.8.8."""
+    found = description({"/s/{id}": {"get": needs("a")}, "/s/lookup": {"get": needs("b")}})
+    assert found.find("GET", "/base/s/lookup").alternatives == (frozenset({"b"}),)
+    assert found.find("get", "/base/s/x").alternatives == (frozenset({"a"}),)
+    assert found.find("HEAD", "/base/s/x") is not None
+    assert found.find("GET", "/base/s/a%2Flookup").template.endswith("{id}")
+    assert found.find("GET", "/base/s/a/b") is None
+    assert found.find("POST", "/base/s/x") is None
+    assert found.find("GET", "/s/x") is None
+
+
+def test_the_least_alternative_within_what_is_held_is_chosen():
+    operation = description({"/x": {"get": {"security": [{"o": ["a", "b"]}, {"o": ["c"]}, {"key": []}]}}}).find(
+        "GET", "/base/x"
+    )
+    assert minimal_scope.narrowest(operation, frozenset({"a", "b", "c"})) == {"c"}
+    assert minimal_scope.narrowest(operation, frozenset({"a", "b"})) == {"a", "b"}
+    with pytest.raises(ScopeNotHeld) as refused:
+        minimal_scope.narrowest(operation, frozenset({"a"}))
+    assert refused.value.missing in ("b", "c")
+    public = description({"/x": {"get": {"security": []}}}).find("GET", "/base/x")
+    assert minimal_scope.narrowest(public, frozenset()) is None
+    only_keys = description({"/x": {"get": {"security": [{"key": []}]}}}).find("GET", "/base/x")
+    with pytest.raises(UnknownOperation):
+        minimal_scope.narrowest(only_keys, frozenset())
+
+
+@given(st.binary(max_size=200))
+def test_any_file_may_be_a_message_or_is_refused(content: bytes):
+    with contextlib.suppress(MessageRefused):
+        check_message(content)
+
+
+@given(st.text(max_size=60))
+def test_a_fingerprint_is_read_as_people_write_it(text: str):
+    with contextlib.suppress(MessageRefused):
+        assert len(check_fingerprint(text)) in (40, 64)
+    assert check_fingerprint("7f3a 22b0 " * 5) == "7F3A22B0" * 5
+    assert check_fingerprint("0x" + "7f" * 20) == "7F" * 20
+
+
+@given(st.integers(100, 599), st.text(max_size=20), st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()))
+def test_any_response_is_told_in_one_printable_line(status: int, reason: str, body: bytes):
+    headers = [("content-type", "application/problem+json"), ("www-authenticate", 'Bearer error="x", scope="y"')]
+    refusal = calling.refusal(status, reason, headers, body)
+    assert (refusal is None) == (status < 300 or status == 304)
+    if refusal is not None:
+        assert refusal.message.isprintable()
+    json.dumps(calling.document(status, headers, body))
+
+
+@pytest.mark.parametrize(
+    "line", ["no colon", ": x", "a b: c", "x: \x01", "x: é", "Host: a", "X: kfs_abcdefgh_" + "A" * 43 + "_123456"]
+)
+def test_a_header_that_must_not_be_sent_is_refused(line: str):
+    with pytest.raises(Problem):
+        calling.read_headers([line])
+
+
+def test_headers_and_content_types():
+    assert calling.read_headers(['If-Match: "1"']) == {"if-match": '"1"'}
+    assert calling.content_type("a.XML") == "application/xml"
+    assert calling.content_type("a") == "application/octet-stream"
+    assert MAX_BYTES > 0
