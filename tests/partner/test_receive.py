@@ -162,9 +162,9 @@ def receive_by_command(handoff, *options: str) -> subprocess.CompletedProcess[st
     entry = (
         f"import sys; sys.modules.update(dict.fromkeys({SERVER_PACKAGES})); from keyfob.partner.cli import main; main()"
     )
+    names = ("--private-key", handoff.private_key, "--vault", handoff.vault)
     return subprocess.run(
-        [sys.executable, "-c", entry, "receive", message, *signer, "--private-key", handoff.private_key]
-        + ["--vault", handoff.vault, *options],
+        [sys.executable, "-c", entry, "receive", message, *signer, *names, *options],
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,0 +1,139 @@
+"""The documents tell the truth: their shell blocks run in one go, in one empty folder, and so does their Python."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STORY = (
+    "docs/tutorial/first-call.md",
+    "docs/how-to/operate/rotate.md",
+    "docs/how-to/operate/back-up.md",
+    "docs/how-to/partner/receive.md",
+    "docs/how-to/partner/call.md",
+    "docs/how-to/guard/protect-a-handler.md",
+    "README.md",
+)
+"""In the order in which a reader would follow them: each may use what those before it made."""
+
+INSTALL = re.compile(
+    r"make (demo|test)|python3 -m venv \.venv|\.venv/bin/python -m (pip install \"\.\[all\]\"|keyfob\.demo)"
+)
+PROGRAMS = {
+    "keyfob-server": "keyfob.server.cli",
+    "keyfob-cdms": "keyfob.cdms.cli",
+    "keyfob": "keyfob.partner.cli",
+}
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def script(ports: dict[str, str]) -> str:
+    lines = ["set -euo pipefail", "trap 'kill $(jobs -p)' EXIT"]
+    for name in STORY:
+        lines.append(f"echo '== {name}'")
+        for number, (language, content) in enumerate(blocks((ROOT / name).read_text(encoding="utf-8"))):
+            if language == "python":
+                lines.append(f"cat > block-{number}.py <<'END'\n{content}END\npython block-{number}.py")
+            elif language == "sh":
+                # What a person waits for with her eyes: the server that was just started answers.
+                lines.append(
+                    re.sub(r"serve --home (\w+) (.*) &$", r"serve --home \1 \2 &\nuntil_ready \1", content, flags=re.M)
+                )
+    text = "\n".join(lines)
+    for usual, free in ports.items():
+        text = text.replace(usual, free)
+    waiting = """until_ready() {
+  case $1 in operator) log=server.log;; *) log=cdms.log;; esac
+  for _ in $(seq 3000); do grep -q '^ready' $log && return; read -rt 0.01 <> <(:) || :; done
+  cat $log; return 1
+}"""
+    return f"{waiting}\n{text}"
+
+
+@pytest.fixture
+def folder() -> object:
+    # Short: gpg's sockets must have a path of at most 107 bytes.
+    made = Path(tempfile.mkdtemp(prefix="kd-")).resolve()
+    yield made
+    subprocess.run(
+        ["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": str(made / "gnupg")}, capture_output=True
+    )
+    shutil.rmtree(made)
+
+
+def test_every_command_of_the_documents_runs(folder, free_port_of):
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, module in PROGRAMS.items():
+        program = programs / name
+        program.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from {module} import main; main()' \"$@\"\n")
+        program.chmod(0o755)
+    (programs / "python").symlink_to(sys.executable)
+    (folder / "gnupg").mkdir(mode=0o700)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KEYFOB_", "SSL_CERT"))}
+    environment |= {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "GNUPGHOME": str(folder / "gnupg"),
+        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONWARNINGS": "default",
+    }
+    text = script({"8443": str(free_port_of()), "9443": str(free_port_of())})
+    # A link to the environment's Python would lose its packages: the venv is found by the path it is called by.
+    (programs / "python").unlink()
+    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (programs / "python").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "== README.md" in done.stdout
+    assert "kfs_" not in done.stdout + done.stderr
+
+
+def test_every_other_shell_block_is_an_installation():
+    """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
+    for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for language, content in blocks(document.read_text(encoding="utf-8")):
+            assert language in ("sh", "python", "console"), document
+            if language == "console":
+                for line in content.splitlines():
+                    assert INSTALL.fullmatch(line), (document, line)
+
+
+def test_every_page_with_commands_is_followed():
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
+    assert pages <= set(STORY)
+
+
+def test_every_link_leads_somewhere():
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), (document, target)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_each_program_teaches_its_commands(program):
+    def said(*arguments: str) -> str:
+        command = [sys.executable, "-c", f"from {PROGRAMS[program]} import main; main()", *arguments, "--help"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    def walk(*path: str) -> None:
+        text = said(*path)
+        listed = text.partition("Commands:")[2]
+        names = re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE)
+        if not names:
+            assert "Example:" in text, path
+        for name in names:
+            walk(*path, name)
+
+    walk()
