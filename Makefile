@@ -36,6 +36,12 @@ check: $(VENV)/ready ## format, lint, strict types, import contracts
 format: $(VENV)/ready ## bring the code into its one form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
+bench: $(VENV)/ready ## how much a token costs, as a ratio measured in one run
+	@$(BIN)/python bench/token_endpoint.py
+
+docs: $(VENV)/ready ## run every command and example of the documents
+	@$(BIN)/python -m pytest tests/docs
+
 lock: $(VENV)/ready ## choose the locked packages anew
 	@$(BIN)/python -m pip install -q uv
 	@for name in base:"" dev:"--all-extras --group dev"; do \
