@@ -16,6 +16,19 @@ from sqlalchemy.pool import QueuePool
 from keyfob.problem import Misuse, Problem
 
 
+def new_metadata() -> sa.MetaData:
+    """For a storage package's tables: every constraint gets a name, the same in every database, for migrations."""
+    return sa.MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+        }
+    )
+
+
 class Database:
     """An engine with two verbs, `read()` and `write()`, each a transaction."""
 
@@ -91,7 +104,7 @@ def open_sqlite(path: Path) -> Database:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # hide_parameters: what a statement was given never reaches an exception's text or a log.
     engine = sa.create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=16, hide_parameters=True
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=120, hide_parameters=True
     )
 
     @sa.event.listens_for(engine, "connect")

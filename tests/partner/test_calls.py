@@ -209,6 +209,15 @@ def test_another_authority_or_no_server_is_told_with_what_to_do(ready, service, 
         Session.open(vault=ready.vault, ca=tmp_path / "missing.pem")
 
 
+def test_a_server_that_is_not_there_is_told_with_what_to_do(handoff, free_port_of, service):
+    nobody = f"https://localhost:{free_port_of()}"
+    handoff.receive(handoff.message(token_endpoint=f"{nobody}/oauth2/token"))
+    with Session.open(vault=handoff.vault, ca=service.ca) as session, pytest.raises(Unreachable) as refused:
+        session.get("/v1/studies")
+    assert refused.value.code == "unreachable"
+    assert nobody.removeprefix("https://") in refused.value.message
+
+
 @pytest.mark.parametrize("library", [httpx, httpx2])
 def test_the_adapter_for_httpx_and_httpx2(ready, service, library, tls_files):
     from keyfob.partner.adapters import httpx as for_httpx

@@ -59,6 +59,7 @@ def test_hostile_requests_are_answered_400_as_json_and_the_server_lives(plain, p
         assert status == 400, name
         assert document["error"] == "invalid_request", name
         assert headers[b"x-content-type-options"] == b"nosniff", name
+        assert document["error_id"].encode() == headers[b"keyfob-request-id"], name
         assert b"server" not in headers, name
     assert parse(exchange(plain.port, GET))[0] == 200
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from keyfob.ambient import system_entropy
+
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 64
 HEAD_DEADLINE = 10.0
@@ -102,9 +104,13 @@ class StrictProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        body = json.dumps({"error": "invalid_request", "error_description": msg}).encode()
+        # What the parser refuses never reaches the edge: the id that every answer carries is made here.
+        request_id = system_entropy(16).hex()
+        self.logger.info("request_malformed reason=%s id=%s", msg, request_id)
+        body = json.dumps({"error": "invalid_request", "error_description": msg, "error_id": request_id}).encode()
         head = (
             b"content-type: application/json\r\ncache-control: no-store\r\n"
+            b"keyfob-request-id: " + request_id.encode() + b"\r\n"
             b"strict-transport-security: max-age=31536000\r\nx-content-type-options: nosniff\r\n"
             b"referrer-policy: no-referrer\r\nx-frame-options: DENY\r\nconnection: close\r\ncontent-length: "
         )

@@ -6,15 +6,9 @@ uses them, from the study's row: a reader that has seen one has seen all before 
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
+from keyfob.database import new_metadata
+
+metadata = new_metadata()
 
 # One row. `epoch` changes when the database comes back from a backup, so that no sequence number has two meanings.
 installation = sa.Table(

@@ -6,15 +6,9 @@ reason why a column could not come later.
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
+from keyfob.database import new_metadata
+
+metadata = new_metadata()
 
 # One row: whose database this is, and a number that grows with each change of rights (no stale cache of any worker).
 installation = sa.Table(
