@@ -4,17 +4,19 @@ With `--json`, stdout is exactly one JSON document, an error included. Exit code
 """
 
 import functools
+import getpass
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from keyfob import __version__
-from keyfob.problem import Problem
+from keyfob.problem import Misuse, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,30 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def read_file(path: Path, *, max_bytes: int) -> bytes:
+    """A file that was named on the command line. Raises Misuse."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as failed:
+        raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint="name another file") from None
+    if len(content) > max_bytes:
+        raise Misuse("file-too-large", f"{path} is larger than {max_bytes} bytes", hint="name the right file")
+    return content
+
+
+def system_user() -> str:
+    """Who types: the user of the operating system. Not what LOGNAME says, which anybody can set."""
+    if os.name == "posix":
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return f"uid-{os.getuid()}"
+    return getpass.getuser()
 
 
 def version_option() -> Callable[[click.Group], click.Group]:

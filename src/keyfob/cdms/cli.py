@@ -1,6 +1,5 @@
 """The program `keyfob-cdms`: for the operator of the clinical data API. Parses, calls, prints."""
 
-import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -127,11 +126,11 @@ def load(*, files: tuple[Path, ...], home: Path, study_key: str | None, draft: b
     loaded = []
     try:
         for path in files:
-            body = _read_file(path)
+            body = command.read_file(path, max_bytes=_MAX_FILE_BYTES)
             loaded.append(
                 loading.load(
                     found.store, path, body, study_key=study_key, draft=draft, now=system_clock(),
-                    entropy=system_entropy, operator=_operator(),
+                    entropy=system_entropy, operator=command.system_user(),
                 )
             )  # fmt: skip
             if len(files) > 1:
@@ -176,7 +175,7 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
         raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
     found = _open(home)
     try:
-        with found.store.writing(actor=Actor(None, None, _operator()), now=system_clock()) as writing:
+        with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
             if writing.reading.find_study(oid=study) is None:
                 known = ", ".join(one.oid for one in writing.reading.studies()) or "none yet"
                 raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
@@ -247,26 +246,3 @@ def verify(*, study: str, home: Path, expect: str | None) -> Result:
         raise Problem("audit-not-whole", f"the audit trail of {study} is not whole:{shown}", hint="keep the database")
     document = {"whole": True, "records": verdict.count, "redacted": verdict.redacted, "head": str(verdict.head)}
     return Result(document, f"whole: {verdict.count} records; head {verdict.head}")
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
-    except OSError as failed:
-        raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint="name another file") from None
-    if len(content) > _MAX_FILE_BYTES:
-        raise Misuse("file-too-large", f"{path} is larger than {_MAX_FILE_BYTES} bytes", hint="load it in parts")
-    return content
-
-
-def _operator() -> str:
-    """Who types: the user of the operating system."""
-    if os.name == "posix":
-        import pwd
-
-        try:
-            return pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            return f"uid-{os.getuid()}"
-    return getpass.getuser()

@@ -24,7 +24,7 @@ def test_the_tail_shows_the_last_records_the_newest_at_the_end(program, acme):
     assert shown[1]["message_id"] in text[-1]
 
 
-@pytest.mark.parametrize("count", ["0", "1001", "x"])
+@pytest.mark.parametrize("count", ["0", "100001", "x"])
 def test_a_count_out_of_range_is_refused(program, home, count):
     assert program.run("audit", "tail", "--home", home, "--count", count, "--json", code=2).json["error"] == "usage"
 

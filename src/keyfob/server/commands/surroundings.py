@@ -1,8 +1,6 @@
 """What every command stands on: the clock, randomness, the environment, the home, and files that were named."""
 
 import contextlib
-import getpass
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from keyfob import command
 from keyfob.ambient import Clock, Entropy
-from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.installation import Installation
 
@@ -56,27 +54,13 @@ def opened(surroundings: Surroundings, home: Path) -> Iterator[Installation]:
 
 
 def actor() -> str:
-    """Who types: the user of the operating system. Not what LOGNAME says, which anybody can set."""
-    if os.name == "posix":
-        import pwd
-
-        try:
-            return f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
-        except KeyError:
-            return f"operator:uid-{os.getuid()}"
-    return f"operator:{getpass.getuser()}"
+    """Who is written into the audit for what is done at the command line."""
+    return f"operator:{command.system_user()}"
 
 
 def read_file(path: Path) -> bytes:
     """A file that was named on the command line. Raises Misuse."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
-    except OSError as failed:
-        raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint="name another file") from None
-    if len(content) > _MAX_FILE_BYTES:
-        raise Misuse("file-too-large", f"{path} is larger than 1 MiB", hint="name the right file")
-    return content
+    return command.read_file(path, max_bytes=_MAX_FILE_BYTES)
 
 
 def show_time(at: int | None) -> str:
