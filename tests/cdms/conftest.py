@@ -120,8 +120,8 @@ class Api:
 
     def stop(self) -> None:
         for process in self.processes:
-            process.kill()
-            process.wait()
+            process.terminate()
+            process.wait(timeout=30)
             assert process.stdout is not None
             process.stdout.close()
         self.processes.clear()

@@ -81,8 +81,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield begin
     for process in started:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(timeout=30)
         assert process.stdout is not None
         process.stdout.close()
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass
@@ -153,9 +154,11 @@ def evidence(stage: Stage, scene: Scene) -> None:
 
 
 def next_commands(stage: Stage, scene: Scene) -> list[str]:
-    """What to try while both servers run."""
+    """What to try while both servers run: the settings of this set-up, then three commands."""
+    beside = Path(sys.executable).parent
+    path = "" if shutil.which("keyfob") else f' PATH="{beside}:$PATH"'
     return [
-        f"export KEYFOB_CA_FILE={stage.folder / _CA} KEYFOB_VAULT={stage.folder / 'vault'}",
+        f"export KEYFOB_CA_FILE={stage.folder / _CA} KEYFOB_VAULT={stage.folder / 'vault'}{path}",
         f"keyfob call GET {scene.api}/v1/studies",
         f"keyfob-server client show {scene.client_id} --home {stage.folder / 'operator'}",
         f"keyfob-server audit tail --home {stage.folder / 'operator'}",
