@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from keyfob import tls
 from keyfob.ambient import system_clock
@@ -26,6 +27,10 @@ from keyfob.jose.tokens import sign_access_token
 from keyfob.secret import Secret
 
 NO_DATA = "no test data"
+
+# A busy machine is no defect: what a property costs in time is not what it tests.
+settings.register_profile("keyfob", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("keyfob")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,15 @@ def play(folder: Path, sabotage: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def left_running() -> list[str]:
-    """Command lines of processes that play in a folder of the demonstration."""
+    """What still plays in a folder of the demonstration, once what was told to end has had ten seconds to do so."""
+    deadline = time.monotonic() + 10
+    while (found := playing_now()) and time.monotonic() < deadline:
+        pass
+    return found
+
+
+def playing_now() -> list[str]:
+    """Command lines of processes in a folder of the demonstration."""
     found = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
