@@ -118,6 +118,8 @@ def test_a_site_limit_holds_for_reading_and_for_writing(with_subjects, demo_stud
     assert with_subjects.register(STUDY, "new", "701", token=limited).status == 422
     assert with_subjects.register(STUDY, "new", None, token=limited).status == 422
     assert with_subjects.register(STUDY, "new", "702", token=limited).status == 201
+    trail = with_subjects.get(f"/v1/studies/{STUDY}/audit?limit=1000", token=limited).document["items"]
+    assert {one["site"] for one in trail if "site" in one} == {"702"}
     changes = with_subjects.get(f"/v1/studies/{STUDY}/changes?limit=1000", token=limited).document
     assert changes["next_after"] == changes["high_water"]
     own = {one["subject_id"] for one in listed}
@@ -263,6 +265,13 @@ def test_a_subject_may_be_inserted_by_odm_with_the_scope_for_it(with_subjects):
     assert with_subjects.post_odm(STUDY, file(body), token=without).codes == ["not-granted"]
     answer = with_subjects.post_odm(STUDY, file(body))
     assert answer.document["subjects_registered"] == 1
+
+
+def test_two_new_subjects_that_a_person_would_take_for_one_are_refused(with_subjects):
+    body = (diary("New 1", "1") + diary("new 1", "1")).replace(
+        "<SubjectData ", '<SubjectData TransactionType="Insert" '
+    )
+    assert with_subjects.post_odm(STUDY, file(body)).codes == ["subject-exists"]
 
 
 def test_writers_at_once_lose_nothing_and_a_follower_sees_each_number_once(with_subjects):

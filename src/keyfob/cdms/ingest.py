@@ -3,7 +3,7 @@
 The plan is made inside the write transaction that carries it out, so nothing changes in between.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from keyfob import client_secret
@@ -152,7 +152,7 @@ def _new_subject(
     data: SubjectData,
     rights: Rights,
     sites: frozenset[str],
-    folded: Mapping[str, Subject],
+    folded: dict[str, Subject],
     entropy: Entropy,
 ) -> Subject | None:
     """The subject that the file registers, or None with a finding. A foreign site's subject is as unknown as none."""
@@ -175,6 +175,7 @@ def _new_subject(
     subject_id = client_secret.new_id("sub_", entropy(16))
     subject = Subject(subject_id, plan.study.oid, data.key, data.site, Status.ENROLLED, 1)
     plan.subjects.append(subject)
+    folded[fold(data.key)] = subject  # the next one of the same file must differ from it, too
     return subject
 
 

@@ -95,13 +95,15 @@ class _Sight:
         self._call = call
         self._reading = reading
         self._study = study
-        self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=call.sites(study.oid))}
+        self._sites = call.sites(study.oid)
+        self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._hidden = self._identifying() if not call.sees_identifiers else frozenset()
 
     def sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
-            return True
+            # A site's own record: another site's name is not this client's to read.
+            return self._sites is None or event.get("site") is None or event["site"] in self._sites
         subject = self._subjects.get(str(subject_id))
         if subject is None:
             return False
