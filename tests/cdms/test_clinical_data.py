@@ -285,7 +285,10 @@ def test_writers_at_once_lose_nothing_and_a_follower_sees_each_number_once(with_
         writing = [pool.submit(write, number) for number in range(24)]
         seen: list[int] = []
         after = high_water = 0
-        while not all(one.done() for one in writing) or after < high_water:
+        all_written = False
+        while not all_written or after < high_water:
+            # Asked before the page is read: a page read earlier than the last write cannot know of it.
+            all_written = all(one.done() for one in writing)
             page = with_subjects.get(f"/v1/studies/{STUDY}/changes?after={after}").document
             seen += [one["seq"] for one in page["items"]]
             after, high_water = page["next_after"], page["high_water"]
