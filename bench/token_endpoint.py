@@ -78,6 +78,8 @@ def main() -> None:
 def set_up(stage, folder: Path) -> tuple[dict[str, str], Path]:
     """A server with one client; the headers of its token request, and the authority to trust."""
     stage.run("", "keyfob-server", "init", "--home", "operator", "--issuer", "https://localhost:8448")
+    with (folder / "operator" / "keyfob.toml").open("a") as settings:
+        settings.write("\n[limits]\ntokens_per_client_per_minute = 0\n")
     described = ResourceMetadata(API, ("https://localhost:8448",), {"a:read": ""}, ("cdms_study",), {"keys": []})
     (folder / "resource.json").write_bytes(resource_metadata.write(described))
     stage.run("", "keyfob-server", "resource", "add", "resource.json", "--home", "operator")

@@ -74,10 +74,20 @@ def sqlite_url(value: Value) -> str:
 
 
 def positive(value: Value) -> int:
-    digits = str(value)
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS and int(digits) > 0):
+    if (number := _whole_number(value)) is None or number == 0:
         raise ValueError("is not a whole number above 0")
-    return int(digits)
+    return number
+
+
+def count(value: Value) -> int:
+    if (number := _whole_number(value)) is None:
+        raise ValueError("is neither 0 nor a whole number above it")
+    return number
+
+
+def _whole_number(value: Value) -> int | None:
+    digits = str(value)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
 
 
 def load(settings: Sequence[Setting], home: Path, environ: Mapping[str, str]) -> dict[str, Value]:

@@ -24,6 +24,8 @@ def test_the_defaults_are_applied_and_paths_start_at_the_home(tmp_path):
     assert loaded.tls_private_key == tmp_path / "tls/server.key"
     assert loaded.trusted_proxy is None
     assert loaded.max_body_bytes == 65536
+    assert loaded.failures_per_network_per_minute == 50
+    assert loaded.tokens_per_client_per_minute == 600
     assert loaded.is_loopback
 
 
@@ -51,6 +53,8 @@ def test_an_absolute_database_path_is_kept(tmp_path):
         (b"[server]\nissuer = 'http://localhost'\n", "bad-setting", "server.issuer"),
         (b"[server]\nissuer = 7\n", "bad-setting", "server.issuer"),
         (ISSUER + b"[limits]\nmax_body_bytes = 0\n", "bad-setting", "limits.max_body_bytes"),
+        (ISSUER + b"[limits]\ntokens_per_client_per_minute = -1\n", "bad-setting", "tokens_per_client_per_minute"),
+        (ISSUER + b"[limits]\nfailures_per_network_per_minute = 0\n", "bad-setting", "failures_per_network"),
         (ISSUER + b"[limits]\nmax_body_bytes = true\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\nmax_body_bytes = 1.5\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\nmax_body_bytes = 'many'\n", "bad-setting", "limits.max_body_bytes"),

@@ -1,4 +1,4 @@
-"""RFC 6749 §5.2, RFC 6750 §3.1 and RFC 8707 §2: the refusals that have a code, each once.
+"""RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4, RFC 8707 §2: the refusals that have a code, each once.
 
 The public text helps an honest developer and tells an attacker nothing; `detail` is for the operator's audit alone
 and never reaches the wire.
@@ -33,6 +33,17 @@ class InvalidClient(OAuthError):
 
     def __init__(self, *, detail: str = "") -> None:
         super().__init__("client authentication failed", detail=detail)
+
+
+class TooManyRequests(OAuthError):
+    """RFC 6585 §4: try again after `retry_after` seconds."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, retry_after: int, *, detail: str = "") -> None:
+        super().__init__("too many requests: try again later", detail=detail)
+        self.retry_after = retry_after
 
 
 class UnauthorizedClient(OAuthError):

@@ -12,6 +12,7 @@ from keyfob.oauth.errors import (
     InvalidRequest,
     InvalidScope,
     OAuthError,
+    TooManyRequests,
     UnsupportedGrantType,
 )
 from keyfob.oauth.scope import Scope
@@ -89,6 +90,8 @@ def write_error(error: OAuthError, *, error_id: str) -> Response:
     if error.status == 401:
         # RFC 9110 §15.5.2: a 401 always says how to authenticate.
         headers = (*headers, (b"www-authenticate", _REALM))
+    if isinstance(error, TooManyRequests):
+        headers = (*headers, (b"retry-after", str(error.retry_after).encode()))
     return Response(error.status, headers, _json(document))
 
 

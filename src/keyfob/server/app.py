@@ -1,9 +1,8 @@
 """Composition root of the server on the wire: settings and an installation become an ASGI application."""
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 
-from keyfob.oauth.wire import Response, values
+from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.keys import jwks
 from keyfob.server.endpoints.metadata import metadata
@@ -57,29 +56,14 @@ async def _answer(
         # RFC 9110 §15.5.6: a 405 says what is allowed.
         allow = (b"allow", ", ".join(methods).encode())
         return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
-    address = _address(state, scope)
+    peer = str((scope.get("client") or ("-",))[0])
+    address = state.peers.read(peer, scope["headers"], now=state.clock())
     if address is None:
         return _refuse(403, "forbidden", "only the proxy that ends TLS may speak to this server", request_id)
     body = await read_body(receive)
     return await handler(
         Request(scope["method"], scope["headers"], scope["query_string"], body, address=address, id=request_id)
     )
-
-
-def _address(state: ServerState, scope: Scope) -> str | None:
-    """The peer's address; behind the trusted proxy the one that it vouches for; None for whoever goes around it."""
-    peer = str((scope.get("client") or ("-",))[0])
-    proxy = state.settings.trusted_proxy
-    if proxy is None:
-        # Whatever X-Forwarded-For says then is the client's own word.
-        return peer
-    if peer != proxy:
-        return None
-    forwarded = b",".join(values(scope["headers"], b"x-forwarded-for")).rpartition(b",")[2].strip().decode("latin-1")
-    try:
-        return str(ipaddress.ip_address(forwarded))
-    except ValueError:
-        return peer
 
 
 async def _live(state: ServerState, receive: Receive, send: Send) -> None:

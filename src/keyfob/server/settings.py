@@ -6,7 +6,18 @@ from pathlib import Path
 
 from keyfob import settings as homes
 from keyfob.problem import Misuse
-from keyfob.settings import FILE, LOOPBACK_NAMES, Setting, Value, https_url, is_loopback, positive, sqlite_url, text
+from keyfob.settings import (
+    FILE,
+    LOOPBACK_NAMES,
+    Setting,
+    Value,
+    count,
+    https_url,
+    is_loopback,
+    positive,
+    sqlite_url,
+    text,
+)
 
 __all__ = ["FILE", "LOOPBACK_NAMES", "SETTINGS", "Settings", "Value", "check_issuer", "is_loopback"]
 
@@ -21,6 +32,8 @@ class Settings:
     tls_private_key: Path
     trusted_proxy: str | None
     max_body_bytes: int
+    failures_per_network_per_minute: int
+    tokens_per_client_per_minute: int
 
     @property
     def token_endpoint(self) -> str:
@@ -49,6 +62,16 @@ SETTINGS = (
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive),
+    Setting(
+        "limits",
+        "failures_per_network_per_minute",
+        50,
+        "Failed authentications from one network (an IPv4 address, an IPv6 /64) before further ones are slowed down.",
+        positive,
+    ),
+    Setting(
+        "limits", "tokens_per_client_per_minute", 600, "Tokens that one client may have a minute; 0: no limit.", count
+    ),
 )
 
 
@@ -62,6 +85,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_private_key=home / str(values["tls.private_key"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
+        failures_per_network_per_minute=int(values["limits.failures_per_network_per_minute"]),
+        tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
     )
 
 

@@ -10,9 +10,11 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
+from keyfob.server.peer import PeerReader
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import ClientView, Resource, TokenIssued, TokenRefused
+from keyfob.server.throttle import Throttle
 
 _MAX_CLIENTS = 10_000
 
@@ -35,6 +37,12 @@ class ServerState:
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(lambda batch: self._store.record_grants(batch, clock()))
         self.refusals: NoteBook[TokenRefused] = NoteBook(lambda batch: self._store.record_refusals(batch, clock()))
+        self.peers = PeerReader(self.settings.trusted_proxy)
+        self.throttle = Throttle(
+            failures=self.settings.failures_per_network_per_minute,
+            tokens=self.settings.tokens_per_client_per_minute,
+            key=entropy(32),
+        )
         self._revision = -1
         self._clients: OrderedDict[str, ClientView | None] = OrderedDict()
         self._signing_keys: tuple[SigningKey, ...] | None = None

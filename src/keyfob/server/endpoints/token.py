@@ -36,11 +36,14 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             view = state.find_client(presented.client_id)
             authenticated = authenticate(view, presented, state.peppers, now=now)
             grant = authorize(authenticated, token_request)
+            state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key()
             issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=state.entropy(16).hex())
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, grant, issued, kid=key.kid, now=now))
-        except OAuthError as refused:
+        except OAuthError as reason:
+            # Only here, after the check: whoever has the secret is never slowed down by those who guess it.
+            refused = state.throttle.slow_down(reason, presented, address=request.address, now=now)
             state.refusals.note(_refusal(state, request, presented, refused))
             return token_endpoint.write_error(refused, error_id=request.id)
         except Unavailable:

@@ -1,0 +1,40 @@
+"""Whose request is it? The peer's address, or the one that the trusted proxy vouches for; nobody else's word counts."""
+
+import ipaddress
+import logging
+
+from keyfob.oauth.wire import Headers, values
+
+_log = logging.getLogger("keyfob.server")
+
+_PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+_HOUR = 3600
+
+
+class PeerReader:
+    """`trusted_proxy`: the address of the proxy that ends TLS, or None."""
+
+    def __init__(self, trusted_proxy: str | None) -> None:
+        self._proxy = trusted_proxy
+        self._warned_at: int | None = None
+
+    def read(self, peer: str, headers: Headers, *, now: int) -> str | None:
+        """The address that a request came from; None for whoever goes around the trusted proxy."""
+        if self._proxy is None:
+            self._warn_once_an_hour(headers, now)
+            return peer
+        if peer != self._proxy:
+            return None
+        # The last element is the one that our proxy wrote; what stands before it is the client's own word.
+        forwarded = b",".join(values(headers, b"x-forwarded-for")).rpartition(b",")[2].strip().decode("latin-1")
+        try:
+            return str(ipaddress.ip_address(forwarded))
+        except ValueError:
+            return peer
+
+    def _warn_once_an_hour(self, headers: Headers, now: int) -> None:
+        if not any(name in _PROXY_HEADERS for name, _ in headers):
+            return
+        if self._warned_at is None or not 0 <= now - self._warned_at < _HOUR:
+            self._warned_at = now
+            _log.warning("proxy_headers_ignored: no proxy is trusted (if one ends TLS here, set http.trusted_proxy)")

@@ -1,0 +1,112 @@
+"""How often is too often. Failures slow further failures, and never a good secret: that is always verified first.
+
+So nobody is locked out by whoever guesses beside them, known and unknown ids are answered alike, and guessing gains
+nothing: what is slowed down is the noise. The counts are this process's own, bounded, and gone with it.
+"""
+
+import functools
+import hashlib
+import ipaddress
+import logging
+import math
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import InvalidClient, OAuthError, TooManyRequests
+
+_log = logging.getLogger("keyfob.server")
+
+MAX_IN_A_ROW = 100
+"""NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
+_MAX_COUNTED = 65_536
+_MINUTE, _HOUR = 60, 3600
+
+
+class Bucket:
+    """`size` acts at once for each key, and as many again spread over `period` seconds."""
+
+    def __init__(self, size: int, period: int) -> None:
+        self._size = size
+        self._period = period
+        self._left: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+
+    def take(self, key: Hashable, now: int) -> int:
+        """Takes one when there is one, and returns 0; else the seconds until there will be one."""
+        left, at = self._left.pop(key, (float(self._size), now))
+        # A clock set back gives nothing, and takes nothing away.
+        left = min(self._size, left + max(0, now - at) * self._size / self._period)
+        taken = left >= 1
+        self._left[key] = (left - 1 if taken else left, now)
+        if len(self._left) > _MAX_COUNTED:
+            self._left.popitem(last=False)
+        return 0 if taken else max(1, math.ceil((1 - left) * self._period / self._size))
+
+    def forget(self, key: Hashable) -> None:
+        self._left.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    digest: bytes
+    at: int
+    wait: int
+
+
+class Throttle:
+    """`failures`: a minute and network. `tokens`: a minute and client, 0 for no limit. `key`: 32 random bytes."""
+
+    def __init__(self, *, failures: int, tokens: int, key: bytes) -> None:
+        self._network = Bucket(failures, _MINUTE)
+        self._pair = Bucket(MAX_IN_A_ROW, _HOUR)
+        self._tokens = Bucket(tokens, _MINUTE) if tokens else None
+        self._key = key
+        self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()
+
+    def slow_down(
+        self, refused: OAuthError, presented: PresentedCredential | None, *, address: str, now: int
+    ) -> OAuthError:
+        """`refused` as it is to be said: a failed authentication too many becomes TooManyRequests."""
+        if presented is None or not isinstance(refused, InvalidClient):
+            return refused
+        wait = self._wait(presented, network_of(address), now)
+        return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
+
+    def admit(self, client_id: str, *, address: str, now: int) -> None:
+        """One more token for a client that has proven itself. Raises TooManyRequests."""
+        self._pair.forget((network_of(address), client_id))
+        wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
+        if wait:
+            raise TooManyRequests(wait, detail="the client has had its tokens of this minute: does it keep them?")
+
+    def _wait(self, presented: PresentedCredential, network: str, now: int) -> int:
+        pair = (network, presented.client_id)
+        digest = hashlib.blake2b(presented.secret.reveal_bytes(), key=self._key, digest_size=16).digest()
+        last = self._last.pop(pair, None)
+        if last is not None and last.digest == digest and 0 <= now - last.at <= 1:
+            # A library that tries Basic and then the body has tried once: the same secret teaches a guesser nothing.
+            attempt = last
+        else:
+            by_pair = self._pair.take(pair, now)
+            attempt = _Attempt(digest, now, max(self._network.take(network, now), by_pair))
+            if attempt.wait:
+                _log.warning("attempts_slowed_down network=%s many_for_one_client=%s", network, by_pair > 0)
+        self._last[pair] = attempt
+        if len(self._last) > _MAX_COUNTED:
+            self._last.popitem(last=False)
+        return attempt.wait
+
+
+@functools.lru_cache(4096)
+def network_of(address: str) -> str:
+    """What one attacker has at least to himself: one IPv4 address, or one IPv6 /64."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))
