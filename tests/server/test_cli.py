@@ -38,6 +38,7 @@ def test_the_commands_are_those_that_work():
         ("client", "resume"),
         ("client", "revoke"),
         ("key", "list"),
+        ("key", "rotate"),
         ("backup",),
         ("audit", "tail"),
         ("audit", "verify"),

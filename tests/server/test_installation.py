@@ -40,7 +40,7 @@ def test_what_was_made_opens(home):
     assert found.settings.issuer == "https://localhost:8443"
     (pepper,) = found.peppers
     assert len(pepper.key.reveal_bytes()) == 32
-    (key,) = found.signing_keys()
+    (key,) = map(found.signing_key, found.store.signing_keys())
     assert found.store.signing_keys()[0].kid == key.kid == key.public_jwk()["kid"]
     assert json.loads(found.store.signing_keys()[0].public_jwk) == key.public_jwk()
     assert b"PRIVATE KEY" in found.operator_key().reveal_bytes()
@@ -53,7 +53,7 @@ def test_no_private_key_stands_on_the_disk_in_the_clear(home):
     secrets = [
         found.operator_key().reveal_bytes(),
         found.peppers[0].key.reveal_bytes(),
-        found.signing_keys()[0].to_secret().reveal_bytes(),
+        found.signing_key(found.store.signing_keys()[0]).to_secret().reveal_bytes(),
     ]
     found.close()
     for path in home.rglob("*"):
@@ -155,7 +155,7 @@ def test_a_plan_that_fails_midway_leaves_nothing(tmp_path, monkeypatch):
 def test_two_homes_share_no_key(home, tmp_path):
     one, other = opened(home), opened(make(tmp_path / "other"))
     assert one.peppers[0].key != other.peppers[0].key
-    assert one.signing_keys()[0].kid != other.signing_keys()[0].kid
+    assert one.store.signing_keys()[0].kid != other.store.signing_keys()[0].kid
     assert one.operator_certificate.fingerprint != other.operator_certificate.fingerprint
     one.close()
     other.close()

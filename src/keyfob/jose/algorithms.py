@@ -63,9 +63,7 @@ def _eddsa() -> Algorithm:
     return Algorithm("EdDSA", "OKP", "Ed25519", ed25519.Ed25519PrivateKey.generate, sign, verify)
 
 
-def _rsa(name: str, how: padding.AsymmetricPadding) -> Algorithm:
-    digest = hashes.SHA256()
-
+def _rsa(name: str, how: padding.AsymmetricPadding, digest: hashes.HashAlgorithm) -> Algorithm:
     def sign(key: PrivateKey, message: bytes) -> bytes:
         assert isinstance(key, rsa.RSAPrivateKey)
         return key.sign(message, how, digest)
@@ -89,8 +87,9 @@ ALGORITHMS: dict[str, Algorithm] = {
         _ecdsa("ES256", "P-256", ec.SECP256R1(), hashes.SHA256()),
         _ecdsa("ES384", "P-384", ec.SECP384R1(), hashes.SHA384()),
         _eddsa(),
-        _rsa("PS256", _PSS),
-        _rsa("RS256", padding.PKCS1v15()),
+        _rsa("PS256", _PSS, hashes.SHA256()),
+        _rsa("RS256", padding.PKCS1v15(), hashes.SHA256()),
+        _rsa("RS384", padding.PKCS1v15(), hashes.SHA384()),
     )
 }
 """Neither `none` nor any HMAC: a public key can never be taken for a shared one."""

@@ -1,5 +1,7 @@
 """Composition root of the server on the wire: settings and an installation become an ASGI application."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from keyfob.oauth.wire import Response
@@ -13,6 +15,10 @@ from keyfob.server.state import ServerState
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
 
 Handler = Callable[[Request], Awaitable[Response]]
+_log = logging.getLogger("keyfob.server")
+
+_LOOK_AGAIN = 600.0
+"""Seconds between two looks at the age of the signing key."""
 GET, POST = ("GET", "HEAD"), ("POST",)
 
 
@@ -68,15 +74,32 @@ async def _answer(
 
 async def _live(state: ServerState, receive: Receive, send: Send) -> None:
     """ASGI lifespan: the first signing key is opened before the first request, and at the end what waits is written."""
+    watching: asyncio.Task[None] | None = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            state.signing_key()
+            state.signing_key(state.clock())
+            watching = asyncio.create_task(_rotate_when_due(state))
             await send({"type": "lifespan.startup.complete"})
         else:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
             await state.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+async def _rotate_when_due(state: ServerState) -> None:
+    """A signing key's successor is made in time. A failure is told, and tried again: the current key goes on."""
+    while True:
+        try:
+            made = await asyncio.to_thread(state.rotate_signing_key_if_due)
+            if made is not None:
+                _log.info("signing_key_created kid=%s", made)
+        except Exception:
+            _log.exception("signing_key_not_rotated")
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _refuse(status: int, code: str, message: str, request_id: str, *headers: tuple[bytes, bytes]) -> Response:

@@ -34,6 +34,7 @@ from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import SigningKeyRecord, State
@@ -63,17 +64,44 @@ class Installation:
         """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing: the server needs none."""
         return _open_file(self.home, "operator", "operator-key", wrapper=self._wrapper)
 
-    def signing_keys(self) -> tuple[SigningKey, ...]:
-        """All live token signing keys, the current one first. Call again when `store.revision()` has changed."""
-        return tuple(self._signing_key(record) for record in self.store.signing_keys())
-
-    def close(self) -> None:
-        self.store.close()
-
-    def _signing_key(self, record: SigningKeyRecord) -> SigningKey:
+    def signing_key(self, record: SigningKeyRecord) -> SigningKey:
+        """The private key of one of `store.signing_keys()`, out of its envelope."""
         context = _context(self.home.installation_id, "signing-key", record.kid)
         private_key = envelope.open(record.envelope, wrapper=self._wrapper, context=context)
         return keys.from_secret(private_key, record.algorithm)
+
+    def rotate_signing_key(self, *, now: int, actor: str, entropy: Entropy, due_only: bool = False) -> str | None:
+        """Makes the successor of the current key and returns its id; it signs once every guard can know it.
+
+        `due_only`: None and nothing made while the current one may go on. There is one successor at a time: Misuse.
+        """
+        period = self.settings.signing_key_days * signing_keys.DAY
+        if due_only and not signing_keys.is_due(self.store.signing_keys(), now, period=period):
+            return None
+        algorithm, not_before = self.settings.signing_algorithm, now + signing_keys.PUBLISHED_AHEAD
+        record = _new_signing_key(
+            self.home, self._wrapper, algorithm=algorithm, not_before=not_before, now=now, entropy=entropy
+        )
+        with self.store.change(now=now, actor=actor) as change:
+            waiting = [
+                key
+                for key, phase in signing_keys.phases(change.reading.signing_keys(), now)
+                if phase is signing_keys.Phase.NEXT
+            ]
+            # Asked again inside the transaction: two processes may have found it due at once.
+            if waiting and due_only:
+                return None
+            if waiting:
+                raise Misuse(
+                    "key-waiting",
+                    f"the key {waiting[0].kid} is published already and signs soon",
+                    hint="rotate again once it is current: keyfob-server key list",
+                )
+            signing_keys.add(change, record)
+        return record.kid
+
+    def close(self) -> None:
+        self.store.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,27 +240,32 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
 def _create_database(
     draft: Home, wrapper: Wrapper, chain_key: Secret, *, now: int, entropy: Entropy, actor: str, issuer: str
 ) -> None:
-    signing_key = keys.generate()
-    context = _context(draft.installation_id, "signing-key", signing_key.kid)
-    record = SigningKeyRecord(
-        kid=signing_key.kid,
-        algorithm=signing_key.algorithm.name,
-        state=State.ACTIVE,
-        public_jwk=json.dumps(signing_key.public_jwk()),
-        envelope=envelope.seal(signing_key.to_secret(), wrapper=wrapper, context=context, entropy=entropy),
-        not_before=now,
-        created_at=now,
-    )
+    first = _new_signing_key(draft, wrapper, algorithm="ES256", not_before=now, now=now, entropy=entropy)
     made = database.open_sqlite(draft.path / _DATABASE)
     try:
         database.upgrade(made, MIGRATIONS)
         with Store(made, chain_key=chain_key, entropy=entropy).change(now=now, actor=actor) as change:
             change.add_installation(draft.installation_id)
             change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
-            change.add_signing_key(record)
-            change.record(Kind.SIGNING_KEY_CREATED, kid=record.kid, algorithm=record.algorithm)
+            signing_keys.add(change, first)
     finally:
         made.close()  # the last connection folds the write-ahead log into the one file
+
+
+def _new_signing_key(
+    owner: Home, wrapper: Wrapper, *, algorithm: str, not_before: int, now: int, entropy: Entropy
+) -> SigningKeyRecord:
+    made = keys.generate(algorithm)
+    context = _context(owner.installation_id, "signing-key", made.kid)
+    return SigningKeyRecord(
+        kid=made.kid,
+        algorithm=algorithm,
+        state=State.ACTIVE,
+        public_jwk=json.dumps(made.public_jwk()),
+        envelope=envelope.seal(made.to_secret(), wrapper=wrapper, context=context, entropy=entropy),
+        not_before=not_before,
+        created_at=now,
+    )
 
 
 @contextlib.contextmanager

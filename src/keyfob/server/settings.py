@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keyfob import settings as homes
+from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.problem import Misuse
 from keyfob.settings import (
     FILE,
@@ -34,6 +35,8 @@ class Settings:
     max_body_bytes: int
     failures_per_network_per_minute: int
     tokens_per_client_per_minute: int
+    signing_algorithm: str
+    signing_key_days: int
 
     @property
     def token_endpoint(self) -> str:
@@ -55,6 +58,12 @@ def check_issuer(url: str) -> str:
         raise Misuse("bad-issuer", f"the issuer {wrong}", hint="for example --issuer https://localhost:8443") from None
 
 
+def _algorithm(value: Value) -> str:
+    if value not in ALGORITHMS:
+        raise ValueError(f"is none of {', '.join(ALGORITHMS)}")
+    return str(value)
+
+
 SETTINGS = (
     Setting("server", "issuer", None, "The issuer identifier (RFC 8414): the https URL that partners know.", https_url),
     Setting("database", "url", "sqlite:///keyfob.db", "The database; a relative path starts at the home.", sqlite_url),
@@ -72,6 +81,10 @@ SETTINGS = (
     Setting(
         "limits", "tokens_per_client_per_minute", 600, "Tokens that one client may have a minute; 0: no limit.", count
     ),
+    Setting(
+        "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
+    ),
+    Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
 )
 
 
@@ -87,6 +100,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         max_body_bytes=int(values["limits.max_body_bytes"]),
         failures_per_network_per_minute=int(values["limits.failures_per_network_per_minute"]),
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
+        signing_algorithm=str(values["keys.algorithm"]),
+        signing_key_days=int(values["keys.rotation_days"]),
     )
 
 

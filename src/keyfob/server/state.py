@@ -1,5 +1,6 @@
 """What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
 
+import json
 from collections import OrderedDict
 
 import sqlalchemy as sa
@@ -10,10 +11,13 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
+from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import ClientView, Resource, TokenIssued, TokenRefused
+from keyfob.server.storage.records import ClientView, Resource, SigningKeyRecord, TokenIssued, TokenRefused
+from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
 
 _MAX_CLIENTS = 10_000
@@ -45,7 +49,8 @@ class ServerState:
         )
         self._revision = -1
         self._clients: OrderedDict[str, ClientView | None] = OrderedDict()
-        self._signing_keys: tuple[SigningKey, ...] | None = None
+        self._signing_keys: tuple[SigningKeyRecord, ...] | None = None
+        self._opened: dict[str, SigningKey] = {}
         self._resources: tuple[Resource, ...] | None = None
 
     def find_client(self, client_id: str) -> ClientView | None:
@@ -60,18 +65,30 @@ class ServerState:
             self._clients.popitem(last=False)
         return view
 
-    def signing_key(self) -> SigningKey:
+    def signing_key(self, now: int) -> SigningKey:
         """The current one. Raises Problem when there is none."""
-        keys = self.signing_keys()
-        if not keys:
-            raise Problem("no-signing-key", "there is no active signing key")
-        return keys[0]
+        for record, phase in self._phases(now):
+            if phase is Phase.CURRENT:
+                if record.kid not in self._opened:
+                    self._opened[record.kid] = self._installation.signing_key(record)
+                return self._opened[record.kid]
+        raise Problem("no-signing-key", "there is no active signing key")
 
-    def signing_keys(self) -> tuple[SigningKey, ...]:
+    def published_jwks(self, now: int) -> tuple[dict[str, object], ...]:
+        """The public keys that tokens may be checked with, the next one among them."""
+        return tuple(json.loads(record.public_jwk) for record, phase in self._phases(now) if phase is not Phase.GONE)
+
+    def rotate_signing_key_if_due(self) -> str | None:
+        """The id of the successor, if one was made. Blocking: for a thread."""
+        return self._installation.rotate_signing_key(
+            now=self.clock(), actor=SERVER, entropy=self.entropy, due_only=True
+        )
+
+    def _phases(self, now: int) -> list[tuple[SigningKeyRecord, Phase]]:
         self._forget_what_changed()
         if self._signing_keys is None:
-            self._signing_keys = self._installation.signing_keys()
-        return self._signing_keys
+            self._signing_keys = self._store.signing_keys()
+        return signing_keys.phases(self._signing_keys, now)
 
     def resources(self) -> tuple[Resource, ...]:
         self._forget_what_changed()

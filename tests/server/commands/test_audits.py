@@ -77,10 +77,20 @@ def test_what_came_from_the_network_cannot_draw_on_the_terminal(program, home):
     assert "\x1b" not in program.run("audit", "tail", "--home", home).out
 
 
+def test_the_next_signing_key_is_published_before_it_signs_and_there_is_one_at_a_time(program, home):
+    (first,) = program.run("key", "list", "--home", home, "--json").json["keys"]
+    made = program.run("key", "rotate", "--home", home, "--json").json
+    listed = program.run("key", "list", "--home", home, "--json").json["keys"]
+    assert [(key["kid"], key["state"]) for key in listed] == [(made["kid"], "next"), (first["kid"], "current")]
+    assert listed[0]["not_before"] == made["signs_from"]
+    assert program.run("key", "rotate", "--home", home, "--json", code=2).json["error"] == "key-waiting"
+    assert len(program.run("key", "list", "--home", home, "--json").json["keys"]) == 2
+
+
 def test_signing_keys_are_listed_without_their_private_half(program, home):
     (key,) = program.run("key", "list", "--home", home, "--json").json["keys"]
     assert key["algorithm"] == "ES256"
-    assert key["state"] == "active"
+    assert key["state"] == "current"
     assert key["public_jwk"]["kid"] == key["kid"]
     assert "d" not in key["public_jwk"]
     assert key["kid"] in program.run("key", "list", "--home", home).out

@@ -20,7 +20,7 @@ def test_a_backup_and_the_key_make_the_installation_again(program, acme, tmp_pat
     )
     restored = installation.open(copy, environ={}, entropy=system_entropy)
     assert restored.store.find_client(made["client_id"])
-    assert restored.signing_keys()
+    assert [restored.signing_key(record) for record in restored.store.signing_keys()]
     assert restored.operator_key()
     restored.close()
     for home in (copy, acme.home):

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.server.commands.surroundings import Surroundings, home_option, opened, show_time
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
+from keyfob.server.lifecycle import signing_keys
 
 
 @click.group()
@@ -26,19 +27,41 @@ def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
       keyfob-server key list --home ./operator
     """
     with opened(surroundings, home) as installation:
-        found = installation.store.signing_keys()
+        found = signing_keys.phases(installation.store.signing_keys(), surroundings.clock())
     document = {
         "keys": [
             {
                 "kid": one.kid,
                 "algorithm": one.algorithm,
-                "state": one.state.value,
+                "state": phase.value,
                 "not_before": one.not_before,
                 "created_at": one.created_at,
                 "public_jwk": json.loads(one.public_jwk),
             }
-            for one in found
+            for one, phase in found
         ]
     }
-    rows = [(one.kid, one.algorithm, one.state.value, show_time(one.created_at)) for one in found]
-    return Result(document, table(("KEY", "ALGORITHM", "STATE", "CREATED"), rows))
+    rows = [(one.kid, one.algorithm, phase.value, show_time(one.not_before)) for one, phase in found]
+    return Result(document, table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM"), rows))
+
+
+@key.command("rotate")
+@home_option()
+@click.pass_obj
+@shows_result
+def rotate_key(surroundings: Surroundings, *, home: Path) -> Result:
+    """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
+
+    Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
+    The server does this by itself every 30 days (the setting keys.rotation_days); what the next key signs with is
+    keys.algorithm.
+
+    \b
+    Example:
+      keyfob-server key rotate --home ./operator
+    """
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation:
+        kid = installation.rotate_signing_key(now=now, actor=actor(), entropy=surroundings.entropy)
+    signs_from = now + signing_keys.PUBLISHED_AHEAD
+    return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")

@@ -19,7 +19,7 @@ async def live(_request: Request) -> Response:
 def ready(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_request: Request) -> Response:
         try:
-            state.signing_key()
+            state.signing_key(state.clock())
         except (Problem, OSError, state.database_errors) as failed:
             _log.error("not_ready reason=%s", type(failed).__name__)
             return json_response(503, {"status": "not ready"}, headers=((b"retry-after", b"5"),))

@@ -1,4 +1,4 @@
-"""`/oauth2/jwks` (RFC 7517 §5): the public keys of all tokens that are still alive."""
+"""`/oauth2/jwks` (RFC 7517 §5): the public keys of all tokens that are still alive, and of those to come next."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ MAX_AGE = 300
 
 def jwks(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        body = write_jwks(key.public_jwk() for key in state.signing_keys())
+        body = write_jwks(state.published_jwks(state.clock()))
         return serve_document(request, body, media_type="application/jwk-set+json", max_age=MAX_AGE)
 
     return answer

@@ -37,7 +37,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             authenticated = authenticate(view, presented, state.peppers, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
-            key = state.signing_key()
+            key = state.signing_key(now)
             issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=state.entropy(16).hex())
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, grant, issued, kid=key.kid, now=now))

@@ -95,7 +95,7 @@ class Reading:
         return None if row is None else SealedMessage(**row._asdict())
 
     def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
-        """All that are not revoked, the newest first."""
+        """All that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""
         table = schema.signing_key
         chosen = sa.select(table).where(table.c.state != State.REVOKED.value)
         rows = self._connection.execute(chosen.order_by(table.c.created_at.desc(), table.c.kid))

@@ -46,7 +46,7 @@ class Store:
             return reading.resources()
 
     def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
-        """All live ones, the current one first."""
+        """All that are not revoked, the newest first."""
         with self.reading() as reading:
             return reading.signing_keys()
 

@@ -1,0 +1,53 @@
+"""Signing keys change under a running server, and no token that it issued stops being good."""
+
+import contextlib
+import sqlite3
+import time
+
+import pytest
+from joserfc import jwk, jwt
+
+
+def write(operator, statement: str, *values: object) -> None:
+    """What time would have done: the server reads it from the next request on."""
+    with contextlib.closing(sqlite3.connect(operator.home / "keyfob.db")) as database, database:
+        database.execute(statement, values)
+        database.execute("UPDATE installation SET revision = revision + 1")
+
+
+def published(operator) -> jwk.KeySet:
+    return jwk.KeySet.import_key_set(operator.request("GET", "/oauth2/jwks").document)
+
+
+def kids(operator) -> set[str]:
+    return {key["kid"] for key in operator.request("GET", "/oauth2/jwks").document["keys"]}
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "PS256", "ES384", "EdDSA"])
+def test_a_rotation_never_breaks_a_token_and_takes_up_the_chosen_algorithm(new_operator, monkeypatch, algorithm):
+    monkeypatch.setenv("KEYFOB_KEYS_ALGORITHM", algorithm)
+    operator = new_operator()
+    info = operator.client("steady")
+    operator.serve()
+    (first,) = kids(operator)
+    before = operator.token(info, scope="studies:read").document["access_token"]
+    second = operator.run("key", "rotate")["kid"]
+    assert kids(operator) == {first, second}
+    waiting = operator.token(info, scope="studies:read").document["access_token"]
+    assert jwt.decode(waiting, published(operator), ["ES256"]).header["kid"] == first
+    write(operator, "UPDATE signing_key SET not_before = ? WHERE kid = ?", int(time.time()), second)
+    after = operator.token(info, scope="studies:read").document["access_token"]
+    assert jwt.decode(after, published(operator), [algorithm]).header["kid"] == second
+    assert jwt.decode(before, published(operator), ["ES256"]).header["kid"] == first
+    write(operator, "UPDATE signing_key SET not_before = not_before - 960")
+    assert kids(operator) == {second}
+
+
+def test_a_key_whose_time_has_come_gets_its_successor_by_itself(new_operator, until):
+    operator = new_operator()
+    write(operator, "UPDATE signing_key SET not_before = not_before - 31 * 86400")
+    operator.serve()
+    until(lambda: len(kids(operator)) == 2)
+    assert [record["actor"] for record in operator.audit() if record["kind"] == "signing_key_created"][1:] == ["server"]
+    assert len(operator.run("key", "list")["keys"]) == 2
