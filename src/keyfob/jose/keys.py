@@ -12,7 +12,7 @@ from joserfc import jwk
 
 from keyfob.jose.algorithms import ALGORITHMS, MIN_RSA_BITS, Algorithm, PrivateKey, PublicKey
 from keyfob.jose.compact import encode
-from keyfob.oauth import strict_json
+from keyfob.oauth import access_token, strict_json
 from keyfob.secret import Secret
 
 MAX_JWKS_BYTES = 64 * 1024
@@ -52,6 +52,10 @@ class SigningKey:
     def public_jwk(self) -> dict[str, object]:
         """The public half as RFC 7517 §4 wants it published: with `kid`, `use` and `alg`."""
         return {**_public_members(self.private_key), "kid": self.kid, "use": "sig", "alg": self.algorithm.name}
+
+    def header(self, kind: str) -> bytes:
+        """The encoded header of what is signed as `kind` (RFC 7515 §4.1.9: `typ`)."""
+        return _header(self.algorithm, self.kid, kind)
 
 
 def generate(algorithm: str = "ES256") -> SigningKey:
@@ -147,8 +151,11 @@ def _algorithm_of(member: dict[str, object]) -> Algorithm | None:
 
 def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
     kid = jwk.import_key(cast("dict[str, str | list[str]]", _public_members(private_key))).thumbprint()
-    header = {"alg": algorithm.name, "kid": kid, "typ": "at+jwt"}
-    return SigningKey(kid, algorithm, private_key, encode(json.dumps(header, separators=(",", ":")).encode()))
+    return SigningKey(kid, algorithm, private_key, _header(algorithm, kid, access_token.TYPE))
+
+
+def _header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
+    return encode(json.dumps({"alg": algorithm.name, "kid": kid, "typ": kind}, separators=(",", ":")).encode())
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:

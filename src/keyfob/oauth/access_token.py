@@ -17,7 +17,10 @@ _MAX_DATE = 253402300799  # the end of the year 9999
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a token says. Dates in seconds since 1970; `credential_id` names the credential that obtained it."""
+    """What a token says. Dates in seconds since 1970; `credential_id` names the credential that obtained it.
+
+    `key_id` is of its header, not of its claims: the key that signed it.
+    """
 
     issuer: str
     subject: str
@@ -30,6 +33,7 @@ class AccessToken:
     authorization_details: Details
     credential_id: str | None = None
     confirmation: Mapping[str, str] | None = None
+    key_id: str | None = None
 
 
 def write_claims(token: AccessToken) -> dict[str, object]:
@@ -53,16 +57,24 @@ def write_claims(token: AccessToken) -> dict[str, object]:
 
 
 def read_claims(
-    unverified_claims: Mapping[str, object], *, issuer: str, audience: str, now: int, leeway: int = LEEWAY
+    unverified_claims: Mapping[str, object],
+    *,
+    issuer: str,
+    audience: str | None,
+    now: int,
+    leeway: int = LEEWAY,
+    key_id: str | None = None,
 ) -> AccessToken:
     """The token, when it is `issuer`'s for `audience` and good at `now`. Raises InvalidToken, reason in `detail`.
+
+    `audience` None: whoever it is for.
 
     RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
     """
     claims = _Claims(unverified_claims)
     if claims.text("iss") != issuer:
         raise InvalidToken(detail="another issuer")
-    if claims.text("aud") != audience:
+    if audience not in (claims.text("aud"), None):
         raise InvalidToken(detail="another audience")
     issued_at, expires_at = claims.date("iat"), claims.date("exp")
     # RFC 7519 §4.1.4: `exp` itself is already too late.
@@ -75,7 +87,7 @@ def read_claims(
         issuer=issuer,
         subject=claims.text("sub"),
         client_id=claims.text("client_id"),
-        audience=audience,
+        audience=claims.text("aud"),
         issued_at=issued_at,
         expires_at=expires_at,
         jti=claims.text("jti"),
@@ -83,6 +95,7 @@ def read_claims(
         authorization_details=claims.details(),
         credential_id=claims.text("credential_id") if "credential_id" in unverified_claims else None,
         confirmation=claims.confirmation(),
+        key_id=key_id,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
+from keyfob.oauth import client_assertion, strict_json
 from keyfob.oauth import form as forms
 from keyfob.oauth.errors import InvalidClient, InvalidRequest
 from keyfob.oauth.wire import Headers, values
@@ -26,7 +27,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredential:
-    """Who a request says it is, by exactly one method, and its unproven secret."""
+    """Who a request says it is, by exactly one method, and its unproven secret (for PRIVATE_KEY_JWT, its assertion)."""
 
     client_id: str
     method: Method
@@ -34,6 +35,8 @@ class PresentedCredential:
 
 
 _MAX_BYTES = 1024
+_MAX_ASSERTION = 8192
+_ASSERTION = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
@@ -47,12 +50,13 @@ def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
     found = values(headers, b"authorization")
     if len(found) > 1:
         raise InvalidRequest("more than one Authorization header")
-    if "client_assertion" in form or "client_assertion_type" in form:
-        raise InvalidClient(detail="a client assertion came, which is not served")
+    has_assertion = "client_assertion" in form or "client_assertion_type" in form
+    if len([way for way in (found, has_assertion, "client_secret" in form) if way]) > 1:
+        raise InvalidRequest("credentials by more than one method: use one")
+    if has_assertion:
+        return _read_assertion(form)
     if not found:
         return _read_body(form)
-    if "client_secret" in form:
-        raise InvalidRequest("a secret in the header and in the body: use one method")
     presented = _read_basic(found[0])
     if form.get("client_id", presented.client_id) != presented.client_id:
         raise InvalidRequest("client_id differs from the one in the Authorization header")
@@ -64,6 +68,25 @@ def _read_body(form: Mapping[str, str]) -> PresentedCredential:
     if client_id is None or secret is None:
         raise InvalidClient(detail="no credentials came: was the Authorization header stripped on the way?")
     return _presented(client_id, Method.CLIENT_SECRET_POST, secret)
+
+
+def _read_assertion(form: Mapping[str, str]) -> PresentedCredential:
+    """RFC 7521 §4.2; the client is the assertion's `sub`, which `client_id` may only repeat."""
+    if form.get("client_assertion_type") != client_assertion.TYPE:
+        raise InvalidClient(detail="client_assertion_type is missing or none that is served")
+    assertion = form.get("client_assertion", "")
+    parts = _ASSERTION.fullmatch(assertion) if len(assertion) <= _MAX_ASSERTION else None
+    if parts is None:
+        raise InvalidClient(detail="client_assertion is no compact JWS")
+    try:
+        claims = strict_json.parse(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError as broken:
+        raise InvalidClient(detail="client_assertion cannot be decoded") from broken
+    # Unverified: it only says whose keys to try.
+    client_id = client_assertion.subject(claims if isinstance(claims, dict) else {})
+    if form.get("client_id", client_id) != client_id:
+        raise InvalidRequest("client_id differs from the assertion's sub")
+    return PresentedCredential(client_id, Method.PRIVATE_KEY_JWT, Secret(assertion))
 
 
 def _read_basic(header: bytes) -> PresentedCredential:
@@ -92,6 +115,11 @@ def _presented(client_id: str, method: Method, secret: str) -> PresentedCredenti
     if not _ID.fullmatch(client_id) or not 0 < len(secret.encode(errors="surrogatepass")) <= _MAX_BYTES:
         raise InvalidClient(detail="the credentials are of a form that was never issued")
     return PresentedCredential(client_id, method, Secret(secret))
+
+
+def write_assertion(assertion: Secret) -> dict[str, str]:
+    """The form's parameters for an assertion (RFC 7523 §2.2)."""
+    return {"client_assertion_type": client_assertion.TYPE, "client_assertion": assertion.reveal()}
 
 
 def write_basic(client_id: str, secret: Secret) -> Secret:

@@ -1,7 +1,9 @@
 """RFC 8414: what an authorization server says of itself."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 from urllib.parse import urlsplit
 
 from keyfob.oauth import resource_indicator, strict_json
@@ -17,25 +19,42 @@ class MalformedMetadata(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ServerMetadata:
-    """The members that Keyfob serves and uses. URLs are absolute."""
+    """The members that Keyfob serves and uses. URLs are absolute; what is empty is not said (RFC 8414 §3.2)."""
 
     issuer: str
     token_endpoint: str
     jwks_uri: str
+    introspection_endpoint: str = ""
+    revocation_endpoint: str = ""
+    service_documentation: str = ""
     scopes_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
+    introspection_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
+    revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_details_types_supported: tuple[str, ...] = ()
+    protected_resources: tuple[str, ...] = ()
+    """RFC 9728 §4."""
+
     grant_types_supported: tuple[str, ...] = ("client_credentials",)
     response_types_supported: tuple[str, ...] = ()
     """Required by RFC 8414 §2; empty, since there is no authorization endpoint."""
 
+    keyfob_revocations_endpoint: str = ""
+    keyfob_revocations_jwks: Mapping[str, object] | None = None
+    """Where resources poll the revocation feed, and the keys that sign it, which sign nothing else."""
 
-_LISTS = (
-    "scopes_supported",
-    "token_endpoint_auth_methods_supported",
-    "authorization_details_types_supported",
-    "grant_types_supported",
-    "response_types_supported",
+
+_LISTS = tuple(
+    field.name for field in fields(ServerMetadata) if field.name.endswith(("_supported", "protected_resources"))
+)
+_URLS = (
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "service_documentation",
+    "keyfob_revocations_endpoint",
 )
 
 
@@ -51,11 +70,16 @@ def write(metadata: ServerMetadata) -> bytes:
         "token_endpoint": metadata.token_endpoint,
         "jwks_uri": metadata.jwks_uri,
     }
+    for name in _URLS:
+        if url := getattr(metadata, name):
+            document[name] = url
     for name in _LISTS:
         value: tuple[str, ...] = getattr(metadata, name)
         # RFC 8414 §3.2: members without elements are left out, but for the required one.
         if value or name == "response_types_supported":
             document[name] = list(value)
+    if metadata.keyfob_revocations_jwks is not None:
+        document["keyfob_revocations_jwks"] = dict(metadata.keyfob_revocations_jwks)
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -65,11 +89,15 @@ def read(body: bytes, *, issuer: str) -> ServerMetadata:
     # Byte for byte: two spellings of an issuer are two issuers.
     if document.get("issuer") != issuer:
         raise MalformedMetadata("the metadata is another issuer's")
+    optional: dict[str, Any] = {name: _url(document, name) for name in _URLS if name in document}
+    lists: dict[str, Any] = {name: texts(document.get(name, []), name) for name in _LISTS}
     return ServerMetadata(
         issuer=issuer,
         token_endpoint=_url(document, "token_endpoint"),
         jwks_uri=_url(document, "jwks_uri"),
-        **{name: texts(document.get(name, []), name) for name in _LISTS},
+        **optional,
+        **lists,
+        keyfob_revocations_jwks=_object(document, "keyfob_revocations_jwks"),
     )
 
 
@@ -91,6 +119,13 @@ def texts(value: object, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > 1000 or not all(isinstance(item, str) for item in value):
         raise MalformedMetadata(f"{name} must be a list of strings")
     return tuple(value)
+
+
+def _object(document: dict[str, object], name: str) -> Mapping[str, object] | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise MalformedMetadata(f"{name} must be an object")
+    return value
 
 
 def _url(document: dict[str, object], name: str) -> str:

@@ -5,11 +5,15 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.documentation import documentation
 from keyfob.server.endpoints.health import live, ready
+from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
 from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
 from keyfob.server.endpoints.request import Request
+from keyfob.server.endpoints.revocations import revocations
+from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.token import token
 from keyfob.server.state import ServerState
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
@@ -27,10 +31,14 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
     described = metadata(state)
     return {
         "/oauth2/token": (POST, token(state)),
+        "/oauth2/introspect": (POST, introspect(state)),
+        "/oauth2/revoke": (POST, revoke(state)),
+        "/oauth2/revocations": (POST, revocations(state)),
         "/oauth2/jwks": (GET, jwks(state)),
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
+        "/documentation": (GET, documentation(state)),
         "/healthz": (GET, live),
         "/readyz": (GET, ready(state)),
     }
@@ -94,9 +102,8 @@ async def _rotate_when_due(state: ServerState) -> None:
     """A signing key's successor is made in time. A failure is told, and tried again: the current key goes on."""
     while True:
         try:
-            made = await asyncio.to_thread(state.rotate_signing_key_if_due)
-            if made is not None:
-                _log.info("signing_key_created kid=%s", made)
+            for kid in await asyncio.to_thread(state.rotate_keys_if_due):
+                _log.info("signing_key_created kid=%s", kid)
         except Exception:
             _log.exception("signing_key_not_rotated")
         await asyncio.sleep(_LOOK_AGAIN)

@@ -1,15 +1,18 @@
-"""Step 6 of a token request: a presented credential becomes an authenticated client, or one same refusal."""
+"""Step 6 of a token request: a presented credential becomes an authenticated client or resource, or a refusal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from keyfob import client_secret
+from keyfob.jose.assertions import verify_assertion
+from keyfob.jose.keys import KeySet, MalformedKeySet
+from keyfob.oauth import client_assertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
 from keyfob.server.lifecycle import states
 from keyfob.server.secret_hash import Pepper, matches
-from keyfob.server.storage.records import Client, ClientView, Credential
+from keyfob.server.storage.records import Client, ClientView, Credential, Resource
 
 
 class Reason(StrEnum):
@@ -50,6 +53,37 @@ def authenticate(
     if not states.is_usable(credential, view.client, view.partner_state, now):
         raise InvalidClient(detail=_why_unusable(view, credential, now))
     return AuthenticatedClient(view.client, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedResource:
+    """Only `authenticate_resource` makes one."""
+
+    resource: Resource
+
+
+def authenticate_resource(
+    resource: Resource | None, presented: PresentedCredential, *, audiences: frozenset[str], now: int
+) -> AuthenticatedResource:
+    """The API that signed the assertion with the key it registered (RFC 7523 §3). Raises InvalidClient.
+
+    An assertion may come again within its minute: a resource only reads, and asks every other second.
+    """
+    if resource is None:
+        raise InvalidClient(detail="no resource of that URL is registered")
+    try:
+        keys = KeySet.parse(resource.jwks.encode())
+    except MalformedKeySet as malformed:
+        raise InvalidClient(detail=f"the resource registered no key that can be used: {malformed}") from malformed
+    verify_assertion(
+        presented.secret,
+        keys,
+        client_id=resource.url,
+        audiences=audiences,
+        now=now,
+        max_lifetime=client_assertion.MAX_LIFETIME,
+    )
+    return AuthenticatedResource(resource)
 
 
 def _why_unusable(view: ClientView, credential: Credential, now: int) -> str:

@@ -37,7 +37,7 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import SigningKeyRecord, State
+from keyfob.server.storage.records import Purpose, SigningKeyRecord, State
 from keyfob.server.storage.store import Store
 
 MIGRATIONS = "keyfob.server.storage:migrations"
@@ -47,6 +47,9 @@ _DATABASE = "keyfob.db"
 _OPERATOR_CERTIFICATE = "operator.asc"
 _RECOVERY = "recovery.asc"
 _KEY_BYTES = 32
+_FEED_ALGORITHM = "ES256"
+_ENVELOPES = {Purpose.ACCESS_TOKENS: "signing-key", Purpose.REVOCATIONS: "revocation-key"}
+"""The purpose that stands in a key's envelope: none can be put in another's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +68,17 @@ class Installation:
         return _open_file(self.home, "operator", "operator-key", wrapper=self._wrapper)
 
     def signing_key(self, record: SigningKeyRecord) -> SigningKey:
-        """The private key of one of `store.signing_keys()`, out of its envelope."""
-        context = _context(self.home.installation_id, "signing-key", record.kid)
+        """The private key of one of `store.signing_keys(...)`, out of its envelope."""
+        context = _context(self.home.installation_id, _ENVELOPES[record.purpose], record.kid)
         private_key = envelope.open(record.envelope, wrapper=self._wrapper, context=context)
         return keys.from_secret(private_key, record.algorithm)
 
-    def rotate_signing_key(self, *, now: int, actor: str, entropy: Entropy, due_only: bool = False) -> str | None:
-        """Makes the successor of the current key and returns its id; it signs once every guard can know it.
-
-        `due_only`: None and nothing made while the current one may go on. There is one successor at a time: Misuse.
-        """
-        period = self.settings.signing_key_days * signing_keys.DAY
-        if due_only and not signing_keys.is_due(self.store.signing_keys(), now, period=period):
-            return None
-        algorithm, not_before = self.settings.signing_algorithm, now + signing_keys.PUBLISHED_AHEAD
-        record = _new_signing_key(
-            self.home, self._wrapper, algorithm=algorithm, not_before=not_before, now=now, entropy=entropy
+    def new_signing_key(self, purpose: Purpose, *, not_before: int, now: int, entropy: Entropy) -> SigningKeyRecord:
+        """A key of the algorithm that the settings choose, in its envelope, to be added by a change."""
+        chosen = self.settings.signing_algorithm if purpose is Purpose.ACCESS_TOKENS else _FEED_ALGORITHM
+        return _new_signing_key(
+            self.home, self._wrapper, purpose, algorithm=chosen, not_before=not_before, now=now, entropy=entropy
         )
-        with self.store.change(now=now, actor=actor) as change:
-            waiting = [
-                key
-                for key, phase in signing_keys.phases(change.reading.signing_keys(), now)
-                if phase is signing_keys.Phase.NEXT
-            ]
-            # Asked again inside the transaction: two processes may have found it due at once.
-            if waiting and due_only:
-                return None
-            if waiting:
-                raise Misuse(
-                    "key-waiting",
-                    f"the key {waiting[0].kid} is published already and signs soon",
-                    hint="rotate again once it is current: keyfob-server key list",
-                )
-            signing_keys.add(change, record)
-        return record.kid
 
     def close(self) -> None:
         self.store.close()
@@ -240,25 +220,37 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
 def _create_database(
     draft: Home, wrapper: Wrapper, chain_key: Secret, *, now: int, entropy: Entropy, actor: str, issuer: str
 ) -> None:
-    first = _new_signing_key(draft, wrapper, algorithm="ES256", not_before=now, now=now, entropy=entropy)
+    first = [
+        _new_signing_key(draft, wrapper, purpose, algorithm="ES256", not_before=now, now=now, entropy=entropy)
+        for purpose in Purpose
+    ]
     made = database.open_sqlite(draft.path / _DATABASE)
     try:
         database.upgrade(made, MIGRATIONS)
         with Store(made, chain_key=chain_key, entropy=entropy).change(now=now, actor=actor) as change:
             change.add_installation(draft.installation_id)
             change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
-            signing_keys.add(change, first)
+            for key in first:
+                signing_keys.add(change, key)
     finally:
         made.close()  # the last connection folds the write-ahead log into the one file
 
 
 def _new_signing_key(
-    owner: Home, wrapper: Wrapper, *, algorithm: str, not_before: int, now: int, entropy: Entropy
+    owner: Home,
+    wrapper: Wrapper,
+    purpose: Purpose,
+    *,
+    algorithm: str,
+    not_before: int,
+    now: int,
+    entropy: Entropy,
 ) -> SigningKeyRecord:
     made = keys.generate(algorithm)
-    context = _context(owner.installation_id, "signing-key", made.kid)
+    context = _context(owner.installation_id, _ENVELOPES[purpose], made.kid)
     return SigningKeyRecord(
         kid=made.kid,
+        purpose=purpose,
         algorithm=algorithm,
         state=State.ACTIVE,
         public_jwk=json.dumps(made.public_jwk()),

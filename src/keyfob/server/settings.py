@@ -28,6 +28,7 @@ class Settings:
     """The settings of one home, with paths made absolute."""
 
     issuer: str
+    service_documentation: str
     database_path: Path
     tls_certificate: Path
     tls_private_key: Path
@@ -64,8 +65,19 @@ def _algorithm(value: Value) -> str:
     return str(value)
 
 
+def _documentation(value: Value) -> str:
+    return "" if value == "" else https_url(value)
+
+
 SETTINGS = (
     Setting("server", "issuer", None, "The issuer identifier (RFC 8414): the https URL that partners know.", https_url),
+    Setting(
+        "server",
+        "service_documentation",
+        "",
+        "The URL of a page for your partners' developers (RFC 8414); empty: /documentation at the issuer.",
+        _documentation,
+    ),
     Setting("database", "url", "sqlite:///keyfob.db", "The database; a relative path starts at the home.", sqlite_url),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
@@ -91,8 +103,10 @@ SETTINGS = (
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
     """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
     values = homes.load(SETTINGS, home, environ)
+    issuer = str(values["server.issuer"])
     return Settings(
-        issuer=str(values["server.issuer"]),
+        issuer=issuer,
+        service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
         database_path=home / str(values["database.url"]).removeprefix("sqlite:///"),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),

@@ -6,17 +6,30 @@ from collections import OrderedDict
 import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
-from keyfob.jose.keys import SigningKey
+from keyfob.jose.keys import KeySet, SigningKey, write_jwks
+from keyfob.jose.tokens import verify_access_token
+from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.errors import InvalidToken
+from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
+from keyfob.secret import Secret
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import ClientView, Resource, SigningKeyRecord, TokenIssued, TokenRefused
+from keyfob.server.storage.records import (
+    ClientView,
+    Purpose,
+    Resource,
+    RevocationRecord,
+    SigningKeyRecord,
+    TokenIssued,
+    TokenRefused,
+)
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
 
@@ -49,8 +62,11 @@ class ServerState:
         )
         self._revision = -1
         self._clients: OrderedDict[str, ClientView | None] = OrderedDict()
-        self._signing_keys: tuple[SigningKeyRecord, ...] | None = None
+        self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
         self._opened: dict[str, SigningKey] = {}
+        self._verifying: tuple[bytes, KeySet] | None = None
+        self._revocations: tuple[RevocationRecord, ...] | None = None
+        self._compared: tuple[tuple[RevocationRecord, ...], Revocations] | None = None
         self._resources: tuple[Resource, ...] | None = None
 
     def find_client(self, client_id: str) -> ClientView | None:
@@ -65,30 +81,86 @@ class ServerState:
             self._clients.popitem(last=False)
         return view
 
-    def signing_key(self, now: int) -> SigningKey:
+    def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
         """The current one. Raises Problem when there is none."""
-        for record, phase in self._phases(now):
+        for record, phase in self._phases(purpose, now):
             if phase is Phase.CURRENT:
                 if record.kid not in self._opened:
                     self._opened[record.kid] = self._installation.signing_key(record)
                 return self._opened[record.kid]
-        raise Problem("no-signing-key", "there is no active signing key")
+        raise Problem("no-signing-key", f"there is no active signing key for {purpose}")
 
-    def published_jwks(self, now: int) -> tuple[dict[str, object], ...]:
-        """The public keys that tokens may be checked with, the next one among them."""
-        return tuple(json.loads(record.public_jwk) for record, phase in self._phases(now) if phase is not Phase.GONE)
+    def published_jwks(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[dict[str, object], ...]:
+        """The public keys to check with, the next one among them."""
+        found = self._phases(purpose, now)
+        return tuple(json.loads(record.public_jwk) for record, phase in found if phase is not Phase.GONE)
 
-    def rotate_signing_key_if_due(self) -> str | None:
-        """The id of the successor, if one was made. Blocking: for a thread."""
-        return self._installation.rotate_signing_key(
-            now=self.clock(), actor=SERVER, entropy=self.entropy, due_only=True
-        )
+    def verify(self, token: Secret, now: int) -> AccessToken | None:
+        """A token of ours, for whatever resource, that is good now and not withdrawn; else None."""
+        published = write_jwks(self.published_jwks(now))
+        if self._verifying is None or self._verifying[0] != published:
+            self._verifying = (published, KeySet.parse(published))
+        try:
+            found = verify_access_token(token, self._verifying[1], issuer=self.settings.issuer, audience=None, now=now)
+        except InvalidToken:
+            return None
+        return None if self._withdrawn().find(found) is not None else found
 
-    def _phases(self, now: int) -> list[tuple[SigningKeyRecord, Phase]]:
+    def revocations(self) -> tuple[RevocationRecord, ...]:
         self._forget_what_changed()
-        if self._signing_keys is None:
-            self._signing_keys = self._store.signing_keys()
-        return signing_keys.phases(self._signing_keys, now)
+        if self._revocations is None:
+            self._revocations = self._store.revocations()
+        return self._revocations
+
+    def feed(self, resource: str, *, since: int, now: int) -> Feed:
+        """What concerns `resource` and is new after `since`."""
+        # The number before anything else is asked: what comes meanwhile comes again with the next feed.
+        listed, sequence = self.revocations(), self._revision
+        new = tuple(
+            record.revocation
+            for record in listed
+            if record.sequence > since and record.revocation.forget_at > now and self._concerns(record, resource)
+        )
+        return Feed(since=since, sequence=sequence, issued_at=now, revocations=new)
+
+    def revoke(self, token: AccessToken) -> None:
+        """By the client that has it, in effect here with the next request. Blocking: for a thread."""
+        actor = f"client:{token.client_id}"
+        with self._store.change(now=self.clock(), actor=actor) as change:
+            revocations.of_token(change, token)
+
+    def find_resource(self, url: str) -> Resource | None:
+        return next((one for one in self.resources() if one.url == url), None)
+
+    def rotate_keys_if_due(self) -> tuple[str, ...]:
+        """The ids of the successors that were made. Blocking: for a thread."""
+        made = [
+            key_rotation.rotate_if_due(
+                self._installation, purpose, now=self.clock(), entropy=self.entropy, actor=SERVER
+            )
+            for purpose in Purpose
+        ]
+        return tuple(kid for kid in made if kid is not None)
+
+    def _concerns(self, record: RevocationRecord, resource: str) -> bool:
+        """A resource learns of nobody whom it does not serve."""
+        if record.resource is not None or record.client_id is None:
+            return record.resource in (resource, None)
+        view = self.find_client(record.client_id)
+        return view is not None and any(grant.resource == resource for grant in view.client.grants)
+
+    def _withdrawn(self) -> Revocations:
+        listed = self.revocations()
+        if self._compared is None or self._compared[0] is not listed:
+            entries = [record.revocation for record in listed]
+            self._compared = (listed, Revocations().plus(entries, now=0))
+        return self._compared[1]
+
+    def _phases(self, purpose: Purpose, now: int) -> list[tuple[SigningKeyRecord, Phase]]:
+        self._forget_what_changed()
+        if purpose not in self._signing_keys:
+            self._signing_keys[purpose] = self._store.signing_keys(purpose)
+        return signing_keys.phases(self._signing_keys[purpose], now)
 
     def resources(self) -> tuple[Resource, ...]:
         self._forget_what_changed()
@@ -107,5 +179,6 @@ class ServerState:
         if revision != self._revision:
             # The number is read before what it stands for: a change in between is seen at the next request.
             self._clients.clear()
-            self._signing_keys = self._resources = None
+            self._signing_keys.clear()
+            self._resources = self._revocations = None
             self._revision = revision

@@ -32,9 +32,9 @@ def test_a_count_out_of_range_is_refused(program, home, count):
 def test_a_whole_trail_is_said_to_be_whole_and_its_end_unproven(program, home):
     shown = program.run("audit", "verify", "--home", home, "--json").json
     assert shown["whole"] is True
-    assert shown["records"] == 2
+    assert shown["records"] == 3
     assert shown["expected"] is None
-    assert shown["head"].startswith("2:")
+    assert shown["head"].startswith("3:")
     out = program.run("audit", "verify", "--home", home).out
     assert "unproven" in out
     assert shown["head"] in out
@@ -68,7 +68,7 @@ def test_the_tail_survives_rows_that_were_tampered_with(program, home):
     write(home, "UPDATE audit_record SET payload = 'no json', at = 99999999999999999 WHERE sequence = 1")
     write(home, "UPDATE audit_record SET payload = NULL, salt = NULL WHERE sequence = 2")
     shown = program.run("audit", "tail", "--home", home, "--json").json["records"]
-    assert [record["kind"] for record in shown] == ["unreadable", "redacted"]
+    assert [record["kind"] for record in shown] == ["unreadable", "redacted", "signing_key_created"]
     assert program.run("audit", "tail", "--home", home).out
 
 
@@ -85,6 +85,19 @@ def test_the_next_signing_key_is_published_before_it_signs_and_there_is_one_at_a
     assert listed[0]["not_before"] == made["signs_from"]
     assert program.run("key", "rotate", "--home", home, "--json", code=2).json["error"] == "key-waiting"
     assert len(program.run("key", "list", "--home", home, "--json").json["keys"]) == 2
+
+
+def test_an_emergency_revokes_every_key_at_once(program, home):
+    """The next one, too: who could read the current key could read it as well."""
+    (first,) = program.run("key", "list", "--home", home, "--json").json["keys"]
+    waiting = program.run("key", "rotate", "--home", home, "--json").json
+    done = program.run("key", "rotate", "--emergency", "--home", home, "--json").json
+    assert set(done["revoked"]) == {first["kid"], waiting["kid"]}
+    listed = program.run("key", "list", "--home", home, "--json").json["keys"]
+    assert [(key["kid"], key["state"]) for key in listed] == [(done["kid"], "current")]
+    records = program.run("audit", "tail", "--home", home, "--json").json["records"]
+    revoked = [record["kid"] for record in records if record["kind"] == "signing_key_revoked"]
+    assert set(revoked) == set(done["revoked"])
 
 
 def test_signing_keys_are_listed_without_their_private_half(program, home):

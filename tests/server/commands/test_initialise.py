@@ -165,8 +165,8 @@ def test_another_database_is_refused_and_not_repeated(program, tmp_path, url):
     assert "secret" not in refused.out + refused.err
 
 
-def test_the_first_records_tell_of_the_installation_and_its_key(home, audit_kinds):
-    assert audit_kinds() == ["installation_created", "signing_key_created"]
+def test_the_first_records_tell_of_the_installation_and_its_keys(home, audit_kinds):
+    assert audit_kinds() == ["installation_created", "signing_key_created", "signing_key_created"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")

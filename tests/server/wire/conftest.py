@@ -14,10 +14,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from joserfc import jwk, jwt
 
 from keyfob import tls
 from keyfob.ambient import system_clock
-from keyfob.oauth import client_information, resource_metadata
+from keyfob.jose import jws, keys
+from keyfob.jose.keys import SigningKey
+from keyfob.oauth import client_assertion, client_authentication, client_information, resource_metadata
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.openpgp import certificate as certificates
@@ -51,6 +54,7 @@ class Operator:
     private_key: Secret
     certificate: Path
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    resource_key: SigningKey = field(default_factory=keys.generate)
 
     @property
     def issuer(self) -> str:
@@ -119,6 +123,37 @@ class Operator:
             headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
         return self.request("POST", "/oauth2/token", urlencode(asked).encode(), headers)
 
+    def metadata(self) -> dict[str, object]:
+        return self.request("GET", "/.well-known/oauth-authorization-server").document
+
+    def post(self, path: str, parameters: dict[str, str], *, client: ClientInformation | None = None) -> Answer:
+        """As `client`, or as the resource, which signs an assertion."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        if client is not None:
+            assert client.client_secret is not None
+            pair = f"{client.client_id}:{client.client_secret.reveal()}".encode()
+            headers["authorization"] = "Basic " + base64.b64encode(pair).decode()
+        else:
+            parameters = {**parameters, **self.assertion()}
+        return self.request("POST", path, urlencode(parameters).encode(), headers)
+
+    def assertion(self, url: str = RESOURCE, key: SigningKey | None = None, **changes: object) -> dict[str, str]:
+        signer = key or self.resource_key
+        claims = client_assertion.write_claims(url, audience=self.issuer, now=system_clock(), jti="1") | changes
+        signed = jws.sign(claims, signer, header=signer.header("JWT"))
+        return client_authentication.write_assertion(signed)
+
+    def introspect(self, token: str, *, client: ClientInformation | None = None) -> dict[str, object]:
+        answer = self.post("/oauth2/introspect", {"token": token}, client=client)
+        assert answer.status == 200, answer
+        return answer.document
+
+    def feed(self, since: int = 0) -> dict[str, object]:
+        answer = self.post("/oauth2/revocations", {"since": str(since)})
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/revocations+jwt"), answer
+        published = jwk.KeySet.import_key_set(self.metadata()["keyfob_revocations_jwks"])
+        return jwt.decode(answer.body.decode(), published, ["ES256"]).claims
+
     def audit(self, count: int = 1000) -> list[dict[str, object]]:
         return self.run("audit", "tail", "--count", str(count))["records"]
 
@@ -154,7 +189,8 @@ def new_operator(tmp_path_factory, partner_key) -> Iterator[Callable[[], Operato
         made.append(operator)
         operator.run("init", "--issuer", operator.issuer)
         for url in (RESOURCE, OTHER):
-            described = ResourceMetadata(url, (operator.issuer,), SCOPES, ("cdms_study",), {"keys": []})
+            registered = {"keys": [operator.resource_key.public_jwk()]}
+            described = ResourceMetadata(url, (operator.issuer,), SCOPES, ("cdms_study",), registered)
             path = folder / "resource.json"
             path.write_bytes(resource_metadata.write(described))
             operator.run("resource", "add", path)

@@ -9,17 +9,21 @@ import time
 
 import pytest
 
+RESOURCE = "https://api.example"
 PUBLIC = (
+    "/documentation",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/oauth2/jwks",
     "/.well-known/keyfob/operator.asc",
 )
 
+METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+
 
 def test_the_metadata_come_from_configuration_and_not_from_the_host(operator):
     """RFC 8414 §2, §3."""
-    for path in PUBLIC[:2]:
+    for path in METADATA:
         answer = operator.request("GET", path, headers={"host": "evil.example", "x-forwarded-host": "evil.example"})
         document = answer.document
         assert document["issuer"] == operator.issuer
@@ -29,7 +33,33 @@ def test_the_metadata_come_from_configuration_and_not_from_the_host(operator):
         assert document["response_types_supported"] == []
         assert document["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
         assert "studies:read" in document["scopes_supported"]
+        assert document["introspection_endpoint"] == f"{operator.issuer}/oauth2/introspect"
+        assert document["revocation_endpoint"] == f"{operator.issuer}/oauth2/revoke"
+        assert "private_key_jwt" in document["introspection_endpoint_auth_methods_supported"]
+        # RFC 8414 §2: where keys authenticate, their algorithms are named; none of them is `none` or an HMAC.
+        algorithms = document["introspection_endpoint_auth_signing_alg_values_supported"]
+        assert set(algorithms) == {"ES256", "ES384", "EdDSA", "PS256", "RS256", "RS384"}
+        assert document["revocation_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+        assert document["service_documentation"] == f"{operator.issuer}/documentation"
+        assert RESOURCE in document["protected_resources"]
         assert "evil" not in answer.body.decode()
+
+
+def test_the_metadata_promise_nothing_that_is_not_there(operator):
+    """RFC 8414 §2: every URL of ours in it is answered by something else than 404."""
+    document = operator.metadata()
+    urls = {name: value for name, value in document.items() if isinstance(value, str) and value.startswith("https")}
+    assert len(urls) >= 7
+    for name, url in urls.items():
+        path = url.removeprefix(operator.issuer)
+        assert name == "issuer" or operator.request("GET", path).status in (200, 405), name
+
+
+def test_a_partners_developer_finds_a_page_about_what_to_do(operator):
+    page = operator.request("GET", "/documentation")
+    assert page.headers["content-type"].startswith("text/plain")
+    assert f"{operator.issuer}/oauth2/token" in page.body.decode()
+    assert RESOURCE in page.body.decode()
 
 
 @pytest.mark.parametrize("path", PUBLIC)

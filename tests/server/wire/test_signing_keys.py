@@ -44,10 +44,37 @@ def test_a_rotation_never_breaks_a_token_and_takes_up_the_chosen_algorithm(new_o
     assert kids(operator) == {second}
 
 
-def test_a_key_whose_time_has_come_gets_its_successor_by_itself(new_operator, until):
+def test_keys_whose_time_has_come_get_their_successors_by_themselves(new_operator, until):
+    """Those of access tokens and that of the revocation feed."""
     operator = new_operator()
     write(operator, "UPDATE signing_key SET not_before = not_before - 31 * 86400")
     operator.serve()
     until(lambda: len(kids(operator)) == 2)
-    assert [record["actor"] for record in operator.audit() if record["kind"] == "signing_key_created"][1:] == ["server"]
+    until(lambda: len(operator.metadata()["keyfob_revocations_jwks"]["keys"]) == 2)
+    made = [record for record in operator.audit() if record["kind"] == "signing_key_created"]
+    assert [(record["actor"], record["purpose"]) for record in made[2:]] == [
+        ("server", "access-tokens"),
+        ("server", "revocations"),
+    ]
     assert len(operator.run("key", "list")["keys"]) == 2
+
+
+def test_a_home_from_before_the_feed_gets_its_key_at_the_start(new_operator, until):
+    operator = new_operator()
+    write(operator, "DELETE FROM signing_key WHERE purpose = 'revocations'")
+    operator.serve()
+    until(lambda: len(operator.metadata()["keyfob_revocations_jwks"]["keys"]) == 1)
+
+
+def test_after_an_emergency_no_older_token_is_good_and_the_client_gets_a_new_one(new_operator):
+    operator = new_operator()
+    info = operator.client("alarmed")
+    operator.serve()
+    before = operator.token(info, scope="studies:read").document["access_token"]
+    assert operator.introspect(before, client=info)["active"] is True
+    done = operator.run("key", "rotate", "--emergency")
+    assert kids(operator) == {done["kid"]}
+    assert operator.introspect(before, client=info) == {"active": False}
+    after = operator.token(info, scope="studies:read").document["access_token"]
+    assert operator.introspect(after, client=info)["active"] is True
+    assert [entry["kid"] for entry in operator.feed()["revocations"]] == done["revoked"]

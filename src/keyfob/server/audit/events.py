@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     INSTALLATION_CREATED = "installation_created"
     SIGNING_KEY_CREATED = "signing_key_created"
+    SIGNING_KEY_REVOKED = "signing_key_revoked"
     RESOURCE_ADDED = "resource_added"
     RESOURCE_CHANGED = "resource_changed"
     PARTNER_ADDED = "partner_added"
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     CREDENTIAL_REVOKED = "credential_revoked"
     TOKEN_ISSUED = "token_issued"  # noqa: S105  # the name of an event
     TOKEN_REFUSED = "token_refused"  # noqa: S105  # the name of an event
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of an event
     BACKUP_STARTED = "backup_started"
 
 

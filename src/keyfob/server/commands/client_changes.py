@@ -75,7 +75,7 @@ def rotate(
 @click.pass_obj
 @shows_result
 def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
-    """Refuse a client's token requests until `resume`. Tokens that are out live on to their expiry, 15 minutes at most.
+    """Refuse a client's token requests until `resume`; its tokens are refused everywhere within 5 seconds.
 
     \b
     Example:
@@ -105,7 +105,7 @@ def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
 @click.pass_obj
 @shows_result
 def revoke(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
-    """End a client for good. Tokens that are out live on to their expiry, 15 minutes at most. There is no way back.
+    """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
 
     \b
     Example:
@@ -117,5 +117,5 @@ def revoke(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
 def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:
     now = surroundings.clock()
     with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        state = clients.set_state(change, client_id, event)
+        state = clients.set_state(change, client_id, event, now=now)
     return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")

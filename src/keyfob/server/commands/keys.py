@@ -7,7 +7,7 @@ import click
 
 from keyfob.command import Result, shows_result, table
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
-from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle import key_rotation, signing_keys
 
 
 @click.group()
@@ -47,14 +47,20 @@ def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
 
 @key.command("rotate")
 @home_option()
+@click.option(
+    "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
+)
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, home: Path) -> Result:
+def rotate_key(surroundings: Surroundings, *, home: Path, emergency: bool) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
     The server does this by itself every 30 days (the setting keys.rotation_days); what the next key signs with is
     keys.algorithm.
+
+    With --emergency the new key signs at once, and everything that the old ones signed is refused: by guards within
+    5 seconds, each client gets itself a new token at its next call.
 
     \b
     Example:
@@ -62,6 +68,10 @@ def rotate_key(surroundings: Surroundings, *, home: Path) -> Result:
     """
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
-        kid = installation.rotate_signing_key(now=now, actor=actor(), entropy=surroundings.entropy)
+        if emergency:
+            done = key_rotation.replace_all(installation, now=now, actor=actor(), entropy=surroundings.entropy)
+            text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
+            return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)
+        kid = key_rotation.rotate(installation, now=now, actor=actor(), entropy=surroundings.entropy)
     signs_from = now + signing_keys.PUBLISHED_AHEAD
     return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")

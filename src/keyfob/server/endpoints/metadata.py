@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.oauth import server_metadata
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.server_metadata import ServerMetadata
@@ -9,22 +10,33 @@ from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.documents import serve_document
 from keyfob.server.endpoints.request import Request
 from keyfob.server.state import ServerState
+from keyfob.server.storage.records import Purpose
 
-MAX_AGE = 3600
+MAX_AGE = 300
+_SECRET = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value)
 
 
 def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        resources = state.resources()
+        issuer, resources = state.settings.issuer, state.resources()
         document = ServerMetadata(
-            issuer=state.settings.issuer,
+            issuer=issuer,
             token_endpoint=state.settings.token_endpoint,
-            jwks_uri=f"{state.settings.issuer}/oauth2/jwks",
+            jwks_uri=f"{issuer}/oauth2/jwks",
+            introspection_endpoint=f"{issuer}/oauth2/introspect",
+            revocation_endpoint=f"{issuer}/oauth2/revoke",
+            service_documentation=state.settings.service_documentation,
             scopes_supported=tuple(sorted({scope for resource in resources for scope in resource.scope})),
-            token_endpoint_auth_methods_supported=(Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value),
+            token_endpoint_auth_methods_supported=_SECRET,
+            introspection_endpoint_auth_methods_supported=(*_SECRET, Method.PRIVATE_KEY_JWT.value),
+            introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
+            revocation_endpoint_auth_methods_supported=_SECRET,
             authorization_details_types_supported=tuple(
                 sorted({kind for resource in resources for kind in resource.authorization_details_types})
             ),
+            protected_resources=tuple(resource.url for resource in resources),
+            keyfob_revocations_endpoint=f"{issuer}/oauth2/revocations",
+            keyfob_revocations_jwks={"keys": list(state.published_jwks(state.clock(), Purpose.REVOCATIONS))},
         )
         body = server_metadata.write(document)
         return serve_document(request, body, media_type="application/json", max_age=MAX_AGE)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from keyfob.oauth import form
+from keyfob.oauth.errors import InvalidRequest
 from keyfob.oauth.wire import Headers, values
 
 
@@ -20,3 +22,12 @@ class Request:
         """The value of a header that stands at most once, else None. Decoded as RFC 9110 §5.5's octets."""
         found = values(self.headers, name)
         return found[0].decode("latin-1") if len(found) == 1 else None
+
+    def form(self) -> dict[str, str]:
+        """The parameters of the body. Raises InvalidRequest, also when there are parameters in the URL.
+
+        RFC 6749 §2.3.1, §3.2: no parameter of ours is ever in the URI; URIs are logged.
+        """
+        if self.query_string:
+            raise InvalidRequest("parameters belong in the body: what was in the URL counts as exposed")
+        return form.parse(self.header(b"content-type"), self.body)

@@ -10,7 +10,7 @@ from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Kind
-from keyfob.server.lifecycle import partners
+from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
 from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.storage.change import Change
@@ -104,11 +104,15 @@ def get(reading: Reading, client_id: str) -> ClientView:
     return view
 
 
-def set_state(change: Change, client_id: str, event: Event) -> State:
-    """Suspend, resume or revoke. Its credentials keep their own states. Raises Misuse or Problem."""
+def set_state(change: Change, client_id: str, event: Event, *, now: int) -> State:
+    """Suspend, resume or revoke. Its credentials keep their own states; its tokens end. Raises Misuse or Problem."""
     client = get(change.reading, client_id).client
     state = after(client.state, event)
     change.set_client_state(client.id, state)
+    if event is Event.RESUME:
+        revocations.allow_again(change, client.id, now=now)
+    else:
+        revocations.of_client(change, client.id, now=now)
     change.record(_KINDS[event], client_id=client.id)
     return state
 

@@ -45,15 +45,26 @@ def phases(keys: Sequence[SigningKeyRecord], now: int) -> list[tuple[SigningKeyR
 
 
 def is_due(keys: Sequence[SigningKeyRecord], now: int, *, period: int) -> bool:
-    """Whether a successor of the current key should be made now; `period` in seconds, 0 for never."""
+    """Whether a successor of the current key should be made now; `period` in seconds, 0 for never.
+
+    Where there is none at all (a home of an older version), one is due at once.
+    """
     found = phases(keys, now)
+    if not found:
+        return True
     if period == 0 or any(phase is Phase.NEXT for _, phase in found):
         return False
     current = next((key for key, phase in found if phase is Phase.CURRENT), None)
-    return current is not None and now + PUBLISHED_AHEAD >= current.not_before + period
+    return current is None or now + PUBLISHED_AHEAD >= current.not_before + period
 
 
 def add(change: Change, key: SigningKeyRecord) -> None:
     """Put a key into the line, with its record. It signs from its `not_before` on."""
     change.add_signing_key(key)
-    change.record(Kind.SIGNING_KEY_CREATED, kid=key.kid, algorithm=key.algorithm, not_before=key.not_before)
+    change.record(
+        Kind.SIGNING_KEY_CREATED,
+        kid=key.kid,
+        purpose=key.purpose.value,
+        algorithm=key.algorithm,
+        not_before=key.not_before,
+    )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import AuditEvent, Field, Kind
 from keyfob.server.storage import schema
 from keyfob.server.storage.journal import Journal
@@ -35,6 +36,7 @@ class Change:
         self._actor = actor
         self._events: list[AuditEvent] = []
         self._rights_changed = False
+        self._revoked: dict[tuple[str, str], dict[str, object]] = {}
         self.reading = Reading(connection)
 
     def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
@@ -47,6 +49,21 @@ class Change:
 
     def add_signing_key(self, key: SigningKeyRecord) -> None:
         self._write(sa.insert(schema.signing_key).values(_row(key)))
+
+    def set_signing_key_state(self, kid: str, state: State) -> None:
+        table = schema.signing_key
+        self._write(sa.update(table).where(table.c.kid == kid).values(state=state.value))
+
+    def revoke(self, revoked: Revocation, *, client_id: str | None, resource: str | None = None) -> None:
+        """Put into the feed, in place of an older entry of the same subject; the ids say whom it concerns."""
+        row: dict[str, object] = {
+            "client_id": client_id,
+            "resource": resource,
+            "cutoff": revoked.cutoff,
+            "forget_at": revoked.forget_at,
+        }
+        self._revoked[revoked.subject.value, revoked.id] = row
+        self._rights_changed = True
 
     def add_partner(self, partner: Partner) -> None:
         self._write(sa.insert(schema.partner).values(_row(partner)))
@@ -130,7 +147,19 @@ class Change:
             assert self._events, "a change of rights without an audit record"
             table = schema.installation
             self._connection.execute(sa.update(table).values(revision=table.c.revision + 1))
+        if self._revoked:
+            self._write_revocations()
         self._journal.append(self._connection, self._events, self._now)
+
+    def _write_revocations(self) -> None:
+        """Under the revision that this very transaction commits: whoever read up to it has read these."""
+        table, sequence = schema.revocation, self.reading.revision()
+        self._connection.execute(sa.delete(table).where(table.c.forget_at <= self._now))
+        for (subject, subject_id), values in self._revoked.items():
+            here = (table.c.subject == subject) & (table.c.subject_id == subject_id)
+            self._connection.execute(sa.delete(table).where(here))
+            row = {"subject": subject, "subject_id": subject_id, "sequence": sequence}
+            self._connection.execute(sa.insert(table).values(values | row))
 
     def _write(self, statement: sa.Update | sa.Insert | sa.Delete, *, changes_rights: bool = True) -> int:
         self._rights_changed = self._rights_changed or changes_rights

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from keyfob.oauth import authorization_details
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.storage import schema
 from keyfob.server.storage.records import (
     Client,
@@ -16,8 +17,10 @@ from keyfob.server.storage.records import (
     Credential,
     Partner,
     Profile,
+    Purpose,
     Resource,
     ResourceGrant,
+    RevocationRecord,
     SealedMessage,
     SigningKeyRecord,
     State,
@@ -94,12 +97,29 @@ class Reading:
         row = self._connection.execute(chosen).one_or_none()
         return None if row is None else SealedMessage(**row._asdict())
 
-    def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
-        """All that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""
+    def signing_keys(self, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[SigningKeyRecord, ...]:
+        """All of one purpose that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""
         table = schema.signing_key
-        chosen = sa.select(table).where(table.c.state != State.REVOKED.value)
+        chosen = sa.select(table).where(table.c.state != State.REVOKED.value, table.c.purpose == purpose.value)
         rows = self._connection.execute(chosen.order_by(table.c.created_at.desc(), table.c.kid))
-        return tuple(SigningKeyRecord(**(row._asdict() | {"state": State(row.state)})) for row in rows)
+        typed = [row._asdict() | {"state": State(row.state), "purpose": Purpose(row.purpose)} for row in rows]
+        return tuple(SigningKeyRecord(**fields) for fields in typed)
+
+    def revocations(self) -> tuple[RevocationRecord, ...]:
+        """All that are kept, in the order of their sequence."""
+        table = schema.revocation
+        rows = self._connection.execute(
+            sa.select(table).order_by(table.c.sequence, table.c.subject, table.c.subject_id)
+        )
+        return tuple(
+            RevocationRecord(
+                Revocation(Subject(row.subject), row.subject_id, row.cutoff, row.forget_at),
+                client_id=row.client_id,
+                resource=row.resource,
+                sequence=row.sequence,
+            )
+            for row in rows
+        )
 
     def refusals(self, hour: int) -> list[tuple[str, str, int, int]]:
         """(reason, client_id or "", count, audit records) of an hour."""

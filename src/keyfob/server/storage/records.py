@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
 from keyfob.secret import Secret
 
@@ -133,17 +134,35 @@ class SealedMessage:
     digest: str  # SHA-256 of the armored message, in hex: which file was handed over
 
 
+class Purpose(StrEnum):
+    """What a signing key signs, and nothing else."""
+
+    ACCESS_TOKENS = "access-tokens"
+    REVOCATIONS = "revocations"
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKeyRecord:
-    """A token signing key: its public half in clear, its private half in an envelope."""
+    """A signing key: its public half in clear, its private half in an envelope."""
 
     kid: str
+    purpose: Purpose
     algorithm: str
     state: State
     public_jwk: str
     envelope: bytes = field(repr=False)
     not_before: int
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRecord:
+    """A revocation and whom it concerns: `client_id` None is everybody; `resource` None is all that the client has."""
+
+    revocation: Revocation
+    client_id: str | None
+    resource: str | None
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)

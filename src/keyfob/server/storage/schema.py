@@ -147,12 +147,26 @@ signing_key = sa.Table(
     "signing_key",
     metadata,
     sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False, server_default="access-tokens"),
     sa.Column("algorithm", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("public_jwk", sa.Text, nullable=False),
     sa.Column("envelope", sa.LargeBinary, nullable=False),
     sa.Column("not_before", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+# What was withdrawn before its time. `sequence` is the revision that wrote it: it grows in the order of commits.
+revocation = sa.Table(
+    "revocation",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("subject_id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id")),
+    sa.Column("resource", sa.Text, sa.ForeignKey("resource.url")),
+    sa.Column("cutoff", sa.BigInteger),
+    sa.Column("forget_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
 )
 
 # RFC 7523 §3, RFC 9449 §11.1: a jti that a client presented works once. Ours need no row: they are 128 random bits.

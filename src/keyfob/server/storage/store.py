@@ -18,7 +18,15 @@ from keyfob.server.storage import journal, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
-from keyfob.server.storage.records import ClientView, Resource, SigningKeyRecord, TokenIssued, TokenRefused
+from keyfob.server.storage.records import (
+    ClientView,
+    Purpose,
+    Resource,
+    RevocationRecord,
+    SigningKeyRecord,
+    TokenIssued,
+    TokenRefused,
+)
 
 SERVER = "server"
 """The actor of what the server does by itself."""
@@ -45,10 +53,14 @@ class Store:
         with self.reading() as reading:
             return reading.resources()
 
-    def signing_keys(self) -> tuple[SigningKeyRecord, ...]:
-        """All that are not revoked, the newest first."""
+    def signing_keys(self, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[SigningKeyRecord, ...]:
+        """All of one purpose that are not revoked, the newest first."""
         with self.reading() as reading:
-            return reading.signing_keys()
+            return reading.signing_keys(purpose)
+
+    def revocations(self) -> tuple[RevocationRecord, ...]:
+        with self.reading() as reading:
+            return reading.revocations()
 
     def record_grants(self, batch: Sequence[TokenIssued], now: int) -> None:
         """The evidence of tokens that may leave when this has returned: one transaction for all of them.

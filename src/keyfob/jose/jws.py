@@ -1,0 +1,71 @@
+"""RFC 7515: compact JWS of JSON claims, signed and verified. Nobody ever holds claims whose signature was not checked.
+
+RFC 8725: the algorithm is the key's and never the token's choice; keys inside the token are ignored (`jwk`, `jku`,
+`x5u`); extensions are refused (`crit`, `b64`); one spelling of each token.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+
+from keyfob.jose.compact import decode, encode
+from keyfob.jose.keys import SigningKey, VerificationKey
+from keyfob.oauth import strict_json
+from keyfob.secret import Secret
+
+Header = Mapping[str, object]
+
+
+class InvalidJws(ValueError):
+    """The text is no JWS that can be believed; the message says why and quotes nothing of it."""
+
+
+def sign(claims: Mapping[str, object], key: SigningKey, *, header: bytes) -> Secret:
+    """The claims as a compact JWS (RFC 7515 §7.1) under a header that `key.header` made."""
+    signing_input = header + b"." + encode(msgspec.json.encode(claims))
+    return Secret(signing_input + b"." + encode(key.algorithm.sign(key.private_key, signing_input)))
+
+
+def verify(
+    token: Secret, find_key: Callable[[Header], VerificationKey], *, max_bytes: int
+) -> tuple[Header, Mapping[str, object]]:
+    """Header and claims, once the signature holds. Raises InvalidJws, and whatever `find_key` raises.
+
+    `find_key` is given the unverified header, and answers with the one key that may have signed it.
+    """
+    text = token.reveal_bytes()
+    if len(text) > max_bytes:
+        raise InvalidJws("it is too long")
+    parts = text.split(b".")
+    if len(parts) != 3:
+        raise InvalidJws("it is not a compact JWS")
+    try:
+        header, claims, signature = strict_json.parse(decode(parts[0])), decode(parts[1]), decode(parts[2])
+    except ValueError as broken:
+        raise InvalidJws("its parts cannot be decoded") from broken
+    if not isinstance(header, dict):
+        raise InvalidJws("its header is no object")
+    if "crit" in header or "b64" in header:
+        raise InvalidJws("its header demands an extension (RFC 7515 §4.1.11)")
+    key = find_key(header)
+    # RFC 8725 §3.1: one key, one algorithm. A token cannot choose another.
+    if header.get("alg") != key.algorithm.name:
+        raise InvalidJws("its alg is not its key's")
+    try:
+        key.algorithm.verify(key.public_key, text.rpartition(b".")[0], signature)
+    except InvalidSignature as wrong:
+        raise InvalidJws("the signature does not verify") from wrong
+    try:
+        document = strict_json.parse(claims)
+    except ValueError as broken:
+        raise InvalidJws("its claims are not strict JSON") from broken
+    if not isinstance(document, dict):
+        raise InvalidJws("its claims are no object")
+    return header, document
+
+
+def has_type(header: Header, kind: str) -> bool:
+    """RFC 7515 §4.1.9: `typ` with or without the media type's prefix, in any case."""
+    said = header.get("typ")
+    return isinstance(said, str) and said.lower() in (kind, f"application/{kind}")

@@ -1,0 +1,30 @@
+"""`/oauth2/introspect` (RFC 7662): whether a token is good, said to its client and to the resource that it is for."""
+
+from collections.abc import Awaitable, Callable
+
+from keyfob.oauth import client_authentication, introspection
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.caller import authenticate_caller
+from keyfob.server.endpoints.refusal import refuse
+from keyfob.server.endpoints.request import Request
+from keyfob.server.state import ServerState
+
+
+def introspect(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        now = state.clock()
+        presented: PresentedCredential | None = None
+        try:
+            parameters = request.form()
+            presented = client_authentication.read(request.headers, parameters)
+            caller = authenticate_caller(state, presented, now=now)
+            asked = introspection.read_request(parameters)
+        except OAuthError as reason:
+            return refuse(state, request, presented, reason, now=now)
+        found = state.verify(asked, now)
+        # RFC 7662 §2.2: whoever is not concerned learns nothing, not even that it is a token.
+        return introspection.write_response(found if found is not None and caller.is_concerned(found) else None)
+
+    return answer
