@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,11 +23,16 @@ from hypothesis import HealthCheck, settings
 from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import keys
-from keyfob.jose.keys import SigningKey
+from keyfob.jose.assertions import verify_assertion
+from keyfob.jose.feeds import sign_feed
+from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.tokens import sign_access_token
+from keyfob.oauth.errors import InvalidClient
+from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
 from keyfob.secret import Secret
 
 NO_DATA = "no test data"
+Answer = tuple[int, dict[str, str], bytes]
 
 # A busy machine is no defect: what a property costs in time is not what it tests.
 settings.register_profile("keyfob", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -115,19 +121,60 @@ NOW = 1_000_000
 
 
 class Issuer:
-    """`answers` maps a path to (status, headers, body); `asked` lists the paths that were asked for."""
+    """`answers` maps a path to (status, headers, body), or to what makes them of a form; `asked` lists the paths."""
 
     def __init__(self, port: int, ca: Path) -> None:
         self.url = f"https://localhost:{port}"
         self.ca = ca
         self.key = keys.generate("ES256")
         self.asked: list[str] = []
-        self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        self.answers: dict[str, Answer | Callable[[dict[str, str]], Answer]] = {}
+        self.feed_key = keys.generate("ES256")
+        self.resource_key = keys.generate("ES256")
+        self.withdrawn: list[tuple[int, Revocation]] = []
         self.say({"issuer": self.url, "token_endpoint": f"{self.url}/token", "jwks_uri": f"{self.url}/jwks"})
         self.publish(self.key)
 
     def client_context(self) -> ssl.SSLContext:
         return tls.client_context(self.ca, environ={})
+
+    def offer_feed(self, clock: Callable[[], int], **changes: object) -> None:
+        """As the real server does: only for the resource's key, and only what is new."""
+        listed = {"keys": [self.feed_key.public_jwk()]}
+        self.say(
+            {
+                "issuer": self.url,
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/jwks",
+                "keyfob_revocations_endpoint": f"{self.url}/revocations",
+                "keyfob_revocations_jwks": listed,
+            }
+        )
+        registered = KeySet.parse(keys.write_jwks([self.resource_key.public_jwk()]))
+
+        def answer(form: dict[str, str]) -> Answer:
+            now = clock()
+            try:
+                verify_assertion(
+                    Secret(form["client_assertion"]),
+                    registered,
+                    client_id=AUDIENCE,
+                    audiences=frozenset({self.url}),
+                    now=now,
+                    max_lifetime=60,
+                )
+            except InvalidClient:
+                return 401, {}, b"{}"
+            since = int(form["since"])
+            newest = max((sequence for sequence, _ in self.withdrawn), default=1)
+            new = tuple(entry for sequence, entry in self.withdrawn if sequence > since)
+            feed = Feed(**{"since": since, "sequence": newest, "issued_at": now, "revocations": new, **changes})
+            return 200, {}, sign_feed(feed, self.feed_key, issuer=self.url, audience=AUDIENCE)
+
+        self.answers["/revocations"] = answer
+
+    def withdraw(self, subject: Subject, name: str, *, cutoff: int | None = None) -> None:
+        self.withdrawn.append((len(self.withdrawn) + 2, Revocation(subject, name, cutoff, 2**40)))
 
     def say(self, metadata: object, status: int = 200) -> None:
         self.answers["/.well-known/oauth-authorization-server"] = (status, {}, json.dumps(metadata).encode())
@@ -173,8 +220,16 @@ def serving_issuer(tls_files: TlsFiles, port: int) -> Iterator[Issuer]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.answer({})
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.answer(dict(parse_qsl(body.decode())))
+
+        def answer(self, form: dict[str, str]) -> None:
             issuer.asked.append(self.path)
-            status, headers, body = issuer.answers.get(self.path, (404, {}, b"{}"))
+            said = issuer.answers.get(self.path, (404, {}, b"{}"))
+            status, headers, body = said(form) if callable(said) else said
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(body))}.items():
                 self.send_header(name, value)

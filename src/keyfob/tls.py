@@ -6,6 +6,7 @@ RFC 9325 (recommended use of TLS), RFC 5280 (certificates). Nothing here turns a
 import contextlib
 import datetime
 import ipaddress
+import os
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -37,14 +38,14 @@ _LOOPBACK_DOMAIN = "localhost"
 _LOOPBACK_NAME = re.compile(r"([a-z0-9-]{1,63}\.){0,3}localhost")
 
 
-def client_context(ca_file: Path | None, *, environ: Mapping[str, str]) -> ssl.SSLContext:
+def client_context(ca_file: str | os.PathLike[str] | None, *, environ: Mapping[str, str]) -> ssl.SSLContext:
     """A context that believes the authorities in `ca_file`, else KEYFOB_CA_FILE, else SSL_CERT_FILE, else the system's.
 
     A file replaces the system's authorities. Raises Problem when it is missing or holds no certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies, and compares names (RFC 9525)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    source, path = _ca_source(ca_file, environ)
+    source, path = _ca_source(None if ca_file is None else Path(ca_file), environ)
     if path is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return context

@@ -1,11 +1,12 @@
 """keyfob.guard against a real issuer over HTTPS: keys are found, cached, renewed; and every doubt is a refusal."""
 
 import asyncio
+import threading
 
 import pytest
 
 from keyfob.guard import Guard, IssuerUnavailable, MissingToken
-from keyfob.guard import key_cache as caching
+from keyfob.guard import issuer as caching
 from keyfob.jose import keys
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
 from keyfob.problem import Problem
@@ -127,6 +128,36 @@ def test_an_issuer_that_is_away_does_not_stop_an_api_that_knows_its_keys(guard, 
         admit(guard, bearing(issuer.token(iat=clock.now, exp=clock.now + 300)))
 
 
+def test_an_issuer_that_does_not_answer_makes_one_request_wait_and_no_other(guard, issuer, clock):
+    """However often it is asked anew, an API that knows its keys goes on at its own pace."""
+    token = issuer.token(exp=NOW + 10_000)
+
+    async def all_of_it():
+        await guard.admit(bearing(token), b"", "studies:read")
+        hangs, asked = threading.Event(), len(issuer.asked)
+        issuer.answers["/.well-known/oauth-authorization-server"] = lambda _: (hangs.wait(20), (500, {}, b""))[1]
+        clock.now += caching.MAX_AGE
+        await guard.admit(bearing(token), b"", "studies:read")
+        for _ in range(200):
+            begun = asyncio.get_running_loop().time()
+            await guard.admit(bearing(token), b"", "studies:read")
+            # Not one turn of the loop was spent on waiting for an answer that never came.
+            assert asyncio.get_running_loop().time() - begun < 0.5
+        hangs.set()
+        assert len(issuer.asked) == asked + 1
+
+    asyncio.run(all_of_it())
+
+
+def test_a_clock_that_was_ahead_and_is_set_back_does_not_keep_old_keys_for_ever(guard, issuer, clock):
+    clock.now = NOW + 40 * 24 * 3600
+    admit(guard, bearing(issuer.token(iat=clock.now, exp=clock.now + 300)))
+    asked = len(issuer.asked)
+    clock.now = NOW
+    admit(guard, bearing(issuer.token()))
+    assert len(issuer.asked) > asked
+
+
 def test_without_keys_nobody_is_admitted_and_it_recovers(guard, issuer, clock):
     kept = dict(issuer.answers)
     issuer.answers.clear()
@@ -177,3 +208,6 @@ def test_a_guard_is_not_made_of_urls_that_cannot_be_trusted(issuer):
             Guard.discover(url, audience=AUDIENCE, ca_file=issuer.ca)
         with pytest.raises(Problem):
             Guard.discover(issuer.url, audience=url, ca_file=issuer.ca)
+    for issued_by, audience in ((issuer.url + "/", AUDIENCE), (issuer.url, AUDIENCE + "/")):
+        with pytest.raises(Problem, match="ends with a slash"):
+            Guard.discover(issued_by, audience=audience, ca_file=issuer.ca)

@@ -202,7 +202,13 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     found = _open(home)
     settings = found.settings
     try:
-        guard = Guard.discover(settings.issuer, audience=settings.resource, ca_file=settings.ca_file)
+        guard = Guard.discover(
+            settings.issuer,
+            audience=settings.resource,
+            ca_file=settings.ca_file,
+            resource_key=found.resource_key,
+            max_feed_age=settings.max_feed_age,
+        )
         surroundings = Surroundings(
             found.store, settings, system_entropy, found.resource_document, openapi.write(settings)
         )

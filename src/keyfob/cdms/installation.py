@@ -10,7 +10,7 @@ tls/                            on loopback only: the API's certificate
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keyfob import database, home, tls
@@ -26,6 +26,7 @@ from keyfob.envelope.format import Context
 from keyfob.envelope.wrappers import KeyFileWrapper, Wrapper
 from keyfob.home import Home, HomeKind
 from keyfob.jose import keys
+from keyfob.jose.keys import SigningKey
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.problem import Misuse, Problem
@@ -56,6 +57,7 @@ class Installation:
     settings: Settings
     store: Store
     resource_document: bytes
+    resource_key: SigningKey = field(repr=False)
 
     def close(self) -> None:
         self.store.close()
@@ -120,6 +122,7 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
     wrapper = KeyFileWrapper.load(path / _KEK)
     chain_key = _open_key(checked, "audit-chain", wrapper)
     document = _read(path / "resource.json")
+    resource_key = keys.load(_open_key(checked, "resource-key", wrapper))
     if not settings.database_path.is_file():
         raise Problem(
             "database-missing",
@@ -140,7 +143,7 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
     except BaseException:
         opened.close()
         raise
-    return Installation(checked, settings, store, document)
+    return Installation(checked, settings, store, document, resource_key)
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,6 +16,13 @@ SETTINGS = (
     Setting("database", "url", "sqlite:///cdms.db", "The database; a relative path starts at the home.", sqlite_url),
     Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting(
+        "guard",
+        "max_feed_age",
+        60,
+        "Seconds to go on without the issuer's revocation feed, before every request is answered 503.",
+        positive,
+    ),
     Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive),
 )
 
@@ -31,6 +38,7 @@ class Settings:
     tls_certificate: Path
     tls_private_key: Path
     max_body_bytes: int
+    max_feed_age: int
 
 
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -45,6 +53,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         max_body_bytes=int(values["limits.max_body_bytes"]),
+        max_feed_age=int(values["guard.max_feed_age"]),
     )
 
 

@@ -1,21 +1,23 @@
 """The decision: may this request, with this token, do what needs this scope? Deny by default."""
 
+import functools
 import hashlib
 import os
 from collections import OrderedDict
-from pathlib import Path
 
 from keyfob import tls
-from keyfob.ambient import Clock, system_clock
-from keyfob.guard.errors import IssuerUnavailable, MissingToken
-from keyfob.guard.key_cache import KeyCache, fetch_from
-from keyfob.jose.keys import KeySet
+from keyfob.ambient import Clock, system_clock, system_entropy
+from keyfob.guard.errors import MissingToken
+from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
+from keyfob.guard.refreshing import Refreshing
+from keyfob.jose import keys as jose_keys
+from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.tokens import UnknownKey, verify_access_token
 from keyfob.oauth import bearer, resource_indicator
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidTarget, InvalidToken
 from keyfob.oauth.wire import Headers
-from keyfob.problem import Problem
+from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
 _MAX_REMEMBERED = 10_000
@@ -25,32 +27,59 @@ class Guard:
     """Checks the access tokens of one issuer for one audience (RFC 9068 §4).
 
     A verified token is remembered until it expires, so that its signature is checked once; a new key set forgets all.
+    Whether it was revoked is asked each time.
     """
 
-    def __init__(self, *, issuer: str, audience: str, keys: KeyCache, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: Refreshing[KeySet],
+        withdrawn: Refreshing[Withdrawn] | None,
+        clock: Clock,
+    ) -> None:
         self.issuer = issuer
         self.audience = audience
         self._keys = keys
+        self._withdrawn = withdrawn
         self._clock = clock
         self._remembered: OrderedDict[bytes, AccessToken] = OrderedDict()
         self._remembered_with: KeySet | None = None
 
     @classmethod
     def discover(
-        cls, issuer: str, *, audience: str, ca_file: Path | None = None, clock: Clock = system_clock
+        cls,
+        issuer: str,
+        *,
+        audience: str,
+        ca_file: str | os.PathLike[str] | None = None,
+        resource_key: SigningKey | Secret | None = None,
+        max_feed_age: int = MAX_FEED_AGE,
+        clock: Clock = system_clock,
     ) -> "Guard":
         """A guard that finds the issuer's keys by its metadata (RFC 8414) when the first token comes.
 
         `ca_file`: the authority that signed the issuer's TLS certificate; without it KEYFOB_CA_FILE, SSL_CERT_FILE or
-        the system's. Raises Problem when it or a URL is unusable.
+        the system's.
+
+        `resource_key`: the private key whose public half the audience's resource.json registers (a Secret holds it as
+        PEM). With it the guard polls the issuer's revocation feed, and a revoked token is refused within 5 seconds; an
+        issuer that is away is done without for `max_feed_age` seconds, then nobody is admitted (503). Without it a
+        token lives until it expires.
+
+        Raises Problem when a file, a key or a URL is unusable.
         """
         for name, url in (("issuer", issuer), ("audience", audience)):
-            try:
-                resource_indicator.check(url)
-            except InvalidTarget as refused:
-                raise Problem("bad-url", f"the {name} {url!r} cannot be used: {refused.description}") from refused
-        context = tls.client_context(ca_file, environ=os.environ)
-        return cls(issuer=issuer, audience=audience, keys=KeyCache(fetch_from(issuer, context)), clock=clock)
+            _check_url(name, url)
+        source = Issuer(issuer, tls.client_context(ca_file, environ=os.environ), clock=clock, entropy=system_entropy)
+        withdrawn: Refreshing[Withdrawn] | None = None
+        if resource_key is not None:
+            key = resource_key if isinstance(resource_key, SigningKey) else _load(resource_key)
+            fetch = functools.partial(source.withdrawn, resource=audience, key=key)
+            withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what="revocation feed", clock=clock)
+        keys = Refreshing(source.keys, KEYS, what="keys", clock=clock)
+        return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, clock=clock)
 
     async def admit(self, headers: Headers, query_string: bytes, scope: str) -> AccessToken:
         """The token of a request that may do what needs `scope`.
@@ -70,21 +99,24 @@ class Guard:
     async def verify(self, presented: Secret) -> AccessToken:
         """The token, if it is good now. Raises InvalidToken or IssuerUnavailable."""
         now = self._clock()
-        keys = await self._keys.keys(now)
+        keys = await self._keys.get(now)
         try:
-            return self._check(presented, keys, now)
+            token = self._check(presented, keys, now)
         except UnknownKey:
-            newer = await self._keys.newer_keys(now)
+            newer = await self._keys.newer(now)
             if newer is None:
                 raise
-            return self._check(presented, newer, now)
+            token = self._check(presented, newer, now)
+        if self._withdrawn is not None:
+            _check_not_withdrawn(token, await self._withdrawn.get(now))
+        return token
 
     def check(self, presented: Secret, now: int) -> AccessToken:
-        """As `verify`, with the keys at hand and without any I/O. Raises IssuerUnavailable when there are none yet."""
-        fetched = self._keys.current
-        if fetched is None:
-            raise IssuerUnavailable(detail="no key set was fetched yet")
-        return self._check(presented, fetched.keys, now)
+        """As `verify`, with what is at hand and without any I/O. Raises IssuerUnavailable when that is not enough."""
+        token = self._check(presented, self._keys.known(now), now)
+        if self._withdrawn is not None:
+            _check_not_withdrawn(token, self._withdrawn.known(now))
+        return token
 
     def _check(self, presented: Secret, keys: KeySet, now: int) -> AccessToken:
         if self._remembered_with is not keys:
@@ -103,3 +135,26 @@ class Guard:
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return token
+
+
+def _check_not_withdrawn(token: AccessToken, withdrawn: Withdrawn) -> None:
+    entry = withdrawn.revocations.find(token)
+    if entry is not None:
+        raise InvalidToken(detail=f"revoked by its {entry.subject}")
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        checked = resource_indicator.check(url)
+    except InvalidTarget as refused:
+        raise Problem("bad-url", f"the {name} {url!r} cannot be used: {refused.description}") from refused
+    # Issuers and audiences are compared byte for byte: one more slash would refuse every token.
+    if checked != url:
+        raise Problem("bad-url", f"the {name} {url!r} ends with a slash", hint=f"write {checked!r}")
+
+
+def _load(resource_key: Secret) -> SigningKey:
+    try:
+        return jose_keys.load(resource_key)
+    except ValueError as wrong:
+        raise Misuse("bad-resource-key", f"the resource key cannot be used: {wrong}") from wrong

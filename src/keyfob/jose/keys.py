@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc import errors as joserfc_errors
@@ -72,6 +73,22 @@ def from_secret(private_key: Secret, algorithm: str) -> SigningKey:
     if public["kty"] != key.algorithm.kty or public.get("crv") != key.algorithm.crv:
         raise ValueError(f"the stored key is not for {algorithm}")
     return key
+
+
+def load(private_key: Secret) -> SigningKey:
+    """A private key in PEM that somebody else made, with the algorithm that fits it. Raises ValueError."""
+    try:
+        loaded = serialization.load_pem_private_key(private_key.reveal_bytes(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as unusable:
+        raise ValueError("it is encrypted, or of a kind that is not supported") from unusable
+    if isinstance(loaded, rsa.RSAPrivateKey) and loaded.key_size >= MIN_RSA_BITS:
+        return _signing_key(ALGORITHMS["PS256"], loaded)
+    for algorithm in ALGORITHMS.values():
+        if isinstance(loaded, PrivateKey) and algorithm.kty != "RSA":
+            public = _public_members(loaded)
+            if (public["kty"], public.get("crv")) == (algorithm.kty, algorithm.crv):
+                return _signing_key(algorithm, loaded)
+    raise ValueError(f"it is none of P-256, P-384, Ed25519, or RSA of {MIN_RSA_BITS} bits")
 
 
 def write_jwks(public_jwks: Iterable[Mapping[str, object]]) -> bytes:

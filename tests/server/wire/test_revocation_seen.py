@@ -1,0 +1,74 @@
+"""How soon a guard in another process, with everything warm, refuses what was withdrawn: the five seconds promised."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+RESOURCE = "https://api.example"
+BOUND = 5.0
+
+# An API that is called every 20 ms, by a token that it knows well.
+API = """
+import asyncio, sys, time
+from keyfob.guard import Guard
+from keyfob.oauth.errors import InvalidToken
+from keyfob.secret import Secret
+
+issuer, audience, ca_file = sys.argv[1:]
+token, _, pem = sys.stdin.read().partition("\\n")
+guard = Guard.discover(issuer, audience=audience, ca_file=ca_file, resource_key=Secret(pem))
+
+async def main():
+    calls = 0
+    while True:
+        try:
+            await guard.verify(Secret(token))
+        except InvalidToken as refused:
+            print(f"refused {time.time()} {refused.detail}", flush=True)
+            return
+        calls += 1
+        if calls == 200:
+            print("warm", flush=True)
+        await asyncio.sleep(0.02)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def operator(new_operator):
+    operator = new_operator()
+    operator.serve()
+    return operator
+
+
+def by_client(operator, info, token):
+    operator.run("client", "revoke", info.client_id)
+
+
+def by_token(operator, info, token):
+    assert operator.post("/oauth2/revoke", {"token": token}, client=info).status == 200
+
+
+def by_key(operator, info, token):
+    operator.run("key", "rotate", "--emergency")
+
+
+@pytest.mark.parametrize("withdraw", [by_client, by_token, by_key])
+def test_a_revocation_is_seen_within_five_seconds(operator, withdraw):
+    info = operator.client(withdraw.__name__)
+    token = operator.token(info, scope="studies:read").document["access_token"]
+    command = [sys.executable, "-c", API, operator.issuer, RESOURCE, str(operator.home / "tls" / "ca.pem")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as api:
+        assert api.stdin is not None and api.stdout is not None
+        api.stdin.write(f"{token}\n{operator.resource_key.to_secret().reveal()}")
+        api.stdin.close()
+        assert api.stdout.readline() == "warm\n"
+        withdraw(operator, info, token)
+        done = time.time()
+        word, at, *why = api.stdout.readline().split()
+    assert word == "refused"
+    assert float(at) - done < BOUND, f"seen after {float(at) - done:.1f} s"
+    assert "revoked" in why
