@@ -24,8 +24,9 @@ from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import keys
 from keyfob.jose.assertions import verify_assertion
+from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.feeds import sign_feed
-from keyfob.jose.keys import KeySet, SigningKey
+from keyfob.jose.keys import SigningKey
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
@@ -150,7 +151,7 @@ class Issuer:
                 "keyfob_revocations_jwks": listed,
             }
         )
-        registered = KeySet.parse(keys.write_jwks([self.resource_key.public_jwk()]))
+        registered = ClientKeys.parse(keys.write_jwks([self.resource_key.public_jwk()]))
 
         def answer(form: dict[str, str]) -> Answer:
             now = clock()

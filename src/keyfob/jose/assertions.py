@@ -1,8 +1,9 @@
 """RFC 7523 client assertions as signed JWTs: signature and claims are one call."""
 
 from keyfob.jose import jws
+from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.jws import Header, InvalidJws
-from keyfob.jose.keys import KeySet, SigningKey, VerificationKey
+from keyfob.jose.keys import SigningKey, VerificationKey
 from keyfob.oauth import client_assertion
 from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.errors import InvalidClient
@@ -18,14 +19,14 @@ def sign_assertion(client_id: str, key: SigningKey, *, audience: str, now: int, 
 
 
 def verify_assertion(
-    assertion: Secret, keys: KeySet, *, client_id: str, audiences: frozenset[str], now: int, max_lifetime: int
+    assertion: Secret, keys: ClientKeys, *, client_id: str, audiences: frozenset[str], now: int, max_lifetime: int
 ) -> ClientAssertion:
     """The assertion, when a key of `client_id` signed it and it is good now. Raises InvalidClient, reason in `detail`.
 
     RFC 7523 §3, RFC 8725 §3.11.
     """
     try:
-        _, claims = jws.verify(assertion, lambda header: _key_for(header, keys), max_bytes=MAX_BYTES)
+        _, claims = jws.verify(assertion, lambda header: _keys_for(header, keys), max_bytes=MAX_BYTES)
     except InvalidJws as invalid:
         raise InvalidClient(detail=f"the assertion cannot be believed: {invalid}") from invalid
     return client_assertion.read_claims(
@@ -33,16 +34,11 @@ def verify_assertion(
     )
 
 
-def _key_for(header: Header, keys: KeySet) -> VerificationKey:
+def _keys_for(header: Header, keys: ClientKeys) -> tuple[VerificationKey, ...]:
     # RFC 8725 §3.11: what was signed as something else is no assertion; most libraries say JWT, or nothing.
     if "typ" in header and not any(jws.has_type(header, kind) for kind in ("jwt", client_assertion.JWT_TYPE)):
         raise InvalidClient(detail="the assertion's typ is another token's")
-    if "kid" in header:
-        found = keys.keys.get(str(header["kid"]))
-        if found is None:
-            raise InvalidClient(detail="the assertion names a key that is not registered")
-        return found
-    fitting = [key for key in keys.keys.values() if key.algorithm.name == header.get("alg")]
-    if len(fitting) != 1:
-        raise InvalidClient(detail="the assertion names no key, and no single registered one fits its alg")
-    return fitting[0]
+    found = keys.may_have_signed(header)
+    if not found:
+        raise InvalidClient(detail="the assertion names a key that is not registered")
+    return found

@@ -22,7 +22,7 @@ def sign_feed(feed: Feed, key: SigningKey, *, issuer: str, audience: str) -> byt
 def verify_feed(document: bytes, keys: KeySet, *, issuer: str, audience: str, now: int) -> Feed:
     """The feed, when the issuer signed it for `audience` a moment ago. Raises MalformedFeed."""
     try:
-        _, claims = jws.verify(Secret(document), lambda header: _key_for(header, keys), max_bytes=MAX_BYTES)
+        _, claims = jws.verify(Secret(document), lambda header: (_key_for(header, keys),), max_bytes=MAX_BYTES)
     except InvalidJws as invalid:
         raise MalformedFeed(f"the feed cannot be believed: {invalid}") from invalid
     return revocation_feed.read_claims(claims, issuer=issuer, audience=audience, now=now)

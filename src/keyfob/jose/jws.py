@@ -4,7 +4,7 @@ RFC 8725: the algorithm is the key's and never the token's choice; keys inside t
 `x5u`); extensions are refused (`crit`, `b64`); one spelling of each token.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -28,11 +28,11 @@ def sign(claims: Mapping[str, object], key: SigningKey, *, header: bytes) -> Sec
 
 
 def verify(
-    token: Secret, find_key: Callable[[Header], VerificationKey], *, max_bytes: int
+    token: Secret, find_keys: Callable[[Header], Sequence[VerificationKey]], *, max_bytes: int
 ) -> tuple[Header, Mapping[str, object]]:
-    """Header and claims, once the signature holds. Raises InvalidJws, and whatever `find_key` raises.
+    """Header and claims, once the signature holds. Raises InvalidJws, and whatever `find_keys` raises.
 
-    `find_key` is given the unverified header, and answers with the one key that may have signed it.
+    `find_keys` is given the unverified header, and answers with the few keys that may have signed it.
     """
     text = token.reveal_bytes()
     if len(text) > max_bytes:
@@ -48,14 +48,12 @@ def verify(
         raise InvalidJws("its header is no object")
     if "crit" in header or "b64" in header:
         raise InvalidJws("its header demands an extension (RFC 7515 §4.1.11)")
-    key = find_key(header)
     # RFC 8725 §3.1: one key, one algorithm. A token cannot choose another.
-    if header.get("alg") != key.algorithm.name:
+    keys = [key for key in find_keys(header) if header.get("alg") == key.algorithm.name]
+    if not keys:
         raise InvalidJws("its alg is not its key's")
-    try:
-        key.algorithm.verify(key.public_key, text.rpartition(b".")[0], signature)
-    except InvalidSignature as wrong:
-        raise InvalidJws("the signature does not verify") from wrong
+    if not any(_is_signed(text.rpartition(b".")[0], signature, key) for key in keys):
+        raise InvalidJws("the signature does not verify")
     try:
         document = strict_json.parse(claims)
     except ValueError as broken:
@@ -63,6 +61,14 @@ def verify(
     if not isinstance(document, dict):
         raise InvalidJws("its claims are no object")
     return header, document
+
+
+def _is_signed(signing_input: bytes, signature: bytes, key: VerificationKey) -> bool:
+    try:
+        key.algorithm.verify(key.public_key, signing_input, signature)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def has_type(header: Header, kind: str) -> bool:

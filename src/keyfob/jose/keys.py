@@ -133,12 +133,13 @@ class KeySet:
         return cls(usable)
 
 
-def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
+def read_public_key(member: Mapping[str, object]) -> tuple[PublicKey, tuple[Algorithm, ...]] | None:
+    """A member of a JWK set, with the algorithms that it may verify; None for one that verifies nothing here.
+
+    Raises MalformedKeySet when it holds a private or a shared key.
+    """
     if "d" in member or member.get("kty") == "oct":
         raise MalformedKeySet("the key set holds a private or shared key: it must be considered exposed")
-    kid, algorithm = member.get("kid"), _algorithm_of(member)
-    if not isinstance(kid, str) or not 0 < len(kid) <= 256 or algorithm is None:
-        return None
     # RFC 7517 §4.2, §4.3: a key for encryption does not verify signatures.
     if member.get("use", "sig") != "sig" or member.get("key_ops", ["verify"]) != ["verify"]:
         return None
@@ -152,18 +153,33 @@ def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
         return None
     if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size < MIN_RSA_BITS:
         return None
-    return kid, VerificationKey(algorithm, public_key)
+    algorithms = _algorithms_of(member)
+    return (public_key, algorithms) if algorithms else None
 
 
-def _algorithm_of(member: dict[str, object]) -> Algorithm | None:
-    """The one algorithm of a key: what it says, if that fits its type; else what its curve implies (RSA must say)."""
+def thumbprint(public_key: PublicKey) -> str:
+    """RFC 7638."""
+    return jwk.import_key(cast("dict[str, str | list[str]]", _members(public_key))).thumbprint()
+
+
+def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
+    """Of an issuer's set: a key has a `kid`, and exactly one algorithm, its own or its curve's."""
+    found, kid = read_public_key(member), member.get("kid")
+    if found is None or not isinstance(kid, str) or not 0 < len(kid) <= 256 or len(found[1]) != 1:
+        return None
+    return kid, VerificationKey(found[1][0], found[0])
+
+
+def _algorithms_of(member: Mapping[str, object]) -> tuple[Algorithm, ...]:
+    """What a key says that it is for, if that fits its type; else all that its type can do: one, but for RSA."""
     said = member.get("alg")
-    for algorithm in ALGORITHMS.values():
-        fits = member.get("kty") == algorithm.kty and member.get("crv") == algorithm.crv
+    return tuple(
+        algorithm
+        for algorithm in ALGORITHMS.values()
+        if (member.get("kty"), member.get("crv")) == (algorithm.kty, algorithm.crv)
         # RFC 9864 names EdDSA over Ed25519 by its curve.
-        if fits and (said in (algorithm.name, algorithm.crv) or (said is None and algorithm.kty != "RSA")):
-            return algorithm
-    return None
+        and said in (None, algorithm.name, algorithm.crv)
+    )
 
 
 def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
@@ -176,11 +192,13 @@ def _header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:
-    pem = private_key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    if isinstance(private_key, rsa.RSAPrivateKey):
+    return _members(private_key.public_key())
+
+
+def _members(public_key: PublicKey) -> dict[str, object]:
+    pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if isinstance(public_key, rsa.RSAPublicKey):
         return dict(jwk.import_key(pem, "RSA").as_dict(private=False))
-    if isinstance(private_key, ec.EllipticCurvePrivateKey):
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
         return dict(jwk.import_key(pem, "EC").as_dict(private=False))
     return dict(jwk.import_key(pem, "OKP").as_dict(private=False))

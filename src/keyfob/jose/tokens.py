@@ -29,7 +29,7 @@ def verify_access_token(token: Secret, keys: KeySet, *, issuer: str, audience: s
     RFC 9068 §4. `audience` None: whoever it is for, which only the issuer itself may ask.
     """
     try:
-        header, claims = jws.verify(token, lambda header: _key_for(header, keys), max_bytes=MAX_TOKEN_BYTES)
+        header, claims = jws.verify(token, lambda header: (_key_for(header, keys),), max_bytes=MAX_TOKEN_BYTES)
     except InvalidJws as invalid:
         raise InvalidToken(detail=f"the token cannot be believed: {invalid}") from invalid
     return access_token.read_claims(claims, issuer=issuer, audience=audience, now=now, key_id=str(header["kid"]))

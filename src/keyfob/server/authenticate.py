@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from keyfob import client_secret
 from keyfob.jose.assertions import verify_assertion
-from keyfob.jose.keys import KeySet, MalformedKeySet
+from keyfob.jose.client_keys import ClientKeys
+from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import client_assertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
@@ -72,7 +73,7 @@ def authenticate_resource(
     if resource is None:
         raise InvalidClient(detail="no resource of that URL is registered")
     try:
-        keys = KeySet.parse(resource.jwks.encode())
+        keys = ClientKeys.parse(resource.jwks.encode())
     except MalformedKeySet as malformed:
         raise InvalidClient(detail=f"the resource registered no key that can be used: {malformed}") from malformed
     verify_assertion(
