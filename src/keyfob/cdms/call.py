@@ -67,10 +67,6 @@ class Call:
     def actor(self) -> Actor:
         return Actor(self.granted.client_id, self.granted.jti, None)
 
-    @property
-    def sees_identifiers(self) -> bool:
-        return IDENTIFIERS in self.granted.scope
-
     def header(self, name: bytes) -> str | None:
         """A header that may stand once. Raises ApiProblem when it is repeated or no ASCII."""
         found = values(self.headers, name)
@@ -98,10 +94,15 @@ class Call:
             raise not_found()
         return study
 
-    def permits(self, study: str, *, site: str | None = None, form: str | None = None) -> bool:
+    def permits(self, study: str) -> bool:
         assert self.scope is not None
-        return authorization_details.permits(
-            self.granted.authorization_details, study=study, scope=self.scope, site=site, form=form
+        return authorization_details.permits(self.granted.authorization_details, study=study, scope=self.scope)
+
+    def holds(self, scope: str, study: str, site: str | None, *, form: str | None = None) -> bool:
+        """Whether the token has `scope`, and one element alone allows it at this site (None: of no site) and form."""
+        # The empty name is no site's: a subject without a site is in no list of sites.
+        return scope in self.granted.scope and authorization_details.permits(
+            self.granted.authorization_details, study=study, scope=scope, site=site or "", form=form
         )
 
     def sites(self, study: str) -> frozenset[str] | None:
@@ -110,11 +111,13 @@ class Call:
         return authorization_details.sites_of(self.granted.authorization_details, study=study, scope=self.scope)
 
     def reaches(self, subject: Subject, *, form: str | None = None) -> bool:
-        """Whether the token reaches this subject (and form). A subject without a site is of no limited site."""
-        sites = self.sites(subject.study)
-        if sites is not None and subject.site not in sites:
-            return False
-        return self.permits(subject.study, site=subject.site, form=form)
+        """Whether the token reaches this subject (and form) for the scope of the route."""
+        assert self.scope is not None
+        return self.holds(self.scope, subject.study, subject.site, form=form)
+
+    def identifies(self, subject: Subject, *, form: str) -> bool:
+        """Whether the items of this subject and form that identify a person may be shown, too."""
+        return self.holds(IDENTIFIERS, subject.study, subject.site, form=form)
 
     def subject(self, reading: Reading, study: Study) -> Subject:
         """The subject of the path. Raises the one 404."""

@@ -1,7 +1,7 @@
 """Clinical data in and out as ODM 1.3.2: a file is stored whole or not at all, a study leaves as a stream."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -127,18 +127,22 @@ def _export(
 
 def _visible(call: Call, reading: Reading, design: Design, subjects: list[Subject]) -> Iterator[SubjectData]:
     order = _Order(design)
-    hidden = frozenset() if call.sees_identifiers else {one.oid for one in design.items.values() if one.identifying}
+    identifying = {one.oid for one in design.items.values() if one.identifying}
     for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
         chunk = subjects[start : start + _SUBJECTS_AT_ONCE]
         stored = reading.groups([subject.id for subject in chunk])
         for subject in chunk:
             groups = [
-                replace(group.data, items=tuple(item for item in group.data.items if item.oid not in hidden))
+                _without(group.data, frozenset() if call.identifies(subject, form=group.data.form) else identifying)
                 for group in stored[subject.id]
                 if call.reaches(subject, form=group.data.form)
             ]
             shown = sorted((group for group in groups if group.items), key=order.of)
             yield SubjectData(subject.key, subject.site, None, tuple(shown))
+
+
+def _without(group: GroupData, hidden: Set[str]) -> GroupData:
+    return replace(group, items=tuple(item for item in group.items if item.oid not in hidden))
 
 
 class _Order:
@@ -168,7 +172,7 @@ def _natural(repeat: str | None) -> tuple[int, int, str]:
 def _rights(call: Call, study: Study) -> Rights:
     return Rights(
         sites=call.sites(study.oid),
-        may_write=lambda site, form: call.permits(study.oid, site=site, form=form),
+        may_write=lambda site, form: call.holds("clinical-data:write", study.oid, site, form=form),
         may_register="subjects:write" in call.granted.scope,
     )
 

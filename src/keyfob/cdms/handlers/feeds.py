@@ -97,7 +97,7 @@ class _Sight:
         self._study = study
         self._sites = call.sites(study.oid)
         self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
-        self._hidden = self._identifying() if not call.sees_identifiers else frozenset()
+        self._hidden = self._identifying()
 
     def sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
@@ -109,7 +109,9 @@ class _Sight:
             return False
         if not isinstance(place, dict):
             return self._call.reaches(subject)
-        return place.get("item") not in self._hidden and self._call.reaches(subject, form=str(place.get("form")))
+        form = str(place.get("form"))
+        shown = place.get("item") not in self._hidden or self._call.identifies(subject, form=form)
+        return shown and self._call.reaches(subject, form=form)
 
     def _identifying(self) -> frozenset[str]:
         try:

@@ -20,7 +20,8 @@ def get_group(call: Call) -> Answer:
         group = reading.find_group(subject.id, _place(call))
         if group is None or group.removed:
             raise not_found()
-        hidden = frozenset() if call.sees_identifiers else _identifying(live_design(reading, study))
+        seen = call.identifies(subject, form=group.data.form)
+        hidden = frozenset() if seen else _identifying(live_design(reading, study))
     return _answer(200, group, hidden)
 
 

@@ -1,0 +1,59 @@
+"""A right holds when one authorization detail alone gives it for the study, site, form and action (RFC 9396)."""
+
+import pytest
+
+STUDY = "KF.DEMO"
+HERE = f"/v1/studies/{STUDY}"
+READING = ["subjects:read", "clinical-data:read", "changes:read", "audit:read"]
+BIRTH_DATES = {"701": {b"1961-03-09", b"1974-11-30"}, "702": {b"1988-07-21", b"1950-01-04"}}
+
+
+def detail(*actions: str, study: str = STUDY, **limits: list[str]) -> dict[str, object]:
+    return {"type": "cdms_study", "identifier": study, "actions": list(actions), **limits}
+
+
+@pytest.fixture(scope="module")
+def with_data(shared_api, demo_study, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data") / "data.xml"
+    data.write_bytes(demo_study("data"))
+    shared_api.run("load", data)
+    return shared_api
+
+
+def birth_dates(api, token: str) -> list[set[bytes]]:
+    """Those that each way to read shows."""
+    known = BIRTH_DATES["701"] | BIRTH_DATES["702"]
+    bodies = [api.get(f"{HERE}/{way}", token=token).body for way in ("clinical-data", "changes?limit=1000")]
+    bodies.append(api.get(f"{HERE}/audit?limit=1000", token=token).body)
+    subjects = [one["subject_id"] for one in api.get(f"{HERE}/subjects", token=token).document["items"]]
+    for below in ("clinical-data", "events/SE.SCREEN/forms/F.DM/item-groups/IG.DM"):
+        bodies.append(b"".join(api.get(f"{HERE}/subjects/{one}/{below}", token=token).body for one in subjects))
+    assert all(b"I.SEX" in body for body in bodies)
+    return [{date for date in known if date in body} for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("details", "seen"),
+    [
+        ([detail(*READING, "identifiers:read")], BIRTH_DATES["701"] | BIRTH_DATES["702"]),
+        ([detail(*READING), detail(*READING, "identifiers:read", study="OTHER")], set()),
+        ([detail(*READING), detail("identifiers:read", sites=["701"])], BIRTH_DATES["701"]),
+        ([detail(*READING), detail("identifiers:read", forms=["F.VS"])], set()),
+        ([detail(*READING), detail("identifiers:read", forms=["F.DM"])], BIRTH_DATES["701"] | BIRTH_DATES["702"]),
+    ],
+)
+def test_identifying_items_are_shown_where_their_own_right_reaches(with_data, details, seen):
+    token = with_data.token(" ".join([*READING, "identifiers:read"]), details)
+    assert birth_dates(with_data, token) == [seen] * 5
+
+
+def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data):
+    """The forms of an element with sites are not lent to one without."""
+    subject = with_data.register(STUDY, "no site").document["subject_id"]
+    group = f"{HERE}/subjects/{subject}/events/SE.VISIT/forms/F.DIARY/item-groups/IG.DIARY?erk=1"
+    details = [detail("clinical-data:write", sites=["701"], forms=["F.DIARY"])]
+    details.append(detail("clinical-data:write", forms=["F.VS"]))
+    pain = {"items": [{"oid": "I.PAIN", "value": "3"}]}
+    refused = with_data.request("PUT", group, pain, {"if-none-match": "*"}, token=with_data.token(details=details))
+    assert refused.status == 404
+    assert with_data.request("PUT", group, pain, {"if-none-match": "*"}).status == 201
