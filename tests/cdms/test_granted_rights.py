@@ -57,3 +57,25 @@ def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data)
     refused = with_data.request("PUT", group, pain, {"if-none-match": "*"}, token=with_data.token(details=details))
     assert refused.status == 404
     assert with_data.request("PUT", group, pain, {"if-none-match": "*"}).status == 201
+
+
+@pytest.mark.parametrize(
+    ("site", "details", "status"),
+    [
+        ("701", [detail("clinical-data:write"), detail("subjects:write")], 200),
+        ("701", [detail("clinical-data:write", sites=["701"]), detail("subjects:write", sites=["702"])], 422),
+        ("701", [detail("clinical-data:write"), detail("subjects:write", study="OTHER")], 422),
+        (None, [detail("clinical-data:write"), detail("subjects:write", sites=["701"])], 422),
+    ],
+)
+def test_odm_registers_a_subject_where_the_right_to_do_so_reaches(with_data, site, details, status):
+    where = "" if site is None else f'<SiteRef LocationOID="{site}"/>'
+    body = (
+        '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="F" ODMVersion="1.3.2" '
+        f'CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="MDV.1">'
+        f'<SubjectData SubjectKey="new" TransactionType="Insert">{where}</SubjectData></ClinicalData></ODM>'
+    )
+    token = with_data.token("clinical-data:write subjects:write", details)
+    answer = with_data.post_odm(STUDY, body.encode(), query="?dry_run=true", token=token)
+    assert answer.status == status
+    assert answer.codes == ([] if status == 200 else ["not-granted"])

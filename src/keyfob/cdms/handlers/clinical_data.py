@@ -173,7 +173,7 @@ def _rights(call: Call, study: Study) -> Rights:
     return Rights(
         sites=call.sites(study.oid),
         may_write=lambda site, form: call.holds("clinical-data:write", study.oid, site, form=form),
-        may_register="subjects:write" in call.granted.scope,
+        may_register=lambda site: call.holds("subjects:write", study.oid, site),
     )
 
 

@@ -36,7 +36,7 @@ def put_group(call: Call) -> Answer:
         existing = writing.reading.find_group(subject.id, _place(call))
         _check_precondition(call, existing)
         group = _data(call, items, reason)
-        rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, may_register=False)
+        rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
         plan = ingest.plan_group(design, study, subject, group, existing, rights)
         if plan.found.errors:
             raise ApiProblem(
