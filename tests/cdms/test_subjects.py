@@ -1,5 +1,7 @@
 """Subjects and item groups over HTTP: registration, look-up, versions, reasons, repeats."""
 
+import xml.etree.ElementTree as ElementTree
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +143,14 @@ def test_an_item_group_is_created_changed_and_removed_without_a_lost_change(api)
 def test_an_item_that_cannot_be_stored_is_named(shared_api, shared_subject, items, code):
     answer = shared_api.request("PUT", group_path(shared_subject), {"items": items}, {"if-none-match": "*"})
     assert (answer.status, answer.document["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("key", ["", "%01", "%ef%bf%be", "9" * 257])
+def test_a_repeat_key_that_no_export_could_carry_is_refused(shared_api, shared_subject, key):
+    path = group_path(shared_subject).replace("erk=1", f"erk={key}")
+    answer = shared_api.request("PUT", path, {"items": [{"oid": "I.PAIN", "value": "3"}]}, {"if-none-match": "*"})
+    assert (answer.status, answer.document["code"]) == (422, "repeat-key")
+    ElementTree.fromstring(shared_api.get(f"{STUDY}/clinical-data").body)
 
 
 def test_studies_sites_and_designs_are_read(shared_api, demo_study):
