@@ -1,5 +1,7 @@
 """A right holds when one authorization detail alone gives it for the study, site, form and action (RFC 9396)."""
 
+import re
+
 import pytest
 
 STUDY = "KF.DEMO"
@@ -79,3 +81,29 @@ def test_odm_registers_a_subject_where_the_right_to_do_so_reaches(with_data, sit
     answer = with_data.post_odm(STUDY, body.encode(), query="?dry_run=true", token=token)
     assert answer.status == status
     assert answer.codes == ([] if status == 200 else ["not-granted"])
+
+
+def test_a_later_version_opens_no_value_that_identified_a_person_before(api, demo_study, tmp_path):
+    """One version takes the mark away, the next drops the item; and a mark holds from its draft on."""
+    path = tmp_path / "odm.xml"
+    mark = b'<Alias Context="keyfob" Name="identifying"/>'
+    unmarked = demo_study("design").replace(b"MDV.1", b"MDV.2").replace(mark, b"")
+    dropped = re.sub(
+        rb'<ItemDef OID="I.BRTHDAT".*?</ItemDef>|<ItemRef ItemOID="I.BRTHDAT"[^>]*/>', b"", unmarked, flags=re.S
+    )
+    sex = rb'(<ItemDef OID="I.SEX".*?)(</ItemDef>)'
+    draft = re.sub(sex, rb"\1" + mark + rb"\2", dropped, flags=re.S).replace(b"MDV.2", b"MDV.4")
+    for body in (demo_study("design"), demo_study("data")):
+        path.write_bytes(body)
+        api.run("load", path)
+    token = api.token(" ".join(READING))
+    for body in (unmarked, dropped.replace(b"MDV.2", b"MDV.3")):
+        path.write_bytes(body)
+        api.run("load", path)
+        assert birth_dates(api, token) == [set()] * 5
+        assert birth_dates(api, api.token()) == [BIRTH_DATES["701"] | BIRTH_DATES["702"]] * 5
+    path.write_bytes(draft)
+    api.run("load", path, "--draft")
+    shown = api.get(f"{HERE}/clinical-data", token=token).body
+    assert b"I.CONSENT" in shown
+    assert b"I.SEX" not in shown

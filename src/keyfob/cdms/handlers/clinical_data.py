@@ -1,7 +1,7 @@
 """Clinical data in and out as ODM 1.3.2: a file is stored whole or not at all, a study leaves as a stream."""
 
 import hashlib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from keyfob.cdms import ingest, problems
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
 from keyfob.cdms.handlers.designs import design_of, live_design
 from keyfob.cdms.handlers.repeats import once
+from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.ingest import Plan, Rights
 from keyfob.cdms.odm import reading as odm
 from keyfob.cdms.odm import writing as odm_writing
@@ -119,21 +120,22 @@ def _export(
         yield from odm_writing.write_clinical(
             study_oid=study.oid,
             version_oid=design.version_oid,
-            subjects=_visible(call, reading, design, subjects),
+            subjects=_visible(call, reading, study, design, subjects),
             file_oid=f"{study.oid}.{study.seq}",
             now=call.now,
         )
 
 
-def _visible(call: Call, reading: Reading, design: Design, subjects: list[Subject]) -> Iterator[SubjectData]:
-    order = _Order(design)
-    identifying = {one.oid for one in design.items.values() if one.identifying}
+def _visible(
+    call: Call, reading: Reading, study: Study, design: Design, subjects: list[Subject]
+) -> Iterator[SubjectData]:
+    order, sight = _Order(design), ItemSight(call, reading, study)
     for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
         chunk = subjects[start : start + _SUBJECTS_AT_ONCE]
         stored = reading.groups([subject.id for subject in chunk])
         for subject in chunk:
             groups = [
-                _without(group.data, frozenset() if call.identifies(subject, form=group.data.form) else identifying)
+                _shown(group.data, subject, sight)
                 for group in stored[subject.id]
                 if call.reaches(subject, form=group.data.form)
             ]
@@ -141,8 +143,8 @@ def _visible(call: Call, reading: Reading, design: Design, subjects: list[Subjec
             yield SubjectData(subject.key, subject.site, None, tuple(shown))
 
 
-def _without(group: GroupData, hidden: Set[str]) -> GroupData:
-    return replace(group, items=tuple(item for item in group.items if item.oid not in hidden))
+def _shown(group: GroupData, subject: Subject, sight: ItemSight) -> GroupData:
+    return replace(group, items=tuple(item for item in group.items if sight.shows(subject, group.form, item.oid)))
 
 
 class _Order:

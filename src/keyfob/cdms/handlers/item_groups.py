@@ -1,9 +1,12 @@
 """One item group of one subject: read, written as a whole, removed. Versions guard against lost changes."""
 
+from collections.abc import Iterable
+
 from keyfob.cdms import ingest
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.designs import live_design
-from keyfob.cdms.odm.model import Design, GroupData, ItemValue
+from keyfob.cdms.handlers.sight import ItemSight
+from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
@@ -20,9 +23,9 @@ def get_group(call: Call) -> Answer:
         group = reading.find_group(subject.id, _place(call))
         if group is None or group.removed:
             raise not_found()
-        seen = call.identifies(subject, form=group.data.form)
-        hidden = frozenset() if seen else _identifying(live_design(reading, study))
-    return _answer(200, group, hidden)
+        sight = ItemSight(call, reading, study)
+    shown = [item for item in group.data.items if sight.shows(subject, group.data.form, item.oid)]
+    return _answer(200, group.version, shown)
 
 
 def put_group(call: Call) -> Answer:
@@ -45,7 +48,7 @@ def put_group(call: Call) -> Answer:
         ingest.carry_out(plan, writing, batch=None)
         stored = writing.reading.find_group(subject.id, _place(call))
     assert stored is not None
-    return _answer(201 if existing is None or existing.removed else 200, stored, frozenset())
+    return _answer(201 if existing is None or existing.removed else 200, stored.version, stored.data.items)
 
 
 def delete_group(call: Call) -> Answer:
@@ -126,14 +129,9 @@ def _read_item(item: object, place: int) -> ItemValue:
     return ItemValue(oid, value, unit, contradicts=is_null == (value is not None), where=where)
 
 
-def _identifying(design: Design) -> frozenset[str]:
-    return frozenset(item.oid for item in design.items.values() if item.identifying)
-
-
-def _answer(status: int, group: StoredGroup, hidden: frozenset[str]) -> Response:
-    items = [_write_item(item) for item in group.data.items if item.oid not in hidden]
-    document = {"items": items, "version": group.version}
-    return json_response(status, document, headers=((b"etag", f'"{group.version}"'.encode()),))
+def _answer(status: int, version: int, items: Iterable[ItemValue]) -> Response:
+    document = {"items": [_write_item(item) for item in items], "version": version}
+    return json_response(status, document, headers=((b"etag", f'"{version}"'.encode()),))
 
 
 def _write_item(item: ItemValue) -> dict[str, object]:

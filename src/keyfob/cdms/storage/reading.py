@@ -47,10 +47,11 @@ class Reading:
         chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(schema.site.c.oid)
         return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
 
-    def versions(self, study: str) -> tuple[str, ...]:
+    def versions(self, study: str) -> tuple[tuple[str, str], ...]:
+        """The metadata versions of a study, live, draft and old: the OID of each, and its document's SHA-256 in hex."""
         columns = schema.metadata_version.c
-        chosen = sa.select(columns.oid).where(columns.study == study).order_by(columns.loaded_at, columns.oid)
-        return tuple(self._connection.execute(chosen).scalars())
+        chosen = sa.select(columns.oid, columns.sha256).where(columns.study == study)
+        return tuple((row.oid, row.sha256) for row in self._connection.execute(chosen))
 
     def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
         """The document that a metadata version was loaded from, and its SHA-256 in hex."""
