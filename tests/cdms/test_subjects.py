@@ -145,6 +145,21 @@ def test_an_item_that_cannot_be_stored_is_named(shared_api, shared_subject, item
     assert (answer.status, answer.document["code"]) == (422, code)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "\\ud800"}',
+        b'{"items": [{"oid": "\\ud800", "value": "3"}]}',
+        b'{"items": [{"oid": "I.PAIN", "value": "\\ud800"}]}',
+        b'{"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "\\u0001"}',
+    ],
+)
+def test_a_character_that_cannot_be_stored_is_told(shared_api, shared_subject, body):
+    headers = {"if-none-match": "*", "content-type": "application/json"}
+    answer = shared_api.request("PUT", group_path(shared_subject), body, headers)
+    assert (answer.status, answer.document["code"]) == (422, "bad-character")
+
+
 @pytest.mark.parametrize("key", ["", "%01", "%ef%bf%be", "9" * 257])
 def test_a_repeat_key_that_no_export_could_carry_is_refused(shared_api, shared_subject, key):
     path = group_path(shared_subject).replace("erk=1", f"erk={key}")

@@ -81,6 +81,8 @@ class Call:
             raise ApiProblem(415, "unsupported-media-type", "the body must be application/json")
         try:
             document = strict_json.parse(self.body)
+        except strict_json.NotText as broken:
+            raise ApiProblem(422, "bad-character", f"the body cannot be stored: {broken}") from None
         except ValueError as broken:
             raise ApiProblem(400, "not-json", f"the body cannot be read: {broken}") from None
         if not isinstance(document, dict):

@@ -6,6 +6,7 @@ from keyfob.cdms import ingest
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.designs import live_design
 from keyfob.cdms.handlers.sight import ItemSight
+from keyfob.cdms.odm.datatypes import is_text
 from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
@@ -108,6 +109,8 @@ def _read_body(call: Call) -> tuple[tuple[ItemValue, ...], str | None]:
     reason = document.get("reason")
     if not set(document) <= {"items", "reason"} or (reason is not None and not isinstance(reason, str)):
         raise ApiProblem(422, "unknown-member", "the body has items, and may have a reason")
+    if reason is not None and not is_text(reason):
+        raise ApiProblem(422, "bad-character", "the reason has a character that XML cannot carry")
     items = document.get("items")
     if not isinstance(items, list) or not items:
         raise ApiProblem(422, "no-items", "items must be an array of at least one")
