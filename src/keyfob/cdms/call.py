@@ -1,7 +1,7 @@
 """One request as a handler sees it: admitted, matched, read; and the small questions that every handler asks."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -20,11 +20,15 @@ IDENTIFIERS = "identifiers:read"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response whose body comes piece by piece; a failure under way breaks the connection."""
+    """A response whose body comes piece by piece; a failure under way breaks the connection.
+
+    `end` is called in any case, after the last piece that was asked for: it gives back what the pieces came from.
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     chunks: Iterator[bytes]
+    end: Callable[[], None]
 
 
 Answer = Response | Stream

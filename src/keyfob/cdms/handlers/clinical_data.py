@@ -99,7 +99,7 @@ def get_clinical_data(call: Call) -> Answer:
         design = live_design(reading, study)
         subjects = [one for one in reading.subjects(study.oid, sites=call.sites(study.oid)) if call.reaches(one)]
         keep = stack.pop_all()
-    return Stream(200, _HEADERS, _export(call, keep, reading, study, design, subjects))
+    return Stream(200, _HEADERS, _export(call, reading, study, design, subjects), keep.close)
 
 
 def get_subject_clinical_data(call: Call) -> Answer:
@@ -109,21 +109,17 @@ def get_subject_clinical_data(call: Call) -> Answer:
         subject = call.subject(reading, study)
         design = live_design(reading, study)
         keep = stack.pop_all()
-    return Stream(200, _HEADERS, _export(call, keep, reading, study, design, [subject]))
+    return Stream(200, _HEADERS, _export(call, reading, study, design, [subject]), keep.close)
 
 
-def _export(
-    call: Call, keep: ExitStack, reading: Reading, study: Study, design: Design, subjects: list[Subject]
-) -> Iterator[bytes]:
-    """The document's pieces; the snapshot ends with them, also when the client goes away."""
-    with keep:
-        yield from odm_writing.write_clinical(
-            study_oid=study.oid,
-            version_oid=design.version_oid,
-            subjects=_visible(call, reading, study, design, subjects),
-            file_oid=f"{study.oid}.{study.seq}",
-            now=call.now,
-        )
+def _export(call: Call, reading: Reading, study: Study, design: Design, subjects: list[Subject]) -> Iterator[bytes]:
+    return odm_writing.write_clinical(
+        study_oid=study.oid,
+        version_oid=design.version_oid,
+        subjects=_visible(call, reading, study, design, subjects),
+        file_oid=f"{study.oid}.{study.seq}",
+        now=call.now,
+    )
 
 
 def _visible(
