@@ -1,5 +1,6 @@
 """Subjects and item groups over HTTP: registration, look-up, versions, reasons, repeats."""
 
+import base64
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -84,6 +85,14 @@ def test_a_list_comes_in_pages_whose_cursors_are_bound(api):
     other = api.token(client_id="cl_2")
     assert api.get(f"{STUDY}/subjects?limit=2&cursor={cursor}", token=other).status == 400
     assert [one["key"] for one in api.get(f"{STUDY}/subjects?site=701").document["items"]] == ["S1", "S3"]
+
+
+def test_a_cursor_tells_no_subject_key(api):
+    """A key may identify a person, and cursors stand in URLs, which are logged."""
+    for key in ("Jane Doe 1961", "Zed"):
+        api.register("KF.DEMO", key)
+    cursor = api.get(f"{STUDY}/subjects?limit=1").document["next"]
+    assert b"Jane" not in base64.urlsafe_b64decode(cursor + "==")
 
 
 def group_path(subject: str, more: str = "") -> str:

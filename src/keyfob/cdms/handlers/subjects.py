@@ -23,13 +23,13 @@ def list_subjects(call: Call) -> Answer:
         study = call.study(reading)
         bound_to = f"{call.granted.client_id} subjects {study.oid} {wanted_site} {wanted_status}"
         key = call.store.cursor_key()
-        after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else ""
+        after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else None
         sites = call.sites(study.oid)
         if wanted_site is not None:
             sites = frozenset({wanted_site}) if sites is None else sites & {wanted_site}
         found = reading.subjects(study.oid, sites=sites, after=after, limit=limit + 1)
     page = found[:limit]
-    following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].key) if len(found) > limit else None
+    following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].id) if len(found) > limit else None
     shown = [subject for subject in page if wanted_status in (None, subject.status.value)]
     return listed([write_subject(subject) for subject in shown], following=following)
 

@@ -61,11 +61,14 @@ class Reading:
         return None if row is None else (bytes(row.body), str(row.sha256))
 
     def subjects(
-        self, study: str, *, sites: frozenset[str] | None = None, after: str = "", limit: int | None = None
+        self, study: str, *, sites: frozenset[str] | None = None, after: str | None = None, limit: int | None = None
     ) -> tuple[Subject, ...]:
-        """Subjects in the order of their keys, of `sites` (None: all), whose key comes after `after`."""
+        """Subjects in the order of their keys, of `sites` (None: all), that come after the one whose id is `after`."""
         columns = schema.subject.c
-        chosen = sa.select(schema.subject).where(columns.study == study, columns.key > after).order_by(columns.key)
+        chosen = sa.select(schema.subject).where(columns.study == study).order_by(columns.key)
+        if after is not None:
+            last = sa.select(columns.key).where(columns.id == after, columns.study == study).scalar_subquery()
+            chosen = chosen.where(columns.key > last)
         if sites is not None:
             chosen = chosen.where(columns.site.in_(sorted(sites)))
         if limit is not None:
