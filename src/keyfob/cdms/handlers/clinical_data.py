@@ -50,10 +50,9 @@ def post_clinical_data(call: Call) -> Answer:
 
             if dry_run:
                 raise _DryRun(_store(call, writing, study, file, clinical, dry_run=True))
-            digest = hashlib.sha256(call.body).hexdigest()
-            # Without a key the file is its own: the same bytes of the same FileOID are the same batch.
-            key = call.header(b"idempotency-key") or f"odm:{study.oid}:{file.file_oid}:{digest}"[:256]
-            return once(call, writing, key, fingerprint(b"odm", study.oid.encode(), call.body), do)
+            asked = fingerprint(b"odm", study.oid.encode(), call.body)
+            # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
+            return once(call, writing, call.header(b"idempotency-key") or f"odm:{asked}", asked, do)
     except _DryRun as looked:
         return looked.response
 
