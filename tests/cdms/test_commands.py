@@ -83,9 +83,11 @@ def test_a_study_whose_oid_cannot_stand_in_a_url_needs_a_key(new_api, demo_study
     design.write_bytes(demo_study("design").replace(b'"KF.DEMO"', b'"cdisc.com/PILOT"'))
     assert api.run("load", design, status=2)["error"] == "study-key"
     assert api.run("load", design, "--study-key", "../x", status=2)["error"] == "study-key"
-    assert api.run("load", design, "--study-key", "PILOT")["loaded"][0]["designs"][0]["path_key"] == "PILOT"
+    assert api.run("load", design, "--study-key", "PILOT 1")["loaded"][0]["designs"][0]["path_key"] == "PILOT 1"
     api.serve()
-    assert api.get("/v1/studies/PILOT").document["oid"] == "cdisc.com/PILOT"
+    assert api.get("/v1/studies/PILOT%201").document["oid"] == "cdisc.com/PILOT"
+    made = api.register("PILOT 1", "1")
+    assert made.headers["location"] == f"{api.resource}/v1/studies/PILOT%201/subjects/{made.document['subject_id']}"
 
 
 def test_a_running_server_sees_at_once_what_is_loaded(api, demo_study, tmp_path):

@@ -1,6 +1,7 @@
 """Subjects and item groups over HTTP: registration, look-up, versions, reasons, repeats."""
 
 import base64
+import sqlite3
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -132,6 +133,22 @@ def test_an_item_group_is_created_changed_and_removed_without_a_lost_change(api)
     again = api.request("PUT", path, pain, {"if-none-match": "*"})
     assert again.status == 201
     assert api.run("audit", "verify", "KF.DEMO")["whole"] is True
+
+
+def test_nothing_is_stored_or_removed_for_a_subject_that_has_left(api):
+    subject = api.register("KF.DEMO", "1").document["subject_id"]
+    pain = {"items": [{"oid": "I.PAIN", "value": "3"}]}
+    assert api.request("PUT", group_path(subject), pain, {"if-none-match": "*"}).status == 201
+    database = sqlite3.connect(api.home / "cdms.db")
+    with database:
+        database.execute("UPDATE subject SET status = 'withdrawn'")
+    database.close()
+    seen = {"if-match": '"1"', "keyfob-reason": "x"}
+    for refused in (
+        api.request("PUT", group_path(subject), pain, seen),
+        api.request("DELETE", group_path(subject), headers=seen),
+    ):
+        assert (refused.status, refused.document["code"]) == (409, "not-open")
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,8 @@ def put_group(call: Call) -> Answer:
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study(writing.reading)
         subject = _subject(call, writing.reading, study)
+        _check_open(subject)
         design = live_design(writing.reading, study)
-        if subject.status not in OPEN:
-            raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
         existing = writing.reading.find_group(subject.id, _place(call))
         _check_precondition(call, existing)
         group = _data(call, items, reason)
@@ -60,6 +59,7 @@ def delete_group(call: Call) -> Answer:
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study(writing.reading)
         subject = _subject(call, writing.reading, study)
+        _check_open(subject)
         existing = writing.reading.find_group(subject.id, _place(call))
         if existing is None or existing.removed:
             raise not_found()
@@ -75,6 +75,11 @@ def _subject(call: Call, reading: Reading, study: Study) -> Subject:
     if not call.reaches(subject, form=call.params["form"]):
         raise not_found()
     return subject
+
+
+def _check_open(subject: Subject) -> None:
+    if subject.status not in OPEN:
+        raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
 
 
 def _place(call: Call) -> tuple[str, str | None, str, str | None, str, str | None]:

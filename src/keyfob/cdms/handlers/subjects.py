@@ -1,5 +1,7 @@
 """Subjects: registered by key, addressed by an opaque id of ours."""
 
+from urllib.parse import quote
+
 from keyfob import client_secret
 from keyfob.cdms import paging
 from keyfob.cdms.call import Answer, Call, fingerprint
@@ -84,7 +86,7 @@ def _register(
     if writing.reading.find_subject(study.oid, folded=fold(key)) is not None:
         raise ApiProblem(409, "subject-exists", "a subject of this key exists, or of one that differs only by case")
     writing.add_subject(subject, reason=reason)
-    place = f"{call.surroundings.settings.resource}/v1/studies/{study.path_key}/subjects/{subject.id}"
+    place = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key)}/subjects/{subject.id}"
     return json_response(201, write_subject(subject), headers=((b"location", place.encode()), _tag(subject)))
 
 
