@@ -73,6 +73,19 @@ def test_the_same_request_twice_is_answered_the_same(api):
     assert (other.status, other.document["code"]) == (422, "idempotency-key-reused")
 
 
+def test_an_answer_is_kept_for_thirty_days(api):
+    for days in (29, 31):
+        api.register("KF.DEMO", str(days), headers={"idempotency-key": f"{days} days"})
+    database = sqlite3.connect(api.home / "cdms.db")
+    with database:
+        database.execute("UPDATE answer SET at = at - 86400 * CAST(substr(key, 1, 2) AS INTEGER)")
+    assert api.register("KF.DEMO", "new", headers={"idempotency-key": "new"}).status == 201
+    assert {key for (key,) in database.execute("SELECT key FROM answer")} == {"29 days", "new"}
+    database.close()
+    again = api.register("KF.DEMO", "29", headers={"idempotency-key": "29 days"})
+    assert (again.status, again.headers["idempotent-replay"]) == (201, "true")
+
+
 def test_a_list_comes_in_pages_whose_cursors_are_bound(api):
     for number in range(5):
         api.register("KF.DEMO", f"S{number}", "701" if number % 2 else "702")
