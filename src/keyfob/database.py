@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from keyfob import home
 from keyfob.problem import Misuse, Problem
 
 _PATIENCE = 2.0
@@ -134,6 +135,31 @@ def open_sqlite(path: Path) -> Database:
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
     return Database(engine, path.with_name(path.name + ".lock"))
+
+
+@contextlib.contextmanager
+def placed(source: Path, target: Path) -> Iterator[None]:
+    """A new home's database moved to `target` outside it, which must be free; taken back when the block fails.
+
+    A kill before the home is whole leaves a database that belongs to no home: init says that it is there.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        home.write_file(draft, source.read_bytes())
+        os.link(draft, target)  # unlike a rename, it never overwrites
+    except FileExistsError:
+        raise Misuse("database-exists", f"{target} already exists", hint="name a new file") from None
+    except OSError as failed:
+        raise Problem("database-place", f"the database cannot be made at {target}: {failed.strerror}") from failed
+    finally:
+        draft.unlink(missing_ok=True)
+    source.unlink()
+    source.with_name(f"{source.name}.lock").unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        target.unlink()
+        raise
 
 
 def upgrade(database: Database, migrations: str) -> None:
