@@ -13,7 +13,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from keyfob import home
 from keyfob.problem import Misuse, Problem
+
+_PATIENCE = 2.0
+"""Seconds to wait for a free connection: whoever comes later is better told at once."""
 
 
 def new_metadata() -> sa.MetaData:
@@ -40,7 +44,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot for the whole block; nothing is written."""
-        with self.engine.connect() as connection:
+        with self._connection() as connection:
             if self._lock_path is not None:
                 # The driver opens no transaction by itself; without one each statement would see another state.
                 connection.exec_driver_sql("BEGIN")
@@ -52,7 +56,7 @@ class Database:
 
         Do no slow work inside. Raises Problem `database-full` when the disk is full: nothing was written.
         """
-        with self._writer_turn(), self.engine.connect() as connection:
+        with self._writer_turn(), self._connection() as connection:
             try:
                 if self._lock_path is not None:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -68,6 +72,15 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
+
+    def _connection(self) -> sa.Connection:
+        """Raises Problem `database-busy` when none has come free for a while."""
+        try:
+            return self.engine.connect()
+        except sa.exc.TimeoutError as busy:
+            raise Problem(
+                "database-busy", "all connections to the database are in use", hint="try again later"
+            ) from busy
 
     @contextlib.contextmanager
     def _writer_turn(self) -> Iterator[None]:
@@ -104,8 +117,9 @@ def open_sqlite(path: Path) -> Database:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # hide_parameters: what a statement was given never reaches an exception's text or a log.
     engine = sa.create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=120, hide_parameters=True
-    )
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=120, pool_timeout=_PATIENCE,
+        hide_parameters=True,
+    )  # fmt: skip
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: object, _record: object) -> None:
@@ -121,6 +135,31 @@ def open_sqlite(path: Path) -> Database:
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
     return Database(engine, path.with_name(path.name + ".lock"))
+
+
+@contextlib.contextmanager
+def placed(source: Path, target: Path) -> Iterator[None]:
+    """A new home's database moved to `target` outside it, which must be free; taken back when the block fails.
+
+    A kill before the home is whole leaves a database that belongs to no home: init says that it is there.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        home.write_file(draft, source.read_bytes())
+        os.link(draft, target)  # unlike a rename, it never overwrites
+    except FileExistsError:
+        raise Misuse("database-exists", f"{target} already exists", hint="name a new file") from None
+    except OSError as failed:
+        raise Problem("database-place", f"the database cannot be made at {target}: {failed.strerror}") from failed
+    finally:
+        draft.unlink(missing_ok=True)
+    source.unlink()
+    source.with_name(f"{source.name}.lock").unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        target.unlink()
+        raise
 
 
 def upgrade(database: Database, migrations: str) -> None:

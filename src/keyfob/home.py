@@ -5,6 +5,7 @@ writes into another's folder.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -74,8 +75,10 @@ def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Pa
         try:
             # Atomic over an absent or empty folder, and refused over a full one: two inits at once make one home.
             draft.replace(path)
-        except OSError as taken:
-            raise Misuse("home-exists", f"{path} already exists", hint="name a new folder") from taken
+        except OSError as failed:
+            if failed.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise Misuse("home-exists", f"{path} already exists", hint="name a new folder") from failed
+            raise Problem("home-place", f"the home cannot be made at {path}: {failed.strerror}") from failed
         sync_folder(path.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -74,6 +74,13 @@ def test_what_is_sent_comes_back_and_the_same_again_is_unchanged(with_subjects, 
     assert (again.document["stored"], again.document["unchanged"]) == (0, 81)
 
 
+def test_files_are_told_apart_by_their_content_however_long_their_oid(with_subjects):
+    for pain in ("3", "4"):
+        sent = file(diary("701-001", pain, event_repeat=pain), file_oid="F" * 250)
+        assert with_subjects.post_odm(STUDY, sent).status == 200
+        assert with_subjects.post_odm(STUDY, sent).headers["idempotent-replay"] == "true"
+
+
 def test_the_export_of_a_study_loads_into_an_empty_one_and_leaves_it_the_same(
     with_subjects, new_api, demo_study, tmp_path
 ):

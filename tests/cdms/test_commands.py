@@ -64,6 +64,26 @@ def test_an_init_that_cannot_be_names_what_is_missing_and_leaves_nothing(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_database_elsewhere_comes_with_its_home_or_not_at_all(tmp_path, tls_files):
+    place = tmp_path / "data.db"
+    options = ("--issuer", "https://localhost:1", "--resource", LOCAL, "--ca", tls_files.ca)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")  # empty, but nothing that a home can be renamed over
+    status, said = run("init", "--home", tmp_path / "link", *options, "--database", f"sqlite:///{place}")
+    assert status == 2
+    assert "already exists" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "link"}
+    assert run("init", "--home", tmp_path / "home", *options, "--database", f"sqlite:///{place}")[0] == 0
+    content = place.read_bytes()
+    assert not (tmp_path / "home" / "cdms.db").exists()
+    installation.open(tmp_path / "home", environ={}, entropy=system_entropy).close()
+    status, said = run("init", "--home", tmp_path / "other", *options, "--database", f"sqlite:///{place}")
+    assert status == 2
+    assert str(place) in said
+    assert place.read_bytes() == content
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_design_is_loaded_once_and_never_changes(new_api, demo_study, tmp_path):
     api = new_api()
     design = tmp_path / "design.xml"
@@ -83,9 +103,11 @@ def test_a_study_whose_oid_cannot_stand_in_a_url_needs_a_key(new_api, demo_study
     design.write_bytes(demo_study("design").replace(b'"KF.DEMO"', b'"cdisc.com/PILOT"'))
     assert api.run("load", design, status=2)["error"] == "study-key"
     assert api.run("load", design, "--study-key", "../x", status=2)["error"] == "study-key"
-    assert api.run("load", design, "--study-key", "PILOT")["loaded"][0]["designs"][0]["path_key"] == "PILOT"
+    assert api.run("load", design, "--study-key", "PILOT 1")["loaded"][0]["designs"][0]["path_key"] == "PILOT 1"
     api.serve()
-    assert api.get("/v1/studies/PILOT").document["oid"] == "cdisc.com/PILOT"
+    assert api.get("/v1/studies/PILOT%201").document["oid"] == "cdisc.com/PILOT"
+    made = api.register("PILOT 1", "1")
+    assert made.headers["location"] == f"{api.resource}/v1/studies/PILOT%201/subjects/{made.document['subject_id']}"
 
 
 def test_a_running_server_sees_at_once_what_is_loaded(api, demo_study, tmp_path):

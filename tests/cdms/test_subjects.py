@@ -1,5 +1,9 @@
 """Subjects and item groups over HTTP: registration, look-up, versions, reasons, repeats."""
 
+import base64
+import sqlite3
+import xml.etree.ElementTree as ElementTree
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +73,19 @@ def test_the_same_request_twice_is_answered_the_same(api):
     assert (other.status, other.document["code"]) == (422, "idempotency-key-reused")
 
 
+def test_an_answer_is_kept_for_thirty_days(api):
+    for days in (29, 31):
+        api.register("KF.DEMO", str(days), headers={"idempotency-key": f"{days} days"})
+    database = sqlite3.connect(api.home / "cdms.db")
+    with database:
+        database.execute("UPDATE answer SET at = at - 86400 * CAST(substr(key, 1, 2) AS INTEGER)")
+    assert api.register("KF.DEMO", "new", headers={"idempotency-key": "new"}).status == 201
+    assert {key for (key,) in database.execute("SELECT key FROM answer")} == {"29 days", "new"}
+    database.close()
+    again = api.register("KF.DEMO", "29", headers={"idempotency-key": "29 days"})
+    assert (again.status, again.headers["idempotent-replay"]) == (201, "true")
+
+
 def test_a_list_comes_in_pages_whose_cursors_are_bound(api):
     for number in range(5):
         api.register("KF.DEMO", f"S{number}", "701" if number % 2 else "702")
@@ -82,6 +99,14 @@ def test_a_list_comes_in_pages_whose_cursors_are_bound(api):
     other = api.token(client_id="cl_2")
     assert api.get(f"{STUDY}/subjects?limit=2&cursor={cursor}", token=other).status == 400
     assert [one["key"] for one in api.get(f"{STUDY}/subjects?site=701").document["items"]] == ["S1", "S3"]
+
+
+def test_a_cursor_tells_no_subject_key(api):
+    """A key may identify a person, and cursors stand in URLs, which are logged."""
+    for key in ("Jane Doe 1961", "Zed"):
+        api.register("KF.DEMO", key)
+    cursor = api.get(f"{STUDY}/subjects?limit=1").document["next"]
+    assert b"Jane" not in base64.urlsafe_b64decode(cursor + "==")
 
 
 def group_path(subject: str, more: str = "") -> str:
@@ -123,6 +148,22 @@ def test_an_item_group_is_created_changed_and_removed_without_a_lost_change(api)
     assert api.run("audit", "verify", "KF.DEMO")["whole"] is True
 
 
+def test_nothing_is_stored_or_removed_for_a_subject_that_has_left(api):
+    subject = api.register("KF.DEMO", "1").document["subject_id"]
+    pain = {"items": [{"oid": "I.PAIN", "value": "3"}]}
+    assert api.request("PUT", group_path(subject), pain, {"if-none-match": "*"}).status == 201
+    database = sqlite3.connect(api.home / "cdms.db")
+    with database:
+        database.execute("UPDATE subject SET status = 'withdrawn'")
+    database.close()
+    seen = {"if-match": '"1"', "keyfob-reason": "x"}
+    for refused in (
+        api.request("PUT", group_path(subject), pain, seen),
+        api.request("DELETE", group_path(subject), headers=seen),
+    ):
+        assert (refused.status, refused.document["code"]) == (409, "not-open")
+
+
 @pytest.mark.parametrize(
     ("items", "code"),
     [
@@ -141,6 +182,29 @@ def test_an_item_group_is_created_changed_and_removed_without_a_lost_change(api)
 def test_an_item_that_cannot_be_stored_is_named(shared_api, shared_subject, items, code):
     answer = shared_api.request("PUT", group_path(shared_subject), {"items": items}, {"if-none-match": "*"})
     assert (answer.status, answer.document["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "\\ud800"}',
+        b'{"items": [{"oid": "\\ud800", "value": "3"}]}',
+        b'{"items": [{"oid": "I.PAIN", "value": "\\ud800"}]}',
+        b'{"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "\\u0001"}',
+    ],
+)
+def test_a_character_that_cannot_be_stored_is_told(shared_api, shared_subject, body):
+    headers = {"if-none-match": "*", "content-type": "application/json"}
+    answer = shared_api.request("PUT", group_path(shared_subject), body, headers)
+    assert (answer.status, answer.document["code"]) == (422, "bad-character")
+
+
+@pytest.mark.parametrize("key", ["", "%01", "%ef%bf%be", "9" * 257])
+def test_a_repeat_key_that_no_export_could_carry_is_refused(shared_api, shared_subject, key):
+    path = group_path(shared_subject).replace("erk=1", f"erk={key}")
+    answer = shared_api.request("PUT", path, {"items": [{"oid": "I.PAIN", "value": "3"}]}, {"if-none-match": "*"})
+    assert (answer.status, answer.document["code"]) == (422, "repeat-key")
+    ElementTree.fromstring(shared_api.get(f"{STUDY}/clinical-data").body)
 
 
 def test_studies_sites_and_designs_are_read(shared_api, demo_study):

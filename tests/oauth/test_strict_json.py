@@ -46,11 +46,20 @@ def test_anything_is_read_or_refused_as_a_value_error(document: bytes | str):
         b"[" * 33 + b"]" * 33,
         b"[" * 100_000,
         b'{"a":' * 50_000,
+        b'"\\ud800"',
+        b'{"\\uDFFF": 1}',
+        b'["\\udc00\\ud800"]',
+        '"\ud800"',
     ],
 )
-def test_a_document_with_two_meanings_is_refused(document: bytes):
+def test_a_document_with_two_meanings_is_refused(document: bytes | str):
     with pytest.raises(ValueError):
         strict_json.parse(document)
+
+
+def test_a_pair_of_surrogates_is_one_character():
+    """RFC 8259 §7; and a backslash that is itself escaped begins none."""
+    assert strict_json.parse(b'["\\ud83d\\udd11", "\\\\ud800"]') == ["\U0001f511", "\\ud800"]
 
 
 def test_brackets_inside_text_are_no_depth():

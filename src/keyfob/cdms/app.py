@@ -2,20 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 
 from keyfob.ambient import Clock
 from keyfob.cdms import problems, routes
 from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
+from keyfob.cdms.exports import Exports
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.routes import ROUTES, SCOPES, WITHOUT_ROUTE, Route
 from keyfob.guard import Guard, refusal
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import OAuthError
-from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
 from keyfob.serving import App, Receive, Scope, Send, edge, read_body, respond
+from keyfob.serving.messages import ClientGone
+
+_HANDLERS = 32
+_EXPORTS = 64
+"""At once; together fewer than the database has connections, so that nobody waits for one."""
+_EXPORTERS = 4
+"""Threads of their own for what exports: they can keep no handler from running."""
 
 _log = logging.getLogger("keyfob.cdms")
 
@@ -24,28 +32,38 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
     """The application, behind the edge. Raises AssertionError when the routes table contradicts itself."""
     check_routes()
     metadata_url = resource_metadata.well_known(surroundings.settings.resource)
+    exports = Exports(per_client=surroundings.settings.exports_per_client, in_all=_EXPORTS)
+    handlers = ThreadPoolExecutor(_HANDLERS, "handler")
+    exporters = ThreadPoolExecutor(_EXPORTERS, "exporter")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(surroundings, receive, send)
             return
+        with ExitStack() as held:
+            answer = await _answer(scope, receive, held)
+            if isinstance(answer, Stream):
+                await _export(exporters, receive, send, answer)
+            else:
+                await respond(send, answer)
+
+    async def _answer(scope: Scope, receive: Receive, held: ExitStack) -> Answer:
         request_id = scope["state"]["request_id"]
         try:
-            answer = await _answer(scope, receive)
+            return await _handle(scope, receive, held)
         except OAuthError as refused:
             _log.info("request_refused code=%s detail=%s id=%s", refused.code, refused.detail, request_id)
-            answer = refusal(refused, resource_metadata=metadata_url, error_id=request_id)
+            return refusal(refused, resource_metadata=metadata_url, error_id=request_id)
         except ApiProblem as problem:
-            answer = problems.write(problem, request_id)
+            return problems.write(problem, request_id)
         except Problem as failed:
             _log.error("request_failed code=%s id=%s", failed.code, request_id)
             unavailable = ApiProblem(
                 503, failed.code, "nothing was stored; try again later", headers={"retry-after": "30"}
             )
-            answer = problems.write(unavailable, request_id)
-        await _send(send, answer)
+            return problems.write(unavailable, request_id)
 
-    async def _answer(scope: Scope, receive: Receive) -> Answer:
+    async def _handle(scope: Scope, receive: Receive, held: ExitStack) -> Answer:
         matched = routes.match(scope["method"], scope["raw_path"])
         route = matched.route
         scope["state"]["route"] = route.template
@@ -60,8 +78,12 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             body=await read_body(receive),
             now=clock(),
         )
+        if token is None:
+            return route.handler(call)
+        if route.exports:
+            held.enter_context(exports.running(token.client_id))
         # Parsing, SQL and XML take their time: the event loop serves others meanwhile.
-        return await asyncio.to_thread(route.handler, call)
+        return await asyncio.get_running_loop().run_in_executor(handlers, route.handler, call)
 
     async def _admit(scope: Scope, route: Route) -> AccessToken | None:
         if route.scope is None:
@@ -82,28 +104,26 @@ def check_routes() -> None:
     assert public == {"/healthz", "/v1/about", "/openapi.json", "/.well-known/oauth-protected-resource"}
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    if isinstance(answer, Response):
-        await respond(send, answer)
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
+async def _export(exporters: Executor, receive: Receive, send: Send, answer: Stream) -> None:
+    """Raises ClientGone when the client leaves under way: no piece is made for nobody."""
+    loop = asyncio.get_running_loop()
+    # What is sent to a client that has left is dropped without a word: only `receive` tells of it.
+    leaving = asyncio.ensure_future(_leave(receive))
     try:
-        while (chunk := await asyncio.to_thread(_next, answer.chunks)) is not None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
+        while (chunk := await loop.run_in_executor(exporters, next, answer.chunks, None)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if leaving.done():
+                raise ClientGone
     finally:
-        await asyncio.to_thread(_close, answer)
+        leaving.cancel()
+        await loop.run_in_executor(exporters, answer.end)
     await send({"type": "http.response.body", "body": b""})
 
 
-def _next(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)
-
-
-def _close(answer: Stream) -> None:
-    """End the generator, and with it the database's snapshot, also when the client went away."""
-    close = getattr(answer.chunks, "close", None)
-    if close is not None:
-        close()
+async def _leave(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _live(surroundings: Surroundings, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
 """One request as a handler sees it: admitted, matched, read; and the small questions that every handler asks."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -20,11 +20,15 @@ IDENTIFIERS = "identifiers:read"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response whose body comes piece by piece; a failure under way breaks the connection."""
+    """A response whose body comes piece by piece; a failure under way breaks the connection.
+
+    `end` is called in any case, after the last piece that was asked for: it gives back what the pieces came from.
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     chunks: Iterator[bytes]
+    end: Callable[[], None]
 
 
 Answer = Response | Stream
@@ -67,10 +71,6 @@ class Call:
     def actor(self) -> Actor:
         return Actor(self.granted.client_id, self.granted.jti, None)
 
-    @property
-    def sees_identifiers(self) -> bool:
-        return IDENTIFIERS in self.granted.scope
-
     def header(self, name: bytes) -> str | None:
         """A header that may stand once. Raises ApiProblem when it is repeated or no ASCII."""
         found = values(self.headers, name)
@@ -85,6 +85,8 @@ class Call:
             raise ApiProblem(415, "unsupported-media-type", "the body must be application/json")
         try:
             document = strict_json.parse(self.body)
+        except strict_json.NotText as broken:
+            raise ApiProblem(422, "bad-character", f"the body cannot be stored: {broken}") from None
         except ValueError as broken:
             raise ApiProblem(400, "not-json", f"the body cannot be read: {broken}") from None
         if not isinstance(document, dict):
@@ -98,10 +100,15 @@ class Call:
             raise not_found()
         return study
 
-    def permits(self, study: str, *, site: str | None = None, form: str | None = None) -> bool:
+    def permits(self, study: str) -> bool:
         assert self.scope is not None
-        return authorization_details.permits(
-            self.granted.authorization_details, study=study, scope=self.scope, site=site, form=form
+        return authorization_details.permits(self.granted.authorization_details, study=study, scope=self.scope)
+
+    def holds(self, scope: str, study: str, site: str | None, *, form: str | None = None) -> bool:
+        """Whether the token has `scope`, and one element alone allows it at this site (None: of no site) and form."""
+        # The empty name is no site's: a subject without a site is in no list of sites.
+        return scope in self.granted.scope and authorization_details.permits(
+            self.granted.authorization_details, study=study, scope=scope, site=site or "", form=form
         )
 
     def sites(self, study: str) -> frozenset[str] | None:
@@ -110,11 +117,13 @@ class Call:
         return authorization_details.sites_of(self.granted.authorization_details, study=study, scope=self.scope)
 
     def reaches(self, subject: Subject, *, form: str | None = None) -> bool:
-        """Whether the token reaches this subject (and form). A subject without a site is of no limited site."""
-        sites = self.sites(subject.study)
-        if sites is not None and subject.site not in sites:
-            return False
-        return self.permits(subject.study, site=subject.site, form=form)
+        """Whether the token reaches this subject (and form) for the scope of the route."""
+        assert self.scope is not None
+        return self.holds(self.scope, subject.study, subject.site, form=form)
+
+    def identifies(self, subject: Subject, *, form: str) -> bool:
+        """Whether the items of this subject and form that identify a person may be shown, too."""
+        return self.holds(IDENTIFIERS, subject.study, subject.site, form=form)
 
     def subject(self, reading: Reading, study: Study) -> Subject:
         """The subject of the path. Raises the one 404."""

@@ -18,14 +18,14 @@ from keyfob.cdms.storage.writing import Writing, fold
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What the sender may reach: sites (None: all), forms by question, and whether it may register subjects.
+    """What the sender may reach: sites (None: all), forms and the sites of new subjects by question.
 
     `registers_unknown`: the operator's `load` registers subjects that the file does not say to insert.
     """
 
     sites: frozenset[str] | None
     may_write: Callable[[str | None, str], bool]
-    may_register: bool
+    may_register: Callable[[str | None], bool]
     registers_unknown: bool = False
 
 
@@ -160,8 +160,9 @@ def _new_subject(
     if data.transaction != "Insert" and not rights.registers_unknown:
         plan.found.errors.append(Finding("unknown-subject", "the subject is not registered in this study", *where))
         return None
-    if not rights.may_register:
-        plan.found.errors.append(Finding("not-granted", "registering a subject needs subjects:write", *where))
+    # Asked before the site is looked up: the answer must not tell which sites there are.
+    if not rights.may_register(data.site):
+        plan.found.errors.append(Finding("not-granted", "registering a subject here needs subjects:write", *where))
         return None
     if fold(data.key) in folded:
         plan.found.errors.append(Finding("subject-exists", "a subject of nearly this key exists", *where))

@@ -9,6 +9,7 @@ keys/*.envelope                 the audit's chain key, and the API's own private
 tls/                            on loopback only: the API's certificate
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
 DETAILS_TYPES = ("cdms_study",)
+_DATABASE = "cdms.db"
 _KEK = Path("keys", "kek")
 _KEY_BYTES = 32
 
@@ -89,7 +91,7 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy) -> None:
     """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
     check_plan(plan)
     installation_id = entropy(16).hex()
-    with home.building(path, HomeKind.CDMS, installation_id=installation_id) as draft:
+    with contextlib.ExitStack() as undo, home.building(path, HomeKind.CDMS, installation_id=installation_id) as draft:
         (draft / "keys").mkdir(mode=0o700)
         home.write_file(draft / homes.FILE, setting_files.write(_settings(plan)))
         if plan.ca_file is not None:
@@ -109,10 +111,9 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy) -> None:
             jwks={"keys": [signing_key.public_jwk()]},
         )
         home.write_file(draft / "resource.json", resource_metadata.write(described), mode=0o644)
-        database_path = plan.database_path or draft / "cdms.db"
-        if database_path.exists():
-            raise Misuse("database-exists", f"{database_path} already exists", hint="name a new file")
-        _create_database(database_path, installation_id, chain_key, now=now, entropy=entropy)
+        _create_database(draft / _DATABASE, installation_id, chain_key, now=now, entropy=entropy)
+        if plan.database_path is not None:
+            undo.enter_context(database.placed(draft / _DATABASE, plan.database_path))
 
 
 def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # installation.open

@@ -19,7 +19,9 @@ from keyfob.problem import Misuse, Problem
 
 _PATH_KEY = re.compile(r"[A-Za-z0-9._ ~-]{1,64}")
 _MAX_SHOWN = 20
-_EVERYTHING = Rights(sites=None, may_write=lambda _site, _form: True, may_register=True, registers_unknown=True)
+_EVERYTHING = Rights(
+    sites=None, may_write=lambda _site, _form: True, may_register=lambda _site: True, registers_unknown=True
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _TAG_BYTES = 16
 
 
 def write_cursor(key: Secret, *, bound_to: str, after: str) -> str:
+    """A cursor that goes on behind `after`, an opaque id: cursors stand in URLs, and can be read by anybody."""
     content = json.dumps(after).encode()
     return base64.urlsafe_b64encode(_tag(key, bound_to, content) + content).rstrip(b"=").decode()
 

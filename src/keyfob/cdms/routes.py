@@ -29,7 +29,10 @@ WITHOUT_ROUTE = frozenset({"identifiers:read"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`scope` None: public. `query` names the parameters that are known; others are refused."""
+    """`scope` None: public, and answered from memory. `query` names the parameters that are known; others are refused.
+
+    `exports`: its answer holds a snapshot until it is read, so that a client has only a few of them at once.
+    """
 
     method: str
     template: str
@@ -39,6 +42,7 @@ class Route:
     query: frozenset[str] = field(default=frozenset(), kw_only=True)
     request: str | None = field(default=None, kw_only=True)
     response: str = field(default="application/json", kw_only=True)
+    exports: bool = field(default=False, kw_only=True)
 
 
 _STUDY = "/v1/studies/{study}"
@@ -72,7 +76,7 @@ ROUTES = (
     Route("GET", _SUBJECT, "subjects:read", subjects.get_subject, "One subject"),
     Route(
         "GET", _SUBJECT + "/clinical-data", "clinical-data:read", clinical_data.get_subject_clinical_data,
-        "All data of a subject, as ODM", response=_XML,
+        "All data of a subject, as ODM", response=_XML, exports=True,
     ),
     Route("GET", _GROUP, "clinical-data:read", item_groups.get_group, "One item group", query=item_groups.QUERY),
     Route(
@@ -89,7 +93,7 @@ ROUTES = (
     ),
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
-        "All data of a study, as ODM", response=_XML,
+        "All data of a study, as ODM", response=_XML, exports=True,
     ),
     Route("GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY),
     Route("GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY),

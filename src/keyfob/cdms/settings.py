@@ -24,6 +24,9 @@ SETTINGS = (
         positive,
     ),
     Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive),
+    Setting(
+        "limits", "exports_per_client", 4, "How many exports of clinical data one client may run at once.", positive
+    ),
 )
 
 
@@ -38,6 +41,7 @@ class Settings:
     tls_certificate: Path
     tls_private_key: Path
     max_body_bytes: int
+    exports_per_client: int
     max_feed_age: int
 
 
@@ -53,6 +57,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         max_body_bytes=int(values["limits.max_body_bytes"]),
+        exports_per_client=int(values["limits.exports_per_client"]),
         max_feed_age=int(values["guard.max_feed_age"]),
     )
 

@@ -1,11 +1,18 @@
-"""RFC 8259, read strictly: one meaning for every document. Duplicate names, NaN and Infinity, deep nesting, wrong UTF-8
-and text after the end are refused, since two readers could take them for two things (RFC 8725 §3).
+"""RFC 8259, read strictly: one meaning for every document. Duplicate names, NaN and Infinity, deep nesting, wrong
+UTF-8, lone surrogates and text after the end are refused, since two readers could take them for two things
+(RFC 8725 §3).
 """
 
 import json
 import math
+import re
 
 _MAX_DEPTH = 32
+_SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+
+
+class NotText(ValueError):
+    """A name or text holds a lone surrogate (RFC 8259 §8.2): no character, and nothing that UTF-8 can carry."""
 
 
 def parse(document: bytes | str) -> object:
@@ -19,7 +26,17 @@ def parse(document: bytes | str) -> object:
         raise ValueError("the JSON is not UTF-8") from None
     except json.JSONDecodeError as broken:
         raise ValueError(f"not JSON: {broken.msg} at character {broken.pos}") from None
+    if _SURROGATE.search(text):
+        _check_texts(value)
     return value
+
+
+def _check_texts(value: object) -> None:
+    """Pairs of surrogates are one character by now: what is left of them stands alone."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise NotText("a text holds a lone surrogate") from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -11,8 +11,7 @@ tls/                            on loopback only: a throw-away CA and the server
 
 import contextlib
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,7 +130,7 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) ->
         _create_tls(draft, plan, now=now)
         _create_database(draft_home, wrapper, chain_key, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
         if plan.database_path is not None:
-            undo.enter_context(_placed(draft / _DATABASE, plan.database_path))
+            undo.enter_context(database.placed(draft / _DATABASE, plan.database_path))
 
 
 def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # as in installation.open(home)
@@ -258,31 +257,6 @@ def _new_signing_key(
         not_before=not_before,
         created_at=now,
     )
-
-
-@contextlib.contextmanager
-def _placed(source: Path, target: Path) -> Iterator[None]:
-    """`source` moved to `target` outside the home, which must be free; taken back when the home does not come to be.
-
-    A kill between this and the home's rename leaves a database that belongs to no home: init says that it is there.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-    try:
-        home.write_file(draft, source.read_bytes())
-        os.link(draft, target)  # unlike a rename, it never overwrites
-    except FileExistsError:
-        raise Misuse("database-exists", f"{target} already exists", hint="name a new file") from None
-    except OSError as failed:
-        raise Problem("database-place", f"the database cannot be made at {target}: {failed.strerror}") from failed
-    finally:
-        draft.unlink(missing_ok=True)
-    source.unlink()
-    source.with_name(f"{source.name}.lock").unlink(missing_ok=True)
-    try:
-        yield
-    except BaseException:
-        target.unlink()
-        raise
 
 
 def _open_peppers(checked: Home, wrapper: Wrapper) -> tuple[Pepper, ...]:

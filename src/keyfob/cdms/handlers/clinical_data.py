@@ -10,6 +10,7 @@ from keyfob.cdms import ingest, problems
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
 from keyfob.cdms.handlers.designs import design_of, live_design
 from keyfob.cdms.handlers.repeats import once
+from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.ingest import Plan, Rights
 from keyfob.cdms.odm import reading as odm
 from keyfob.cdms.odm import writing as odm_writing
@@ -49,10 +50,9 @@ def post_clinical_data(call: Call) -> Answer:
 
             if dry_run:
                 raise _DryRun(_store(call, writing, study, file, clinical, dry_run=True))
-            digest = hashlib.sha256(call.body).hexdigest()
-            # Without a key the file is its own: the same bytes of the same FileOID are the same batch.
-            key = call.header(b"idempotency-key") or f"odm:{study.oid}:{file.file_oid}:{digest}"[:256]
-            return once(call, writing, key, fingerprint(b"odm", study.oid.encode(), call.body), do)
+            asked = fingerprint(b"odm", study.oid.encode(), call.body)
+            # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
+            return once(call, writing, call.header(b"idempotency-key") or f"odm:{asked}", asked, do)
     except _DryRun as looked:
         return looked.response
 
@@ -98,7 +98,7 @@ def get_clinical_data(call: Call) -> Answer:
         design = live_design(reading, study)
         subjects = [one for one in reading.subjects(study.oid, sites=call.sites(study.oid)) if call.reaches(one)]
         keep = stack.pop_all()
-    return Stream(200, _HEADERS, _export(call, keep, reading, study, design, subjects))
+    return Stream(200, _HEADERS, _export(call, reading, study, design, subjects), keep.close)
 
 
 def get_subject_clinical_data(call: Call) -> Answer:
@@ -108,37 +108,38 @@ def get_subject_clinical_data(call: Call) -> Answer:
         subject = call.subject(reading, study)
         design = live_design(reading, study)
         keep = stack.pop_all()
-    return Stream(200, _HEADERS, _export(call, keep, reading, study, design, [subject]))
+    return Stream(200, _HEADERS, _export(call, reading, study, design, [subject]), keep.close)
 
 
-def _export(
-    call: Call, keep: ExitStack, reading: Reading, study: Study, design: Design, subjects: list[Subject]
-) -> Iterator[bytes]:
-    """The document's pieces; the snapshot ends with them, also when the client goes away."""
-    with keep:
-        yield from odm_writing.write_clinical(
-            study_oid=study.oid,
-            version_oid=design.version_oid,
-            subjects=_visible(call, reading, design, subjects),
-            file_oid=f"{study.oid}.{study.seq}",
-            now=call.now,
-        )
+def _export(call: Call, reading: Reading, study: Study, design: Design, subjects: list[Subject]) -> Iterator[bytes]:
+    return odm_writing.write_clinical(
+        study_oid=study.oid,
+        version_oid=design.version_oid,
+        subjects=_visible(call, reading, study, design, subjects),
+        file_oid=f"{study.oid}.{study.seq}",
+        now=call.now,
+    )
 
 
-def _visible(call: Call, reading: Reading, design: Design, subjects: list[Subject]) -> Iterator[SubjectData]:
-    order = _Order(design)
-    hidden = frozenset() if call.sees_identifiers else {one.oid for one in design.items.values() if one.identifying}
+def _visible(
+    call: Call, reading: Reading, study: Study, design: Design, subjects: list[Subject]
+) -> Iterator[SubjectData]:
+    order, sight = _Order(design), ItemSight(call, reading, study)
     for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
         chunk = subjects[start : start + _SUBJECTS_AT_ONCE]
         stored = reading.groups([subject.id for subject in chunk])
         for subject in chunk:
             groups = [
-                replace(group.data, items=tuple(item for item in group.data.items if item.oid not in hidden))
+                _shown(group.data, subject, sight)
                 for group in stored[subject.id]
                 if call.reaches(subject, form=group.data.form)
             ]
             shown = sorted((group for group in groups if group.items), key=order.of)
             yield SubjectData(subject.key, subject.site, None, tuple(shown))
+
+
+def _shown(group: GroupData, subject: Subject, sight: ItemSight) -> GroupData:
+    return replace(group, items=tuple(item for item in group.items if sight.shows(subject, group.form, item.oid)))
 
 
 class _Order:
@@ -168,8 +169,8 @@ def _natural(repeat: str | None) -> tuple[int, int, str]:
 def _rights(call: Call, study: Study) -> Rights:
     return Rights(
         sites=call.sites(study.oid),
-        may_write=lambda site, form: call.permits(study.oid, site=site, form=form),
-        may_register="subjects:write" in call.granted.scope,
+        may_write=lambda site, form: call.holds("clinical-data:write", study.oid, site, form=form),
+        may_register=lambda site: call.holds("subjects:write", study.oid, site),
     )
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from keyfob import ledger
 from keyfob.cdms import paging
 from keyfob.cdms.call import Answer, Call
-from keyfob.cdms.handlers.designs import live_design
-from keyfob.cdms.problems import ApiProblem, not_found
+from keyfob.cdms.handlers.sight import ItemSight
+from keyfob.cdms.problems import not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
 from keyfob.serving import json_response
@@ -93,11 +93,9 @@ class _Sight:
 
     def __init__(self, call: Call, reading: Reading, study: Study) -> None:
         self._call = call
-        self._reading = reading
-        self._study = study
         self._sites = call.sites(study.oid)
         self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
-        self._hidden = self._identifying() if not call.sees_identifiers else frozenset()
+        self._items = ItemSight(call, reading, study)
 
     def sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
@@ -109,11 +107,5 @@ class _Sight:
             return False
         if not isinstance(place, dict):
             return self._call.reaches(subject)
-        return place.get("item") not in self._hidden and self._call.reaches(subject, form=str(place.get("form")))
-
-    def _identifying(self) -> frozenset[str]:
-        try:
-            design = live_design(self._reading, self._study)
-        except ApiProblem:
-            return frozenset()  # no live version: there are no data either
-        return frozenset(item.oid for item in design.items.values() if item.identifying)
+        form = str(place.get("form"))
+        return self._items.shows(subject, form, str(place.get("item"))) and self._call.reaches(subject, form=form)

@@ -1,9 +1,13 @@
 """One item group of one subject: read, written as a whole, removed. Versions guard against lost changes."""
 
+from collections.abc import Iterable
+
 from keyfob.cdms import ingest
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.designs import live_design
-from keyfob.cdms.odm.model import Design, GroupData, ItemValue
+from keyfob.cdms.handlers.sight import ItemSight
+from keyfob.cdms.odm.datatypes import is_text
+from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
@@ -20,8 +24,9 @@ def get_group(call: Call) -> Answer:
         group = reading.find_group(subject.id, _place(call))
         if group is None or group.removed:
             raise not_found()
-        hidden = frozenset() if call.sees_identifiers else _identifying(live_design(reading, study))
-    return _answer(200, group, hidden)
+        sight = ItemSight(call, reading, study)
+    shown = [item for item in group.data.items if sight.shows(subject, group.data.form, item.oid)]
+    return _answer(200, group.version, shown)
 
 
 def put_group(call: Call) -> Answer:
@@ -29,13 +34,12 @@ def put_group(call: Call) -> Answer:
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study(writing.reading)
         subject = _subject(call, writing.reading, study)
+        _check_open(subject)
         design = live_design(writing.reading, study)
-        if subject.status not in OPEN:
-            raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
         existing = writing.reading.find_group(subject.id, _place(call))
         _check_precondition(call, existing)
         group = _data(call, items, reason)
-        rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, may_register=False)
+        rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
         plan = ingest.plan_group(design, study, subject, group, existing, rights)
         if plan.found.errors:
             raise ApiProblem(
@@ -44,7 +48,7 @@ def put_group(call: Call) -> Answer:
         ingest.carry_out(plan, writing, batch=None)
         stored = writing.reading.find_group(subject.id, _place(call))
     assert stored is not None
-    return _answer(201 if existing is None or existing.removed else 200, stored, frozenset())
+    return _answer(201 if existing is None or existing.removed else 200, stored.version, stored.data.items)
 
 
 def delete_group(call: Call) -> Answer:
@@ -55,6 +59,7 @@ def delete_group(call: Call) -> Answer:
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study(writing.reading)
         subject = _subject(call, writing.reading, study)
+        _check_open(subject)
         existing = writing.reading.find_group(subject.id, _place(call))
         if existing is None or existing.removed:
             raise not_found()
@@ -70,6 +75,11 @@ def _subject(call: Call, reading: Reading, study: Study) -> Subject:
     if not call.reaches(subject, form=call.params["form"]):
         raise not_found()
     return subject
+
+
+def _check_open(subject: Subject) -> None:
+    if subject.status not in OPEN:
+        raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
 
 
 def _place(call: Call) -> tuple[str, str | None, str, str | None, str, str | None]:
@@ -104,6 +114,8 @@ def _read_body(call: Call) -> tuple[tuple[ItemValue, ...], str | None]:
     reason = document.get("reason")
     if not set(document) <= {"items", "reason"} or (reason is not None and not isinstance(reason, str)):
         raise ApiProblem(422, "unknown-member", "the body has items, and may have a reason")
+    if reason is not None and not is_text(reason):
+        raise ApiProblem(422, "bad-character", "the reason has a character that XML cannot carry")
     items = document.get("items")
     if not isinstance(items, list) or not items:
         raise ApiProblem(422, "no-items", "items must be an array of at least one")
@@ -125,14 +137,9 @@ def _read_item(item: object, place: int) -> ItemValue:
     return ItemValue(oid, value, unit, contradicts=is_null == (value is not None), where=where)
 
 
-def _identifying(design: Design) -> frozenset[str]:
-    return frozenset(item.oid for item in design.items.values() if item.identifying)
-
-
-def _answer(status: int, group: StoredGroup, hidden: frozenset[str]) -> Response:
-    items = [_write_item(item) for item in group.data.items if item.oid not in hidden]
-    document = {"items": items, "version": group.version}
-    return json_response(status, document, headers=((b"etag", f'"{group.version}"'.encode()),))
+def _answer(status: int, version: int, items: Iterable[ItemValue]) -> Response:
+    document = {"items": [_write_item(item) for item in items], "version": version}
+    return json_response(status, document, headers=((b"etag", f'"{version}"'.encode()),))
 
 
 def _write_item(item: ItemValue) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Subjects: registered by key, addressed by an opaque id of ours."""
 
+from urllib.parse import quote
+
 from keyfob import client_secret
 from keyfob.cdms import paging
 from keyfob.cdms.call import Answer, Call, fingerprint
@@ -23,13 +25,13 @@ def list_subjects(call: Call) -> Answer:
         study = call.study(reading)
         bound_to = f"{call.granted.client_id} subjects {study.oid} {wanted_site} {wanted_status}"
         key = call.store.cursor_key()
-        after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else ""
+        after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else None
         sites = call.sites(study.oid)
         if wanted_site is not None:
             sites = frozenset({wanted_site}) if sites is None else sites & {wanted_site}
         found = reading.subjects(study.oid, sites=sites, after=after, limit=limit + 1)
     page = found[:limit]
-    following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].key) if len(found) > limit else None
+    following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].id) if len(found) > limit else None
     shown = [subject for subject in page if wanted_status in (None, subject.status.value)]
     return listed([write_subject(subject) for subject in shown], following=following)
 
@@ -84,7 +86,7 @@ def _register(
     if writing.reading.find_subject(study.oid, folded=fold(key)) is not None:
         raise ApiProblem(409, "subject-exists", "a subject of this key exists, or of one that differs only by case")
     writing.add_subject(subject, reason=reason)
-    place = f"{call.surroundings.settings.resource}/v1/studies/{study.path_key}/subjects/{subject.id}"
+    place = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key)}/subjects/{subject.id}"
     return json_response(201, write_subject(subject), headers=((b"location", place.encode()), _tag(subject)))
 
 

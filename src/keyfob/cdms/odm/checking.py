@@ -91,6 +91,9 @@ def missing_mandatory(design: Design, group: GroupData, present: frozenset[str])
             yield Finding("mandatory", f"the item {oid} is mandatory in {group.group}", group.where, group.line, oid)
 
 
+_BAD_REPEAT_KEY = "a repeat key has 1 to 256 characters, each of which XML can carry"
+
+
 def _check_place(design: Design, group: GroupData) -> Iterator[Finding]:
     levels = (
         ("event", group.event, group.event_repeat, design.events, None),
@@ -105,6 +108,8 @@ def _check_place(design: Design, group: GroupData) -> Iterator[Finding]:
             yield Finding("misplaced-oid", f"{oid} does not belong to {parent.oid}", group.where, group.line, oid)
         elif repeat is not None and not definition.repeating:
             yield Finding("repeat-key", f"the {what} {oid} does not repeat", group.where, group.line, oid)
+        elif repeat is not None and not (0 < len(repeat) <= 256 and datatypes.is_text(repeat)):
+            yield Finding("repeat-key", _BAD_REPEAT_KEY, group.where, group.line, oid)
 
 
 def _missing_repeats(design: Design, group: GroupData) -> Iterator[Finding]:

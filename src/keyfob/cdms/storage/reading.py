@@ -47,10 +47,11 @@ class Reading:
         chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(schema.site.c.oid)
         return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
 
-    def versions(self, study: str) -> tuple[str, ...]:
+    def versions(self, study: str) -> tuple[tuple[str, str], ...]:
+        """The metadata versions of a study, live, draft and old: the OID of each, and its document's SHA-256 in hex."""
         columns = schema.metadata_version.c
-        chosen = sa.select(columns.oid).where(columns.study == study).order_by(columns.loaded_at, columns.oid)
-        return tuple(self._connection.execute(chosen).scalars())
+        chosen = sa.select(columns.oid, columns.sha256).where(columns.study == study)
+        return tuple((row.oid, row.sha256) for row in self._connection.execute(chosen))
 
     def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
         """The document that a metadata version was loaded from, and its SHA-256 in hex."""
@@ -60,11 +61,14 @@ class Reading:
         return None if row is None else (bytes(row.body), str(row.sha256))
 
     def subjects(
-        self, study: str, *, sites: frozenset[str] | None = None, after: str = "", limit: int | None = None
+        self, study: str, *, sites: frozenset[str] | None = None, after: str | None = None, limit: int | None = None
     ) -> tuple[Subject, ...]:
-        """Subjects in the order of their keys, of `sites` (None: all), whose key comes after `after`."""
+        """Subjects in the order of their keys, of `sites` (None: all), that come after the one whose id is `after`."""
         columns = schema.subject.c
-        chosen = sa.select(schema.subject).where(columns.study == study, columns.key > after).order_by(columns.key)
+        chosen = sa.select(schema.subject).where(columns.study == study).order_by(columns.key)
+        if after is not None:
+            last = sa.select(columns.key).where(columns.id == after, columns.study == study).scalar_subquery()
+            chosen = chosen.where(columns.key > last)
         if sites is not None:
             chosen = chosen.where(columns.site.in_(sorted(sites)))
         if limit is not None:

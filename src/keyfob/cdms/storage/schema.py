@@ -105,7 +105,7 @@ audit = sa.Table(
     sa.Column("link", sa.LargeBinary, nullable=False),
 )
 
-# Answers that are given again: by Idempotency-Key, or by the file itself where no key came.
+# Answers that are given again for ANSWERS_KEPT: by Idempotency-Key, or by the file itself where no key came.
 answer = sa.Table(
     "answer",
     metadata,
@@ -115,7 +115,7 @@ answer = sa.Table(
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("headers", sa.Text, nullable=False),  # JSON
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
 )
 
 # What a partner sent, kept as source evidence: the document itself, its AuditRecords included.

@@ -14,6 +14,9 @@ from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.secret import Secret
 
+ANSWERS_KEPT = 30 * 24 * 3600
+"""Seconds for which the same request is given the same answer again."""
+
 
 def study_key(chain_key: Secret, study: str) -> Secret:
     """Each study's chain under a key of its own, so that no record can be moved from one study to another."""
@@ -162,6 +165,8 @@ class Writing:
         )
 
     def keep_answer(self, client_id: str, key: str, answer: StoredAnswer) -> None:
+        """Keep it for ANSWERS_KEPT; older ones of anybody are forgotten on the way."""
+        self._connection.execute(sa.delete(schema.answer).where(schema.answer.c.at < self._now - ANSWERS_KEPT))
         self._connection.execute(
             sa.insert(schema.answer).values(
                 client_id=client_id, key=key, fingerprint=answer.fingerprint, status=answer.status,
