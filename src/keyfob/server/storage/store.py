@@ -109,7 +109,7 @@ class Store:
             verdict = ledger.verify(journal.entries(connection, chain.MAIN), key, expect=expect)
             strangers = [name for name in journal.writers(connection) if name != chain.MAIN]
         found = tuple(f"there is a chain of an unknown writer: {name!r}" for name in strangers)
-        return ledger.Verdict(verdict.count, verdict.head, verdict.redacted, (*verdict.findings, *found))
+        return ledger.Verdict(verdict.count, verdict.head, (*verdict.findings, *found))
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
