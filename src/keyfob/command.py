@@ -89,7 +89,8 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
-        _fail(program, "aborted", "stopped: nothing was done", "", 1, as_json=as_json)
+        # Ctrl-C may have come after the commit, so nothing is promised.
+        _fail(program, "aborted", "stopped", "see whether it was done before you do it again", 1, as_json=as_json)
     except click.UsageError as usage:
         hint = f"see {usage.ctx.command_path} --help" if usage.ctx else f"see {program} --help"
         _fail(program, "usage", usage.format_message(), hint, 2, as_json=as_json)

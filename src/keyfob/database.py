@@ -6,7 +6,6 @@ which starves one of two processes for seconds.
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from keyfob import home
 from keyfob.problem import Misuse, Problem
+from keyfob.turn import Turn
 
 _PATIENCE = 2.0
 """Seconds to wait for a free connection: whoever comes later is better told at once."""
@@ -38,27 +38,28 @@ class Database:
 
     def __init__(self, engine: sa.Engine, lock_path: Path | None) -> None:
         self.engine = engine
-        self._lock_path = lock_path
-        self._turn = threading.Lock()
+        self._turn = None if lock_path is None else Turn(lock_path)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot for the whole block; nothing is written."""
         with self._connection() as connection:
-            if self._lock_path is not None:
+            if self._turn is not None:
                 # The driver opens no transaction by itself; without one each statement would see another state.
                 connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, patience: float | None = None) -> Iterator[sa.Connection]:
         """The one writer: commits durably at the end of the block, rolls back when it raises.
 
-        Do no slow work inside. Raises Problem `database-full` when the disk is full: nothing was written.
+        Do no slow work inside. Raises Problem `database-full` when the disk is full, `database-busy` when another
+        program does not let it write within `patience` seconds (None: waits for ever): nothing was written.
         """
-        with self._writer_turn(), self._connection() as connection:
+        turn = contextlib.nullcontext() if self._turn is None else self._turn.taken(patience)
+        with turn, self._connection() as connection:
             try:
-                if self._lock_path is not None:
+                if self._turn is not None:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
                 connection.commit()
@@ -82,33 +83,8 @@ class Database:
                 "database-busy", "all connections to the database are in use", hint="try again later"
             ) from busy
 
-    @contextlib.contextmanager
-    def _writer_turn(self) -> Iterator[None]:
-        if self._lock_path is None:
-            yield
-            return
-        with self._turn, open(self._lock_path, "ab") as file:  # noqa: PTH123  # a lock file, never read
-            _lock(file.fileno())
-            yield  # closing the file gives the turn to the next, also after SIGKILL
-
     def close(self) -> None:
         self.engine.dispose()
-
-
-def _lock(descriptor: int) -> None:
-    if os.name == "posix":
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    else:  # Windows: msvcrt waits ten seconds a call
-        import msvcrt
-
-        while True:
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
-            except OSError:
-                continue
-            return
 
 
 def open_sqlite(path: Path) -> Database:

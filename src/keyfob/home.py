@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,11 +87,11 @@ def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Pa
 
 def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Replace `path` as a whole: after a crash it holds the old content or the new, flushed to the disk."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    # A new file under a name that nobody can foretell: the folder may be shared, and a link may lie where it goes.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            # A umask may have narrowed the mode, and a stale draft may be wider: say it again.
             if os.name == "posix":
                 os.fchmod(file.fileno(), mode)
             file.write(content)

@@ -5,9 +5,9 @@ Each entry commits to its payload under a salt of its own, and each link binds t
     commitment = SHA-256(salt ‖ payload)
     link       = HMAC-SHA-256(key, previous link ‖ sequence ‖ at ‖ commitment)
 
-The link stands on the commitment and not on the payload, so that a lawful redaction can remove payload and salt and
-leave the chain whole. The key lies outside the log's database: who can write rows cannot chain them anew. What a chain
-alone cannot show is a cut tail: for that, `expect` names a head that was written down elsewhere.
+The link stands on the commitment and not on the payload: an entry whose content was taken away stays in its place,
+and is found out. The key lies outside the log's database: who can write rows cannot chain them anew. What a chain alone
+cannot show is a cut tail: for that, `expect` names a head that was written down elsewhere.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _MAX_FINDINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. `salt` and `payload` are both None after a lawful redaction."""
+    """One row. `salt` or `payload` is None where somebody took it away: there is no lawful way to."""
 
     sequence: int
     at: int
@@ -66,7 +66,6 @@ class Verdict:
 
     count: int
     head: Head
-    redacted: int
     findings: tuple[str, ...]
 
 
@@ -90,14 +89,12 @@ def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None)
     `expect`: a head that was noted earlier must be in the chain; otherwise the tail was cut or rewritten.
     """
     findings: list[str] = []
-    previous, last, count, redacted, met = GENESIS, 0, 0, 0, expect is None or expect.sequence == 0
+    previous, last, count, met = GENESIS, 0, 0, expect is None or expect.sequence == 0
     for entry in entries:
         count += 1
         if entry.sequence != last + 1:
             findings.append(f"entry {last + 1} is missing: {entry.sequence} follows {last}")
-        if entry.salt is None and entry.payload is None:
-            redacted += 1
-        elif entry.salt is None or entry.payload is None or not _commits(entry.salt, entry.payload, entry.commitment):
+        if entry.salt is None or entry.payload is None or not _commits(entry.salt, entry.payload, entry.commitment):
             findings.append(f"entry {entry.sequence} was altered: its content is not what was committed to")
         wanted = link(key, previous, sequence=entry.sequence, at=entry.at, commitment=entry.commitment)
         if not hmac.compare_digest(wanted, entry.link):
@@ -113,7 +110,7 @@ def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None)
         findings.append(f"entry {expect.sequence} is missing")
     if len(findings) > _MAX_FINDINGS:
         findings = [*findings[:_MAX_FINDINGS], f"and {len(findings) - _MAX_FINDINGS} more"]
-    return Verdict(count, Head(last, previous), redacted, tuple(findings))
+    return Verdict(count, Head(last, previous), tuple(findings))
 
 
 def _commits(salt: bytes, payload: bytes, commitment: bytes) -> bool:

@@ -172,6 +172,7 @@ def test_the_audit_finds_what_was_done_behind_the_apis_back(api, demo_study, tmp
         "DELETE FROM audit WHERE seq = 20",
         "UPDATE audit SET at = at - 86400 WHERE seq = 20",
         "UPDATE audit SET seq = 10000 WHERE seq = 20",
+        "UPDATE audit SET payload = NULL, salt = NULL",
     ):
         database = sqlite3.connect(api.home / "cdms.db")
         with database:

@@ -104,6 +104,18 @@ def test_more_than_the_grant_is_refused():
         details.narrow((study(),), ())
 
 
+def test_what_multiplies_beyond_the_cap_is_refused_and_what_is_asked_twice_counts_once():
+    """Every element asked for meets every one granted: two lists of 4 kB must not make a token of 300."""
+    granted = tuple(study(actions={f"r{number}"}) for number in range(58))
+    asked = tuple(study(sites={str(number)}) for number in range(60))
+    with pytest.raises(InvalidAuthorizationDetails, match=str(details.MAX_BYTES)):
+        details.narrow(asked, granted)
+    assert details.narrow(asked[:1] * 60, granted[:2]) == (
+        study(sites={"0"}, actions={"r0"}),
+        study(sites={"0"}, actions={"r1"}),
+    )
+
+
 def test_an_absent_limit_takes_on_the_grants():
     granted = (study(sites={"701"}), study("S.2"))
     assert details.narrow((study(forms={"F"}),), granted) == (study(sites={"701"}, forms={"F"}),)

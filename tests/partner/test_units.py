@@ -49,6 +49,18 @@ def test_any_url_is_safe_or_refused(url: str):
         assert safe_url.check(url).startswith("https://")
 
 
+@pytest.mark.parametrize("above", ["..%2Fb", "%2e%2e%2Fb", "x/..%2f..%2fb", "..%5Cb", "%2e%5cb", "..;/b", "..;v=1%2Fb"])
+def test_a_path_that_some_server_may_read_as_another_is_refused(above: str):
+    """Also where a slash is written %2F, or a path parameter hides the dots: some servers decode before they route."""
+    with pytest.raises(UnsafeCall):
+        safe_url.check_within(f"https://h.example/a/{above}", "https://h.example/a")
+
+
+@pytest.mark.parametrize("inside", ["b", "b..c/d", "...", "a%2Fb", "b;v=1", "%252e"])
+def test_a_path_with_dots_inside_its_names_is_not(inside: str):
+    assert safe_url.check_within(f"https://h.example/a/{inside}", "https://h.example/a").endswith(inside)
+
+
 @given(
     st.binary(max_size=200) | JSON.map(lambda v: json.dumps({"openapi": "3.1.0", "paths": v, "security": v}).encode())
 )

@@ -250,5 +250,5 @@ def verify(*, study: str, home: Path, expect: str | None) -> Result:
     if verdict.findings:
         shown = "".join(f"\n  {finding}" for finding in verdict.findings)
         raise Problem("audit-not-whole", f"the audit trail of {study} is not whole:{shown}", hint="keep the database")
-    document = {"whole": True, "records": verdict.count, "redacted": verdict.redacted, "head": str(verdict.head)}
+    document = {"whole": True, "records": verdict.count, "head": str(verdict.head)}
     return Result(document, f"whole: {verdict.count} records; head {verdict.head}")

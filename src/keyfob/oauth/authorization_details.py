@@ -14,6 +14,7 @@ TYPE = "cdms_study"
 ALL_STUDIES = "*"
 """The only wildcard, and only as `identifier`."""
 MAX_BYTES = 4096
+"""As written by `write`: of what is asked, of what is granted, and of what is effective."""
 _MAX_NAME = 256
 
 
@@ -108,7 +109,7 @@ def narrow(requested: Details | None, granted: Details) -> Details:
     """The effective details, written out: `granted` when nothing was asked, else what was asked within it.
 
     An absent limit of a request takes on the grant's. Raises InvalidAuthorizationDetails when more is asked than any
-    one element of the grant gives (RFC 9396 §5).
+    one element of the grant gives (RFC 9396 §5), or when what is effective is longer than MAX_BYTES.
     """
     if requested is None:
         return granted
@@ -118,6 +119,9 @@ def narrow(requested: Details | None, granted: Details) -> Details:
         if not within:
             raise InvalidAuthorizationDetails(f"authorization_details[{place}] is more than what is granted")
         effective.update(dict.fromkeys(within))
+    # Each element asked for may lie within many of the grant: two lists of 4 kB could make a token of 300.
+    if len(write(tuple(effective)).encode()) > MAX_BYTES:
+        raise InvalidAuthorizationDetails(f"authorization_details within the grant is longer than {MAX_BYTES} bytes")
     return tuple(effective)
 
 

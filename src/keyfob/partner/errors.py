@@ -54,22 +54,31 @@ class ScopeNotHeld(Problem):
 
 
 class TokenDenied(Problem):
-    """The issuer refused a token. `code` is its RFC 6749 §5.2 error, `error_id` what to tell the operator."""
+    """The issuer refused a token. `code` is its RFC 6749 §5.2 error, `error_id` what to tell the operator.
+
+    `asked_again_in`: seconds for which its last answer still holds; None for an answer that has just come.
+    """
 
     fault: ClassVar[Fault] = Fault.OPERATOR
 
-    def __init__(self, code: str, description: str, *, status: int, error_id: str | None) -> None:
+    def __init__(
+        self, code: str, description: str, *, status: int, error_id: str | None, asked_again_in: int | None = None
+    ) -> None:
         named = f" (error_id {error_id})" if error_id else ""
         said = f": {description}" if description else ""
+        again = "" if asked_again_in is None else f"; it is asked again in {asked_again_in} s"
         super().__init__(
-            code, f"the issuer refused a token with {code}{said}{named}", hint=_HINTS.get(code, _HINT_ELSE)
+            code, f"the issuer refused a token with {code}{said}{named}{again}", hint=_HINTS.get(code, _HINT_ELSE)
         )
         self.status = status
         self.error_id = error_id
+        self.asked_again_in = asked_again_in
 
 
 class CredentialRefused(TokenDenied):
-    """RFC 6749 §5.2 invalid_client: this credential is not asked for again until the vault holds a newer one."""
+    """RFC 6749 §5.2 invalid_client: the credential is not tried again for a minute, then for ever longer up to an hour,
+    unless the vault holds a newer one.
+    """
 
 
 class Unreachable(Problem):

@@ -34,7 +34,9 @@ def check(url: str) -> str:
         raise UnsafeCall(
             "credentials-in-url", "the URL carries a user name or password", hint="leave out what stands before the @"
         )
-    if _DOT_SEGMENTS & {unquote(segment) for segment in parts.path.split("/")}:
+    # Some servers decode %2F and take path parameters away before they route: what they would make of it counts.
+    segments = re.split(r"[/\\]", unquote(parts.path))
+    if _DOT_SEGMENTS & {segment.partition(";")[0] for segment in segments}:
         raise UnsafeCall("malformed-url", "the URL's path has . or .. in it", hint="write the path out")
     names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if names & _SECRET_PARAMETERS or holds_secret(url):

@@ -4,10 +4,12 @@ Sans-IO: `steps` yields requests and is sent responses, see keyfob.partner.steps
 or a socket.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from keyfob.oauth import authorization_details, form, token_endpoint
 from keyfob.oauth.authorization_details import Details
@@ -15,13 +17,13 @@ from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.scope import Scope
 from keyfob.oauth.token_endpoint import MalformedResponse, TokenRefused
-from keyfob.oauth.wire import Response
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultProblem
 from keyfob.partner.steps import Request, Steps, Transport, Wait, local, run, run_async, send
 from keyfob.secret import Secret
 
 _MARGIN = 30  # seconds before expiry at which a token is renewed, less for short-lived ones
 _LONGEST_PAUSE = 300
+_FIRST_STOP, _LONGEST_STOP = 60, 3600  # seconds without asking after invalid_client, doubled from the one to the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,19 @@ class _Key:
     wish: _Wish
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A while without asking. `refusal` makes a new error each time: one that is kept would keep its callers alive."""
+
+    refusal: Callable[..., TokenDenied]
+    seconds: int
+    until: float
+
+    def check(self, now: float) -> None:
+        if now < self.until:
+            raise self.refusal(asked_again_in=math.ceil(self.until - now))
+
+
 class TokenSource:
     """The tokens of one client at one pinned issuer; share one between threads and asyncio tasks.
 
@@ -78,8 +93,8 @@ class TokenSource:
         self._credential_id = ""
         self._held: dict[_Key, HeldToken] = {}
         self._flights: dict[_Wish, Future[object]] = {}
-        self._stopped: dict[str, CredentialRefused] = {}
-        self._pause: tuple[float, TokenDenied] | None = None
+        self._stopped: dict[str, _Stop] = {}
+        self._pause: _Stop | None = None
 
     def __repr__(self) -> str:
         return f"TokenSource(issuer={self.issuer!r}, client_id={self.client_id!r})"
@@ -186,8 +201,8 @@ class TokenSource:
             flight.set_result(outcome)
 
     def _request(self, wish: _Wish, details: Details | None) -> Steps[HeldToken]:
-        if self._pause is not None and self._clock() < self._pause[0]:
-            raise self._pause[1]
+        if self._pause is not None:
+            self._pause.check(self._clock())
         information = yield from local(self._open)
         try:
             return (yield from self._ask(information, wish, details))
@@ -207,14 +222,14 @@ class TokenSource:
     def _ask(self, information: ClientInformation, wish: _Wish, details: Details | None) -> Steps[HeldToken]:
         stopped = self._stopped.get(information.credential_id)
         if stopped is not None:
-            raise stopped
+            stopped.check(self._clock())
         request = write_request(information, wish.scope, resource=wish.resource, details=details)
         asked_at = self._clock()
         response = yield from send(request)
         try:
             answer = token_endpoint.read_response(response.status, response.headers, response.body, asked=wish.scope)
         except TokenRefused as refused:
-            raise self._denied(refused, response, information.credential_id) from refused
+            raise self._denied(refused, information.credential_id) from refused
         except MalformedResponse as broken:
             raise Unreachable(
                 "malformed-response", f"the issuer's answer is no token response: {broken}", hint="tell the operator"
@@ -231,19 +246,22 @@ class TokenSource:
             expires_at,
         )
 
-    def _denied(self, refused: TokenRefused, response: Response, credential_id: str) -> TokenDenied:
+    def _denied(self, refused: TokenRefused, credential_id: str) -> TokenDenied:
         kind = CredentialRefused if refused.code == "invalid_client" else TokenDenied
-        denied = kind(refused.code, refused.description, status=refused.status, error_id=refused.error_id)
+        refusal = partial(kind, refused.code, refused.description, status=refused.status, error_id=refused.error_id)
+        now = self._clock()
         with self._lock:
-            if isinstance(denied, CredentialRefused):
-                self._stopped[credential_id] = denied
-            elif (pause := _retry_after(response)) > 0:
-                self._pause = (self._clock() + min(pause, _LONGEST_PAUSE), denied)
-        return denied
+            if kind is CredentialRefused:
+                seconds = _next_stop(self._stopped.get(credential_id), now)
+                self._stopped[credential_id] = _Stop(refusal, seconds, now + seconds)
+            elif seconds := min(refused.retry_after or 0, _LONGEST_PAUSE):
+                self._pause = _Stop(refusal, seconds, now + seconds)
+        return refusal()
 
     def _take_up(self, credential_id: str) -> None:
         """From now on only tokens of this credential are used: those of a replaced one may end at any time."""
         with self._lock:
+            self._stopped.clear()
             if credential_id != self._credential_id:
                 self._credential_id = credential_id
                 self._held.clear()
@@ -269,9 +287,8 @@ def write_request(
     )
 
 
-def _retry_after(response: Response) -> int:
-    """RFC 9110 §10.2.3, in seconds; 0 when there is none or it is a date."""
-    for name, value in response.headers:
-        if name.lower() == b"retry-after" and value.isdigit() and len(value) < 10:
-            return int(value)
-    return 0
+def _next_stop(last: _Stop | None, now: float) -> int:
+    """Seconds. A suspended client may be resumed, so a stop ends; when that was in vain, the next is twice as long."""
+    if last is None:
+        return _FIRST_STOP
+    return last.seconds if now < last.until else min(2 * last.seconds, _LONGEST_STOP)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 MAX_WAITING = 10_000
 PATIENCE = 2.0
-"""Seconds that a request waits for its record to be durable."""
+"""Seconds that a request waits for its record to be durable, and a batch for its turn to write."""
 NOTE_EVERY = 0.5
 """Seconds between two entries of the books that are only useful."""
 MAX_NOTES = 10_000
@@ -30,54 +30,66 @@ class GroupCommit(Generic[T]):
 
     def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
         self._write = write
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[tuple[T, ...], asyncio.Future[None]]] = []
+        self._failed = False
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     async def append(self, record: T) -> None:
         """Returns when `record` is durable. Raises Unavailable: it may or may not come to be written."""
+        await self._durable((record,))
+
+    async def check(self) -> None:
+        """Raises Unavailable while records cannot be written. After a failure an empty batch shows that they can."""
+        if self._failed:
+            await self._durable(())
+
+    async def _durable(self, records: tuple[T, ...]) -> None:
         if len(self._waiting) >= MAX_WAITING:
             raise Unavailable
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, done))
+        self._waiting.append((records, done))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         try:
             await asyncio.wait_for(done, PATIENCE)
         except TimeoutError as late:
+            self._failed = True
             raise Unavailable from late
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 # Who gave up in the meantime is not recorded: its token will never leave.
-                batch = [(record, done) for record, done in self._waiting if not done.done()]
+                batch = [(records, done) for records, done in self._waiting if not done.done()]
                 self._waiting.clear()
                 if batch:
                     await self._commit(batch)
         finally:
             self._running = None
 
-    async def _commit(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
-        records = [record for record, _ in batch]
+    async def _commit(self, batch: list[tuple[tuple[T, ...], asyncio.Future[None]]]) -> None:
+        records = [record for some, _ in batch for record in some]
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
         except Exception as failed:
             # Fail closed, each of them; the reason is the operator's.
             _log.exception("audit_not_written records=%d", len(records))
+            self._failed = True
             for _, done in batch:
                 if not done.done():
                     done.set_exception(Unavailable(str(type(failed).__name__)))
         else:
+            self._failed = False
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
 
     async def close(self) -> None:
-        """Until everything that waits is written or given up."""
+        """Until everything that waits is written or given up; a disk that hangs is not waited for."""
         if self._running is not None:
-            await self._running
-        self._thread.shutdown()
+            await asyncio.wait([self._running], timeout=PATIENCE)
+        self._thread.shutdown(wait=False)
 
 
 class NoteBook(Generic[T]):

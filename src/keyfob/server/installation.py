@@ -133,8 +133,13 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) ->
             undo.enter_context(database.placed(draft / _DATABASE, plan.database_path))
 
 
-def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # as in installation.open(home)
-    """The installation at `path`, its schema brought up to date. Raises Misuse or Problem that says what to do."""
+def open(  # noqa: A001  # as in installation.open(home)
+    path: Path, *, environ: Mapping[str, str], entropy: Entropy, patience: float | None = None
+) -> Installation:
+    """The installation at `path`, its schema brought up to date. Raises Misuse or Problem that says what to do.
+
+    `patience`: see Store.
+    """
     checked = home.check(path, HomeKind.SERVER)
     settings = setting_files.load(path, environ)
     wrapper = KeyFileWrapper.load(path / _KEK)
@@ -151,7 +156,7 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
     opened = database.open_sqlite(settings.database_path)
     try:
         _upgrade(opened, settings.database_path)
-        store = Store(opened, chain_key=chain_key, entropy=entropy)
+        store = Store(opened, chain_key=chain_key, entropy=entropy, patience=patience)
         with store.reading() as reading:
             if reading.installation_id() != checked.installation_id:
                 raise Misuse(

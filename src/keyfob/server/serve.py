@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import click
 
 from keyfob import serving
-from keyfob.server import installation
+from keyfob.server import group_commit, installation
 from keyfob.server.app import make_app
 from keyfob.server.commands.surroundings import Surroundings, home_option
 from keyfob.server.state import ServerState
@@ -29,7 +29,9 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
     Example:
       keyfob-server serve --home ./operator
     """
-    found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
+    found = installation.open(
+        home, environ=surroundings.environ, entropy=surroundings.entropy, patience=group_commit.PATIENCE
+    )
     settings = found.settings
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
     is_plain = settings.trusted_proxy is not None

@@ -57,6 +57,14 @@ def test_an_altered_record_is_an_error_with_its_number(program, home):
     assert refused.json["hint"]
 
 
+def test_a_blanked_trail_is_not_whole(program, home):
+    """There is no lawful way to take a record's content away, so whoever did it tampered."""
+    write(home, "UPDATE audit_record SET payload = NULL, salt = NULL")
+    refused = program.run("audit", "verify", "--home", home, "--json", code=1)
+    assert refused.json["error"] == "audit-not-whole"
+    assert all(f"entry {number} " in refused.json["message"] for number in (1, 2, 3))
+
+
 @pytest.mark.parametrize("head", ["", "x", "1:2", "1:" + "g" * 64])
 def test_a_head_that_is_none_is_misuse(program, home, head):
     assert (
@@ -68,7 +76,7 @@ def test_the_tail_survives_rows_that_were_tampered_with(program, home):
     write(home, "UPDATE audit_record SET payload = 'no json', at = 99999999999999999 WHERE sequence = 1")
     write(home, "UPDATE audit_record SET payload = NULL, salt = NULL WHERE sequence = 2")
     shown = program.run("audit", "tail", "--home", home, "--json").json["records"]
-    assert [record["kind"] for record in shown] == ["unreadable", "redacted", "signing_key_created"]
+    assert [record["kind"] for record in shown] == ["unreadable", "unreadable", "signing_key_created"]
     assert program.run("audit", "tail", "--home", home).out
 
 

@@ -28,6 +28,28 @@ def test_a_backup_and_the_key_make_the_installation_again(program, acme, tmp_pat
         assert verified["whole"] is True
 
 
+def test_a_backup_of_a_database_outside_the_home_is_restored_with_the_copy_of_it(program, tmp_path):
+    """The disk that the database was on is gone: the settings in the backup must not lead there."""
+    home, database, copy = tmp_path / "home", tmp_path / "disk" / "live.db", tmp_path / "copy"
+    database.parent.mkdir()
+    program.run("init", "--home", home, "--issuer", "https://localhost:8443", "--database", f"sqlite:///{database}")
+    head = program.run("backup", copy, "--home", home, "--json").json["audit_head"]
+    shutil.copy(home / "keys" / "kek", copy / "keys" / "kek")
+    program.run("backup", tmp_path / "another", "--home", home)
+    records = program.run("audit", "tail", "--home", copy, "--json").json["records"]
+    assert [record["kind"] for record in records].count("backup_started") == 1, "its own copy, not the live database"
+    shutil.rmtree(database.parent)
+    shutil.rmtree(home)
+    assert program.run("audit", "verify", "--home", copy, "--expect", head, "--json").json["whole"] is True
+
+
+def test_a_backup_keeps_the_settings_as_they_were_written(program, home, tmp_path):
+    written = home / "keyfob.toml"
+    written.write_text(written.read_text() + "\n[keys]\nrotation_days = 7 # a reason\n")
+    program.run("backup", tmp_path / "b", "--home", home)
+    assert (tmp_path / "b" / "keyfob.toml").read_bytes() == written.read_bytes()
+
+
 def test_a_backup_holds_no_key_in_the_clear(program, acme, tmp_path):
     program.run("backup", tmp_path / "b", "--home", acme.home)
     names = {str(path.relative_to(tmp_path / "b")) for path in (tmp_path / "b").rglob("*") if path.is_file()}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from keyfob import client_secret
 from keyfob.ambient import system_entropy
@@ -262,6 +263,29 @@ def test_a_kill_at_any_moment_leaves_no_live_credential_without_its_message(prog
             assert matches(information.client_secret, found.credentials[0].secret_hash, peppers)
     assert killed, "no kill came early enough to mean anything"
     assert "whole" in program.run("audit", "verify", "--home", acme.home).out
+
+
+@pytest.mark.parametrize("commit", [1, 2])
+def test_ctrl_c_at_a_commit_leaves_the_message_exactly_when_its_credential_counts(
+    program, acme, tmp_path, monkeypatch, commit
+):
+    """The first commit of the command is that of opening the home, the second makes the client."""
+    real, commits = sa.Connection.commit, []
+
+    def committed(connection):
+        real(connection)
+        commits.append(connection)
+        if len(commits) == commit:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sa.Connection, "commit", committed)
+    message = tmp_path / "message.asc"
+    stopped = acme.create("--out", message, code=1)
+    monkeypatch.undo()
+    assert stopped["error"] == "aborted"
+    assert "nothing" not in stopped["message"], "it cannot know"
+    made = program.run("client", "list", "--home", acme.home, "--json").json["clients"]
+    assert message.exists() is bool(made) is (commit == 2)
 
 
 def test_a_commit_that_fails_takes_the_message_back(program, acme, tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ item_value = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
 
-# Append-only. The chain covers salted commitments: a lawful redaction removes salt and payload, and leaves it whole.
+# Append-only. The chain covers salted commitments; a row without salt or payload was tampered with.
 audit = sa.Table(
     "audit",
     metadata,

@@ -19,6 +19,7 @@ from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Entry
 from keyfob.problem import Misuse
+from keyfob.turn import Turn
 
 _SUFFIX = ".json"
 
@@ -116,13 +117,9 @@ class Vault:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """One writer at a time, between processes too; the lock ends with the process."""
-        descriptor = os.open(self.path / "vault.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(descriptor)
+        """One writer at a time, between processes too."""
+        with Turn(self.path / "vault.lock").taken():
             yield
-        finally:
-            os.close(descriptor)
 
     def _read(self, path: Path, client_id: str) -> Entry:
         home.check_private(path)
@@ -142,17 +139,3 @@ def resource_of(entry: Entry, url: str) -> str | None:
 def _check_private_folder(path: Path) -> None:
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise VaultProblem("vault-too-open", f"other users may enter the vault {path}", hint=f"chmod 700 {path}")
-
-
-def _lock(descriptor: int) -> None:
-    if os.name == "posix":
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    else:  # Windows: msvcrt waits ten seconds a call, then raises
-        import msvcrt
-
-        while True:
-            with contextlib.suppress(OSError):
-                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
-                return

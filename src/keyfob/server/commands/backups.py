@@ -17,7 +17,7 @@ from keyfob.server.installation import Installation
 _DATABASE = "keyfob.db"
 # A list of what is copied, not of what is left out: a file that nobody thought of stays at home. Of the private keys
 # there are only envelopes here; keys/kek, which opens them, and the plain TLS keys are never in a backup.
-_COPIED = (settings.FILE, homes.MARKER, "operator.asc", "recovery.asc", "keys/*.envelope", "tls/*.pem")
+_COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "keys/*.envelope", "tls/*.pem")
 
 
 @click.command()
@@ -65,7 +65,15 @@ def _copy(installation: Installation, folder: Path) -> None:
                 target = draft / source.relative_to(installation.home.path)
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 homes.write_file(target, source.read_bytes())
+        homes.write_file(draft / settings.FILE, _with_its_own_database(installation.home.path / settings.FILE))
         draft.replace(folder)
         homes.sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _with_its_own_database(path: Path) -> bytes:
+    """The settings of a home whose database lies in it, as that of a backup does, wherever the live one is."""
+    content = path.read_bytes()
+    values = settings.read(content, where=str(path))
+    return content if values.pop("database.url", None) is None else settings.write(values)

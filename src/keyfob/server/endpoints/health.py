@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
 from keyfob.server.endpoints.request import Request
+from keyfob.server.group_commit import Unavailable
 from keyfob.server.state import ServerState
 from keyfob.serving import json_response
 
@@ -20,7 +21,8 @@ def ready(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_request: Request) -> Response:
         try:
             state.signing_key(state.clock())
-        except (Problem, OSError, state.database_errors) as failed:
+            await state.grants.check()
+        except (Problem, OSError, Unavailable, state.database_errors) as failed:
             _log.error("not_ready reason=%s", type(failed).__name__)
             return json_response(503, {"status": "not ready"}, headers=((b"retry-after", b"5"),))
         return json_response(200, {"status": "ready"})

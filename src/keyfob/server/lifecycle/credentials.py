@@ -42,7 +42,7 @@ def create_client(
         entropy=entropy,
     )
     path = out or Path(f"{client.id}.asc")
-    with handoff.written(path, sealed.armored), installation.store.change(now=now, actor=actor) as change:
+    with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         _add(change, sealed)
     return Issued(client, sealed.credential, path)
@@ -79,7 +79,7 @@ def rotate(
         entropy=entropy,
     )
     path = out or Path(f"{client_id}.{sealed.credential.id}.asc")
-    with handoff.written(path, sealed.armored), installation.store.change(now=now, actor=actor) as change:
+    with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         _replace(change, client_id, sealed, now)
     return Issued(view.client, sealed.credential, path)
 

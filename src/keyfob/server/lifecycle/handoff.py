@@ -91,8 +91,8 @@ def make(
 
 
 @contextlib.contextmanager
-def written(path: Path, armored: bytes) -> Iterator[None]:
-    """The message in a new file (0600); taken back when the block, which makes the credential count, raises."""
+def written(installation: Installation, sealed: Sealed, path: Path) -> Iterator[None]:
+    """The message in a new file (0600); taken back when the block, which makes the credential count, did not do so."""
     try:
         # O_EXCL: of two programs that choose one name, one is refused, and neither overwrites.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -104,7 +104,7 @@ def written(path: Path, armored: bytes) -> Iterator[None]:
         ) from failed
     try:
         try:
-            home.write_file(path, armored)
+            home.write_file(path, sealed.armored)
         except OSError as failed:
             raise Problem(
                 "file-not-written",
@@ -113,8 +113,15 @@ def written(path: Path, armored: bytes) -> Iterator[None]:
             ) from failed
         yield
     except BaseException:
-        path.unlink(missing_ok=True)
+        # Ctrl-C may break in after the commit: only the database knows.
+        if not _counts(installation, sealed.credential):
+            path.unlink(missing_ok=True)
         raise
+
+
+def _counts(installation: Installation, credential: Credential) -> bool:
+    view = installation.store.find_client(credential.client_id)
+    return view is not None and any(found.id == credential.id for found in view.credentials)
 
 
 def _information(

@@ -178,7 +178,7 @@ presented_jti = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
 
-# One chain per writer. Salt and payload go together in a lawful redaction; commitment and link stay for ever.
+# One chain per writer. A row without salt or payload was tampered with, and its commitment and link show it.
 audit_record = sa.Table(
     "audit_record",
     metadata,

@@ -33,10 +33,16 @@ SERVER = "server"
 
 
 class Store:
-    """Reads are snapshots; each write is one transaction that holds its audit records. Safe to use from threads."""
+    """Reads are snapshots; each write is one transaction that holds its audit records. Safe to use from threads.
 
-    def __init__(self, database: Database, *, chain_key: Secret, entropy: Entropy) -> None:
+    `patience`: seconds that a write waits for its turn before it raises Problem `database-busy`; None: for ever.
+    """
+
+    def __init__(
+        self, database: Database, *, chain_key: Secret, entropy: Entropy, patience: float | None = None
+    ) -> None:
         self._database = database
+        self._patience = patience
         self._chain_key = chain_key
         self._journal = Journal(chain_key, entropy)
 
@@ -73,7 +79,7 @@ class Store:
 
     def record_refusals(self, batch: Sequence[TokenRefused], now: int) -> None:
         """Counts every refusal and records a sample. Books that are only useful: they never hold up an answer."""
-        with self._database.write() as connection:
+        with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=SERVER)
             refusals.record(connection, change, batch, chain_key=self._chain_key, now=now)
             change.finish()
@@ -87,7 +93,7 @@ class Store:
     @contextlib.contextmanager
     def change(self, *, now: int, actor: str) -> Iterator[Change]:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
-        with self._database.write() as connection:
+        with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=actor)
             yield change
             change.finish()
@@ -109,7 +115,7 @@ class Store:
             verdict = ledger.verify(journal.entries(connection, chain.MAIN), key, expect=expect)
             strangers = [name for name in journal.writers(connection) if name != chain.MAIN]
         found = tuple(f"there is a chain of an unknown writer: {name!r}" for name in strangers)
-        return ledger.Verdict(verdict.count, verdict.head, verdict.redacted, (*verdict.findings, *found))
+        return ledger.Verdict(verdict.count, verdict.head, (*verdict.findings, *found))
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
