@@ -176,7 +176,9 @@ def test_a_taken_port_is_a_clear_error(start, port, tmp_path):
 
     start(port)
     script = tmp_path / "application.py"
-    second = subprocess.run([sys.executable, script, str(port), "", ""], capture_output=True, text=True, timeout=60)
+    second = subprocess.run(
+        [sys.executable, script, str(port), "", "", "{}"], capture_output=True, text=True, timeout=60
+    )
     assert second.returncode == 1
     assert f"port {port} of 127.0.0.1 is in use" in second.stderr
 

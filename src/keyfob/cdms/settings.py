@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keyfob import settings as homes
+from keyfob.serving import limits
+from keyfob.serving.limits import Limits
 from keyfob.settings import Setting, Value, https_url, positive, sqlite_url, text
 
 SETTINGS = (
@@ -17,6 +19,7 @@ SETTINGS = (
     Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
     Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive),
+    *limits.SETTINGS,
 )
 
 
@@ -31,6 +34,7 @@ class Settings:
     tls_certificate: Path
     tls_private_key: Path
     max_body_bytes: int
+    limits: Limits
 
 
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -45,6 +49,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         max_body_bytes=int(values["limits.max_body_bytes"]),
+        limits=limits.read(values),
     )
 
 

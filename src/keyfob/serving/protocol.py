@@ -1,4 +1,4 @@
-"""RFC 9112 on the wire, stricter than the library: bounded heads, and slow peers given up.
+"""RFC 9112 on the wire, stricter than the library: bounded heads, slow peers given up, and greedy ones read slowly.
 
 A subclass of uvicorn's httptools protocol, which is semi-private: the version is pinned in pyproject.toml, and
 tests/serving holds each behaviour that this file counts on.
@@ -8,9 +8,11 @@ import asyncio
 import json
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from keyfob.ambient import system_entropy
+from keyfob.serving.gate import Guest
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 64
@@ -24,6 +26,8 @@ WRITE_DEADLINE = 45.0
 """Seconds that a peer may leave its response unread."""
 LINGER = 1.0
 """Seconds that a refused connection is still read from: closing over unread bytes would reset it, answer and all."""
+PROGRESS = 64 * 1024
+"""Bytes of a body that count as progress: so slow an upload is not the longest idle connection."""
 _TICK = 5.0
 
 
@@ -31,11 +35,41 @@ class _HeadTooLarge(Exception):
     """Raised inside the parser's callbacks, where it becomes its callback error."""
 
 
+class _Flow(FlowControl):
+    """Reading that two may pause: the application for as long as it has enough, and the gate for a time."""
+
+    is_held = False
+
+    def pause_reading(self) -> None:
+        self.read_paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self._apply()
+
+    def hold(self) -> None:
+        self.is_held = True
+        self._transport.pause_reading()
+
+    def release(self) -> None:
+        self.is_held = False
+        self._apply()
+
+    def _apply(self) -> None:
+        if not self.is_held and not self.read_paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
 class StrictProtocol(HttpToolsProtocol):
     """One connection. A timer looks at it every few seconds; the path of a request itself arms none."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, guest: Guest, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._guest = guest
+        self._flow: _Flow
+        self._held_since = 0.0
         self._refused = False
         self._in_head = True
         self._completed = 0
@@ -47,17 +81,22 @@ class StrictProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport)
+        self._guest.close = transport.abort
+        self._guest.waits()
         self._reading_since = self.loop.time()
         self._watch = self.loop.call_later(_TICK, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:
             self._watch.cancel()
+        self._guest.leaves()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        self._pay(len(data))
         in_head, completed = self._in_head, self._completed
         super().data_received(data)
         if in_head and self._in_head and self._completed == completed:
@@ -87,21 +126,51 @@ class StrictProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        before = self._body_bytes
         self._body_bytes += len(body)
+        if self._body_bytes // PROGRESS > before // PROGRESS:
+            self._guest.waits()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._reading_since, self._in_head, self._head_bytes = None, True, 0
         self._completed += 1
         super().on_message_complete()
+        self._tell_whose_turn()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._tell_whose_turn()
 
     def pause_writing(self) -> None:
         self._unread_since = self.loop.time()
+        self._guest.waits()
         super().pause_writing()
 
     def resume_writing(self) -> None:
         self._unread_since = None
+        self._tell_whose_turn()
         super().resume_writing()
+
+    def _tell_whose_turn(self) -> None:
+        if self.pipeline or (self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body):
+            self._guest.works()
+        else:
+            self._guest.waits()
+
+    def _pay(self, count: int) -> None:
+        """Bytes that came. Beyond the network's budget, nothing more is read for a time."""
+        now = self.loop.time()
+        wait = self._guest.spend(count, now)
+        if wait > 0 and not self._flow.is_held:
+            self._held_since = now
+            self._flow.hold()
+            self.loop.call_later(wait, self._release)
+
+    def _release(self) -> None:
+        if self._reading_since is not None:
+            self._reading_since += self.loop.time() - self._held_since  # it was we who did not read
+        self._flow.release()
 
     def send_400_response(self, msg: str) -> None:
         # What the parser refuses never reaches the edge: the id that every answer carries is made here.
@@ -130,8 +199,8 @@ class StrictProtocol(HttpToolsProtocol):
     def _too_slow(self, now: float) -> bool:
         if self._unread_since is not None and now - self._unread_since > WRITE_DEADLINE:
             return True
-        # Behind an unfinished response it is we who do not read.
-        if self._reading_since is None or self.pipeline:
+        # Behind an unfinished response, and beyond the network's budget, it is we who do not read.
+        if self._reading_since is None or self.pipeline or self._flow.is_held:
             return False
         waited = now - self._reading_since
         if self._in_head:
