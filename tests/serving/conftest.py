@@ -30,6 +30,9 @@ APPLICATION = textwrap.dedent(
         if scope["path"] == "/slow":
             print("slow began", flush=True)
             await asyncio.sleep(1.5)
+        if scope["path"] == "/forever":
+            print("forever began", flush=True)
+            await asyncio.sleep(3600)
         if scope["path"] == "/unread":
             await serving.respond(send, serving.json_response(200, {}))
             return
