@@ -36,8 +36,9 @@ check: $(VENV)/ready ## format, lint, strict types, import contracts
 format: $(VENV)/ready ## bring the code into its one form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-bench: $(VENV)/ready ## how much a token costs, as a ratio measured in one run
+bench: $(VENV)/ready ## what a token costs, what time tells a stranger, and what a good client feels of an attack
 	@$(BIN)/python bench/token_endpoint.py
+	@$(BIN)/python bench/unknown_or_wrong.py
 
 docs: $(VENV)/ready ## run every command and example of the documents
 	@$(BIN)/python -m pytest tests/docs

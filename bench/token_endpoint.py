@@ -6,25 +6,17 @@ the disk before it answers.
 """
 
 import argparse
-import base64
 import http.client
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from keyfob import tls
-from keyfob.ambient import system_clock
-from keyfob.demo.stage import playing
-from keyfob.oauth import client_information, resource_metadata
-from keyfob.oauth.resource_metadata import ResourceMetadata
-from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import keys
-from keyfob.openpgp.unseal import PrivateKeyUnsealer
+from ground import BODY, PORT, ground
 
-API = "https://localhost:9"
+from keyfob import tls
+
 NOTHING = """
 import sys
 from pathlib import Path
@@ -52,51 +44,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--clients", type=int, default=16)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, (Path(name) / "t").open("w") as transcript:
-        folder = Path(name)
-        with playing(folder, transcript, transcript) as stage:
-            headers, ca = set_up(stage, folder)
-            nothing = subprocess.Popen(
-                [sys.executable, "-c", NOTHING, str(folder / "operator"), "8449"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            assert nothing.stdout is not None
-            nothing.stdout.readline()
-            rates = {"a server that does nothing": [], "the token endpoint": []}
-            for _ in range(3):
-                for (what, found), port in zip(rates.items(), (8449, 8448), strict=True):
-                    found.append(measure(port, ca, headers, options.seconds, options.clients))
-                    print(f"  {what:28} {found[-1]:8.0f} a second")
-            nothing.kill()
-    floor, real = (sorted(found)[1] for found in rates.values())
+    with ground("tokens_per_client_per_minute = 0") as found:
+        nothing = subprocess.Popen(
+            [sys.executable, "-c", NOTHING, str(found.home), "8449"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert nothing.stdout is not None
+        nothing.stdout.readline()
+        rates: dict[str, list[float]] = {"a server that does nothing": [], "the token endpoint": []}
+        for _ in range(3):
+            for (what, measured), port in zip(rates.items(), (8449, PORT), strict=True):
+                measured.append(measure(port, found.ca, found.headers(), options.seconds, options.clients))
+                print(f"  {what:28} {measured[-1]:8.0f} a second")
+        nothing.kill()
+    floor, real = (sorted(measured)[1] for measured in rates.values())
     print(
         f"median of three: {real:.0f} tokens a second, {floor / real:.2f} times the cost of a server that does nothing"
     )
-
-
-def set_up(stage, folder: Path) -> tuple[dict[str, str], Path]:
-    """A server with one client; the headers of its token request, and the authority to trust."""
-    stage.run("", "keyfob-server", "init", "--home", "operator", "--issuer", "https://localhost:8448")
-    with (folder / "operator" / "keyfob.toml").open("a") as settings:
-        settings.write("\n[limits]\ntokens_per_client_per_minute = 0\n")
-    described = ResourceMetadata(API, ("https://localhost:8448",), {"a:read": ""}, ("cdms_study",), {"keys": []})
-    (folder / "resource.json").write_bytes(resource_metadata.write(described))
-    stage.run("", "keyfob-server", "resource", "add", "resource.json", "--home", "operator")
-    private_key, certificate = keys.generate_partner_key("Bench <b@bench.example>", 86400)
-    (folder / "partner.asc").write_bytes(certificate.armored)
-    add = ("partner", "add", "Bench", "--certificate", "partner.asc", "--email", "b@bench.example")
-    stage.run("", "keyfob-server", *add, "--confirm-fingerprint", certificate.fingerprint, "--home", "operator")
-    create = ("client", "create", "--partner", "Bench", "--name", "bench", "--scope", "a:read", "--resource", API)
-    stage.run("", "keyfob-server", *create, "--out", "m.asc", "--home", "operator")
-    stage.start("", "keyfob-server", "serve", "--home", "operator")
-    signer = certificates.read_signer((folder / "operator" / "operator.asc").read_bytes(), now=system_clock())
-    plaintext = PrivateKeyUnsealer(private_key).unseal((folder / "m.asc").read_bytes(), signer=signer)
-    info = client_information.read(plaintext)
-    assert info.client_secret is not None
-    pair = base64.b64encode(f"{info.client_id}:{info.client_secret.reveal()}".encode()).decode()
-    headers = {"content-type": "application/x-www-form-urlencoded", "authorization": f"Basic {pair}"}
-    return headers, folder / "operator" / "tls" / "ca.pem"
 
 
 def measure(port: int, ca: Path, headers: dict[str, str], seconds: float, clients: int) -> float:
@@ -108,7 +71,7 @@ def measure(port: int, ca: Path, headers: dict[str, str], seconds: float, client
         context = tls.client_context(ca, environ={})
         connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=30)
         while time.monotonic() < ends:
-            connection.request("POST", "/oauth2/token", b"grant_type=client_credentials&scope=a:read", headers)
+            connection.request("POST", "/oauth2/token", BODY, headers)
             response = connection.getresponse()
             response.read()
             assert response.status == 200

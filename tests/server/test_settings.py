@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from keyfob.problem import Misuse
 from keyfob.server import settings
+from keyfob.serving import Limits
 
 ISSUER = b'[server]\nissuer = "https://localhost:8443"\n'
 
@@ -24,6 +25,7 @@ def test_the_defaults_are_applied_and_paths_start_at_the_home(tmp_path):
     assert loaded.tls_private_key == tmp_path / "tls/server.key"
     assert loaded.trusted_proxy is None
     assert loaded.max_body_bytes == 65536
+    assert loaded.limits == Limits(10_000, 1_000, 300, 16 * 1024 * 1024)
     assert loaded.failures_per_network_per_minute == 50
     assert loaded.tokens_per_client_per_minute == 600
     assert loaded.is_loopback
@@ -35,6 +37,12 @@ def test_the_environment_goes_before_the_file(tmp_path):
     assert loaded.issuer == "https://id.example"
     assert loaded.max_body_bytes == 1000
     assert not loaded.is_loopback
+
+
+def test_each_limit_of_connections_is_a_setting_of_its_own(tmp_path):
+    environ = {"KEYFOB_LIMITS_MAX_CONNECTIONS_PER_NETWORK": "2", "KEYFOB_LIMITS_BYTES_PER_NETWORK_PER_SECOND": "4"}
+    content = ISSUER + b"[limits]\nmax_connections = 1\nnew_connections_per_network_per_second = 3\n"
+    assert load(tmp_path, content, environ).limits == Limits(1, 2, 3, 4)
 
 
 def test_an_absolute_database_path_is_kept(tmp_path):
@@ -54,6 +62,7 @@ def test_an_absolute_database_path_is_kept(tmp_path):
         (b"[server]\nissuer = 7\n", "bad-setting", "server.issuer"),
         (ISSUER + b"[limits]\nmax_body_bytes = 0\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\ntokens_per_client_per_minute = -1\n", "bad-setting", "tokens_per_client_per_minute"),
+        (ISSUER + b"[limits]\nmax_connections = 0\n", "bad-setting", "limits.max_connections"),
         (ISSUER + b"[limits]\nfailures_per_network_per_minute = 0\n", "bad-setting", "failures_per_network"),
         (ISSUER + b"[limits]\nmax_body_bytes = true\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\nmax_body_bytes = 1.5\n", "bad-setting", "limits.max_body_bytes"),

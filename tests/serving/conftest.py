@@ -30,6 +30,9 @@ APPLICATION = textwrap.dedent(
         if scope["path"] == "/slow":
             print("slow began", flush=True)
             await asyncio.sleep(1.5)
+        if scope["path"] == "/forever":
+            print("forever began", flush=True)
+            await asyncio.sleep(3600)
         if scope["path"] == "/unread":
             await serving.respond(send, serving.json_response(200, {}))
             return
@@ -44,6 +47,7 @@ APPLICATION = textwrap.dedent(
     serving.serve(
         serving.edge(app, entropy=system_entropy, max_body_bytes=100_000),
         host="127.0.0.1", port=port, certificate=certificate, private_key=key, ready=f"https://localhost:{port}",
+        limits=serving.Limits(**json.loads(sys.argv[4])),
     )
     """
 )
@@ -66,10 +70,19 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     script = tmp_path / "application.py"
     script.write_text(APPLICATION)
 
-    def begin(port: int, certificate: Path | None = None, private_key: Path | None = None) -> Running:
+    def begin(
+        port: int,
+        certificate: Path | None = None,
+        private_key: Path | None = None,
+        *,
+        descriptors: int | None = None,
+        **limits: int,
+    ) -> Running:
         log = tmp_path / f"log-{port}"
+        arguments = [str(port), str(certificate or ""), str(private_key or ""), json.dumps(limits)]
+        bounded = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
         process = subprocess.Popen(
-            [sys.executable, str(script), str(port), str(certificate or ""), str(private_key or "")],
+            [*bounded, sys.executable, str(script), *arguments],
             stdout=subprocess.PIPE,
             stderr=log.open("w"),
             text=True,

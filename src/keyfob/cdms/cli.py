@@ -219,6 +219,7 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
             certificate=settings.tls_certificate,
             private_key=settings.tls_private_key,
             ready=settings.resource,
+            limits=settings.limits,
         )
     finally:
         found.close()

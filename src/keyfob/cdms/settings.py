@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keyfob import settings as homes
+from keyfob.serving import limits
+from keyfob.serving.limits import Limits
 from keyfob.settings import Setting, Value, https_url, positive, sqlite_url, text
 
 SETTINGS = (
@@ -27,6 +29,7 @@ SETTINGS = (
     Setting(
         "limits", "exports_per_client", 4, "How many exports of clinical data one client may run at once.", positive
     ),
+    *limits.SETTINGS,
 )
 
 
@@ -43,6 +46,7 @@ class Settings:
     max_body_bytes: int
     exports_per_client: int
     max_feed_age: int
+    limits: Limits
 
 
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -59,6 +63,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         max_body_bytes=int(values["limits.max_body_bytes"]),
         exports_per_client=int(values["limits.exports_per_client"]),
         max_feed_age=int(values["guard.max_feed_age"]),
+        limits=limits.read(values),
     )
 
 

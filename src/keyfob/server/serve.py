@@ -44,6 +44,8 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             certificate=None if is_plain else settings.tls_certificate,
             private_key=None if is_plain else settings.tls_private_key,
             ready=settings.issuer,
+            limits=settings.limits,
+            trusted_proxy=settings.trusted_proxy,
         )
     finally:
         found.close()

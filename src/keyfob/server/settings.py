@@ -7,6 +7,8 @@ from pathlib import Path
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.problem import Misuse
+from keyfob.serving import limits
+from keyfob.serving.limits import Limits
 from keyfob.settings import (
     FILE,
     LOOPBACK_NAMES,
@@ -34,6 +36,7 @@ class Settings:
     tls_private_key: Path
     trusted_proxy: str | None
     max_body_bytes: int
+    limits: Limits
     failures_per_network_per_minute: int
     tokens_per_client_per_minute: int
     signing_algorithm: str
@@ -83,6 +86,7 @@ SETTINGS = (
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive),
+    *limits.SETTINGS,
     Setting(
         "limits",
         "failures_per_network_per_minute",
@@ -112,6 +116,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_private_key=home / str(values["tls.private_key"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
+        limits=limits.read(values),
         failures_per_network_per_minute=int(values["limits.failures_per_network_per_minute"]),
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),

@@ -32,8 +32,11 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
+from keyfob.serving.rates import network_of
 
 _MAX_CLIENTS = 10_000
+_HERE = ""
+"""Where the server itself asks from."""
 
 
 class ServerState:
@@ -61,7 +64,7 @@ class ServerState:
             key=entropy(32),
         )
         self._revision = -1
-        self._clients: OrderedDict[str, ClientView | None] = OrderedDict()
+        self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
         self._opened: dict[str, SigningKey] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
@@ -69,14 +72,19 @@ class ServerState:
         self._compared: tuple[tuple[RevocationRecord, ...], Revocations] | None = None
         self._resources: tuple[Resource, ...] | None = None
 
-    def find_client(self, client_id: str) -> ClientView | None:
-        """The client as of this moment. An unknown id is remembered, too: it must not take longer than a known one."""
+    def find_client(self, client_id: str, *, address: str) -> ClientView | None:
+        """The client as of this moment, for whoever asks from `address`.
+
+        An unknown id is remembered, too, and each network has a memory of its own: else a stranger's first question
+        would be answered faster for a client that is at work elsewhere than for one that does not exist.
+        """
         self._forget_what_changed()
-        if client_id in self._clients:
-            self._clients.move_to_end(client_id)
-            return self._clients[client_id]
+        key = (network_of(address), client_id)
+        if key in self._clients:
+            self._clients.move_to_end(key)
+            return self._clients[key]
         view = self._store.find_client(client_id)
-        self._clients[client_id] = view
+        self._clients[key] = view
         if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return view
@@ -146,7 +154,7 @@ class ServerState:
         """A resource learns of nobody whom it does not serve."""
         if record.resource is not None or record.client_id is None:
             return record.resource in (resource, None)
-        view = self.find_client(record.client_id)
+        view = self.find_client(record.client_id, address=_HERE)
         return view is not None and any(grant.resource == resource for grant in view.client.grants)
 
     def _withdrawn(self) -> Revocations:

@@ -4,17 +4,14 @@ So nobody is locked out by whoever guesses beside them, known and unknown ids ar
 nothing: what is slowed down is the noise. The counts are this process's own, bounded, and gone with it.
 """
 
-import functools
 import hashlib
-import ipaddress
 import logging
-import math
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient, OAuthError, TooManyRequests
+from keyfob.serving.rates import Bucket, network_of
 
 _log = logging.getLogger("keyfob.server")
 
@@ -22,29 +19,6 @@ MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
-
-
-class Bucket:
-    """`size` acts at once for each key, and as many again spread over `period` seconds."""
-
-    def __init__(self, size: int, period: int) -> None:
-        self._size = size
-        self._period = period
-        self._left: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
-
-    def take(self, key: Hashable, now: int) -> int:
-        """Takes one when there is one, and returns 0; else the seconds until there will be one."""
-        left, at = self._left.pop(key, (float(self._size), now))
-        # A clock set back gives nothing, and takes nothing away.
-        left = min(self._size, left + max(0, now - at) * self._size / self._period)
-        taken = left >= 1
-        self._left[key] = (left - 1 if taken else left, now)
-        if len(self._left) > _MAX_COUNTED:
-            self._left.popitem(last=False)
-        return 0 if taken else max(1, math.ceil((1 - left) * self._period / self._size))
-
-    def forget(self, key: Hashable) -> None:
-        self._left.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +70,3 @@ class Throttle:
         if len(self._last) > _MAX_COUNTED:
             self._last.popitem(last=False)
         return attempt.wait
-
-
-@functools.lru_cache(4096)
-def network_of(address: str) -> str:
-    """What one attacker has at least to himself: one IPv4 address, or one IPv6 /64."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))

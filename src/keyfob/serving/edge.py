@@ -11,22 +11,24 @@ import re
 from collections.abc import Callable
 
 from keyfob.ambient import Entropy, monotonic
-from keyfob.oauth.wire import Response
-from keyfob.serving.messages import App, ClientGone, Message, Receive, Scope, Send, json_response, respond
+from keyfob.oauth.wire import Response, values
+from keyfob.serving.messages import (
+    SECURITY_HEADERS,
+    App,
+    ClientGone,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    json_response,
+    respond,
+)
 
 _log = logging.getLogger("keyfob.access")
 _MAX_SILENCE = 2.0
 """Seconds without a byte after which a refused body is waited for no longer."""
 _MAX_READ_AWAY = 256 * 1024 * 1024
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
-
-_SECURITY_HEADERS = (
-    (b"strict-transport-security", b"max-age=31536000"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
 
 Refuse = Callable[[int, str, str, str], Response]
 """(status, code, message, request id) -> the refusal in the application's own form."""
@@ -83,6 +85,11 @@ class _Exchange:
             await self._refuse_body()
         except ClientGone:
             self._status = 499  # nothing was answered: the word that proxies use for it
+        except asyncio.CancelledError:
+            # The time to drain is over, and this request with it; the listener has nothing else to cancel one for.
+            await self._give_up(
+                self._refuse(503, "temporarily_unavailable", "the server is stopping: try again", self._request_id)
+            )
         except Exception:
             _log.exception("request_failed id=%s", self._request_id)
             await self._give_up(
@@ -92,16 +99,23 @@ class _Exchange:
             self._write_log((monotonic() - started) * 1000)
 
     def _check(self) -> Response | None:
-        hosts = [value for name, value in self._scope["headers"] if name == b"host"]
+        version, headers = self._scope["http_version"], self._scope["headers"]
+        if version not in ("1.0", "1.1"):
+            return self._refuse_head(505, "HTTP/1.1 is spoken here")
+        hosts = values(headers, b"host")
         # RFC 9112 §3.2: a missing (HTTP/1.1), repeated or malformed Host is answered with 400.
-        if len(hosts) > 1 or (not hosts and self._scope["http_version"] != "1.0"):
-            return self._refuse_host("exactly one Host header is needed")
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            return self._refuse_head(400, "exactly one Host header is needed")
         if hosts and not _HOST.fullmatch(hosts[0]):
-            return self._refuse_host("the Host header is malformed")
+            return self._refuse_head(400, "the Host header is malformed")
+        # RFC 9112 §6.1: no other coding is known here, and in HTTP/1.0 there is none at all.
+        codings = values(headers, b"transfer-encoding")
+        if codings and (len(codings) > 1 or codings[0].lower() != b"chunked" or version == "1.0"):
+            return self._refuse_head(400, "the one transfer coding is chunked, and of HTTP/1.1")
         return None
 
-    def _refuse_host(self, message: str) -> Response:
-        refusal = self._refuse(400, "invalid_request", message, self._request_id)
+    def _refuse_head(self, status: int, message: str) -> Response:
+        refusal = self._refuse(status, "invalid_request", message, self._request_id)
         # Who sends such heads may be smuggling requests: nothing more is read from this connection.
         return Response(refusal.status, (*refusal.headers, (b"connection", b"close")), refusal.body)
 
@@ -145,7 +159,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = list(message["headers"])
-            headers.extend(_SECURITY_HEADERS)
+            headers.extend(SECURITY_HEADERS)
             headers.append((b"keyfob-request-id", self._request_id.encode()))
             # Nothing of ours may be cached unless a response says so itself.
             if not any(name == b"cache-control" for name, _ in headers):

@@ -4,6 +4,7 @@ The line `ready https://…` comes once requests can be answered; SIGTERM and SI
 taken up while running.
 """
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -19,8 +20,11 @@ import uvicorn
 
 from keyfob import tls
 from keyfob.problem import Problem
+from keyfob.serving.gate import Gate, Guest
+from keyfob.serving.limits import Limits
 from keyfob.serving.messages import App
 from keyfob.serving.protocol import StrictProtocol
+from keyfob.serving.reception import Reception, within_descriptors
 
 _log = logging.getLogger("keyfob.serving")
 
@@ -30,12 +34,24 @@ _KEEP_ALIVE = 75
 """Seconds that an idle connection stays open."""
 _TICKS_PER_CHECK = 20
 """uvicorn ticks ten times a second: certificates are looked at every two seconds."""
+_USUAL = Limits()
 
 
-def serve(app: App, *, host: str, port: int, certificate: Path | None, private_key: Path | None, ready: str) -> None:
+def serve(
+    app: App,
+    *,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    private_key: Path | None,
+    ready: str,
+    limits: Limits = _USUAL,
+    trusted_proxy: str | None = None,
+) -> None:
     """Serve `app` until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: for a trusted proxy only.
 
-    `ready` is the URL in the ready line. Raises Problem when the address cannot be had or the certificate is unusable.
+    `ready` is the URL in the ready line. `trusted_proxy` is the one address that the limits of a network are not for.
+    Raises Problem when the address cannot be had or the certificate is unusable.
     """
     _write_logs()
     context = None
@@ -52,13 +68,13 @@ def serve(app: App, *, host: str, port: int, certificate: Path | None, private_k
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_DRAIN,
-        ssl_context_factory=None if context is None else lambda _config, _default: context,
         interface="asgi3",
         proxy_headers=False,
     )
     # Resetting and shutting down is the server's; the certificate is ours to watch.
     pair = None if certificate is None or private_key is None else (certificate, private_key)
-    server = _Server(config, ready, context, pair)
+    gate = Gate(within_descriptors(limits), trusted_proxy=trusted_proxy)
+    server = _Server(config, ready, context, pair, gate)
     try:
         server.run(sockets=listeners)
     finally:
@@ -70,18 +86,37 @@ def serve(app: App, *, host: str, port: int, certificate: Path | None, private_k
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, ready: str, context: ssl.SSLContext | None, pair: tuple[Path, Path] | None
+        self,
+        config: uvicorn.Config,
+        ready: str,
+        context: ssl.SSLContext | None,
+        pair: tuple[Path, Path] | None,
+        gate: Gate,
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._context = context
         self._pair = pair
+        self._gate = gate
+        self._reception: Reception | None = None
         self._seen = self._stamp()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+        await super().startup(sockets=[])  # the application's start; connections are accepted by the reception
         if self.started:
+            loop = asyncio.get_running_loop()
+
+            def make_protocol(guest: Guest) -> StrictProtocol:
+                return StrictProtocol(self.config, self.server_state, self.lifespan.state, loop, guest=guest)
+
+            self._reception = Reception(sockets or [], self._gate, make_protocol, self._context)
+            self._reception.open()
             print(f"ready {self._ready}", flush=True)  # noqa: T201  # the documented line on stdout
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._reception is not None:
+            await self._reception.close()
+        await super().shutdown(sockets=sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_CHECK == 0:

@@ -96,6 +96,43 @@ def test_another_method_is_told_what_is_allowed(operator, path, allow):
         assert answer.document["error"] == "method_not_allowed"
 
 
+def test_every_refusal_is_json_and_carries_the_security_headers(operator):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    refusals = {
+        400: operator.request("POST", "/oauth2/token", b"a=%00", form),
+        401: operator.request("POST", "/oauth2/token", b"grant_type=client_credentials", form),
+        404: operator.request("GET", "/admin"),
+        405: operator.request("PUT", "/oauth2/token"),
+        413: operator.request("POST", "/oauth2/token", b"a" * 70_000, form),
+    }
+    for status, answer in refusals.items():
+        assert answer.status == status
+        assert answer.headers["content-type"] == "application/json"
+        assert {"error", "error_description", "error_id"} == answer.document.keys()
+        assert int(answer.headers["strict-transport-security"].removeprefix("max-age=")) >= 180 * 24 * 3600
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "server" not in answer.headers
+    assert refusals[401].headers["www-authenticate"].startswith("Basic")
+
+
+def test_two_authorization_headers_are_a_malformed_request(operator):
+    """RFC 9110 §11.6.2: one value; which of two counts is what an attacker and a proxy may disagree about."""
+    body = b"grant_type=client_credentials"
+    connection = operator.connect()
+    connection.putrequest("POST", "/oauth2/token")
+    connection.putheader("content-type", "application/x-www-form-urlencoded")
+    connection.putheader("content-length", str(len(body)))
+    for _ in range(2):
+        connection.putheader("authorization", "Basic Y2xfMTp4")
+    connection.endheaders(body)
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["error"]) == (400, "invalid_request")
+    connection.close()
+
+
 @pytest.mark.parametrize("path", ["/", "/oauth2/token/", "/oauth2/../oauth2/token", "/OAuth2/token", "//oauth2/token"])
 def test_nothing_is_at_another_path(operator, path):
     answer = operator.request("GET", path)

@@ -20,11 +20,12 @@ class Caller:
         return self.client_id == token.client_id or self.resource == token.audience
 
 
-def authenticate_caller(state: ServerState, presented: PresentedCredential, *, now: int) -> Caller:
+def authenticate_caller(state: ServerState, presented: PresentedCredential, *, address: str, now: int) -> Caller:
     """Raises InvalidClient."""
     if presented.method is Method.PRIVATE_KEY_JWT:
         return Caller(None, authenticated_resource(state, presented, now=now).resource.url)
-    client = authenticate(state.find_client(presented.client_id), presented, state.peppers, now=now).client
+    view = state.find_client(presented.client_id, address=address)
+    client = authenticate(view, presented, state.peppers, now=now).client
     return Caller(client.id, None)
 
 

@@ -19,7 +19,7 @@ def introspect(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            caller = authenticate_caller(state, presented, now=now)
+            caller = authenticate_caller(state, presented, address=request.address, now=now)
             asked = introspection.read_request(parameters)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)

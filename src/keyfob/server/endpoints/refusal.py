@@ -26,7 +26,7 @@ def _refusal(
     state: ServerState, request: Request, presented: PresentedCredential | None, refused: OAuthError
 ) -> TokenRefused:
     client_id = presented.client_id if presented is not None else None
-    known = client_id is not None and state.find_client(client_id) is not None
+    known = client_id is not None and state.find_client(client_id, address=request.address) is not None
     return TokenRefused(
         error=refused.code,
         reason=refused.detail or refused.description,

@@ -24,7 +24,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            view = state.find_client(presented.client_id)
+            view = state.find_client(presented.client_id, address=request.address)
             client = authenticate(view, presented, state.peppers, now=now).client
             given_back = revocation.read_request(parameters)
             # A revocation is a durable write like a token: it draws on the same allowance.

@@ -27,7 +27,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             token_request = token_endpoint.read_request(parameters)
-            view = state.find_client(presented.client_id)
+            view = state.find_client(presented.client_id, address=request.address)
             authenticated = authenticate(view, presented, state.peppers, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)

@@ -1,0 +1,125 @@
+"""Accepting: the gate is asked before a handshake costs anything, and a handshake that lingers is given up.
+
+The listeners are accepted from here and not by the event loop's own server, which tells of a TLS connection only when
+its handshake is done: those that never are would be counted by nobody.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+
+from keyfob.serving.gate import Gate, Guest
+from keyfob.serving.limits import Limits
+
+_log = logging.getLogger("keyfob.serving")
+
+HANDSHAKE_DEADLINE = 10.0
+"""Seconds from a TCP connection to the end of its TLS handshake."""
+_RESERVED_DESCRIPTORS = 256
+"""For everything that is no connection: the database, certificates, connections that are just closing."""
+_PAUSE = 0.05
+"""Seconds before accepting is tried again when the system has no more to give."""
+_MINUTE = 60.0
+
+MakeProtocol = Callable[[Guest], asyncio.Protocol]
+
+
+class Reception:
+    """`context` None: plain TCP. `listeners` are bound, and stay the caller's."""
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        gate: Gate,
+        make_protocol: MakeProtocol,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        self._listeners = listeners
+        self._gate = gate
+        self._make_protocol = make_protocol
+        self._context = context
+        self._accepting: list[asyncio.Task[None]] = []
+        self._welcoming: set[asyncio.Task[None]] = set()
+        self._turned_away = 0
+        self._told_at: float | None = None
+
+    def open(self) -> None:
+        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+
+    async def close(self) -> None:
+        """Nobody comes in any more, and who was still shaking hands is let go."""
+        tasks = [*self._accepting, *self._welcoming]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        while True:
+            try:
+                connection, address = await loop.sock_accept(listener)
+            except OSError as failed:
+                # The peer has gone again, or descriptors ran out: whoever has been idle longest gives one back.
+                _log.warning("accept_failed errno=%s", failed.errno)
+                self._gate.make_room()
+                await asyncio.sleep(_PAUSE)
+                continue
+            guest = self._gate.admit(str(address[0]), loop.time())
+            if guest is None:
+                connection.close()
+                self._tell_of_turned_away(str(address[0]), loop.time())
+                continue
+            task = loop.create_task(self._welcome(connection, guest))
+            guest.close = task.cancel
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+
+    async def _welcome(self, connection: socket.socket, guest: Guest) -> None:
+        is_in = False
+        loop = asyncio.get_running_loop()
+        try:
+            # What other connections of its network read beyond the budget, a new one waits for, too.
+            await asyncio.sleep(guest.spend(0, loop.time()))
+            await loop.connect_accepted_socket(
+                lambda: self._make_protocol(guest),
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=None if self._context is None else HANDSHAKE_DEADLINE,
+            )
+            is_in = True
+        except OSError as failed:  # also what TLS refuses, and a handshake that took too long
+            _log.debug("handshake_failed reason=%s", failed)
+        finally:
+            if not is_in:
+                guest.leaves()
+                connection.close()
+
+    def _tell_of_turned_away(self, address: str, now: float) -> None:
+        """At most once a minute: a flood must not fill the log, either."""
+        self._turned_away += 1
+        if self._told_at is None or now - self._told_at >= _MINUTE:
+            _log.warning("connections_turned_away count=%d last=%s", self._turned_away, address)
+            self._turned_away, self._told_at = 0, now
+
+
+def within_descriptors(limits: Limits) -> Limits:
+    """`limits` with as many connections as this process may have open, after raising that number where it can be."""
+    if sys.platform == "win32":  # sockets are no descriptors there
+        return limits
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = limits.max_connections + _RESERVED_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            room = max(1, soft - _RESERVED_DESCRIPTORS)
+            _log.warning("connections_limited max=%d descriptors=%d (raise the limit of open files)", room, soft)
+            return dataclasses.replace(limits, max_connections=room)
+    return limits
