@@ -1,0 +1,11 @@
+import * as oauth from 'openid-client'
+import { CLIENT_ID, ISSUER, METHOD, parameters, say, secret } from './given.mjs'
+
+const method = { basic: oauth.ClientSecretBasic, post: oauth.ClientSecretPost }[METHOD]
+const server = await oauth.discovery(new URL(ISSUER), CLIENT_ID, {}, method(secret))
+try {
+  say('openid-client', await oauth.clientCredentialsGrant(server, parameters))
+} catch (refused) {
+  if (!refused.error) throw refused
+  say('openid-client', { error: refused.error })
+}
