@@ -12,11 +12,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from interop.matrix import APACHE, AUDIENCE, MOD_OAUTH2, OTHER
 from keyfob import tls
 from keyfob.ambient import system_clock
 
-MODULES = Path("/usr/lib/apache2/modules")
-_AUDIENCES = {"https://api.example": "/api", "https://other.example": "/other"}
+_AUDIENCES = {AUDIENCE: "/api", OTHER: "/other"}
 _CLAIMS = ("sub", "scope", "client_id", "aud", "iss")
 
 
@@ -41,7 +41,7 @@ class Apache:
         self._log = folder / "error.log"
         configuration = folder / "apache.conf"
         configuration.write_text(_configuration(folder, self._port, issuer, jwks))
-        command = ["apache2", "-D", "FOREGROUND", "-f", str(configuration)]
+        command = [APACHE, "-D", "FOREGROUND", "-f", str(configuration)]
         self._process = subprocess.Popen(command, stderr=(folder / "stderr").open("w"))
         while not self._answers():
             assert self._process.poll() is None, (folder / "stderr").read_text() + self._log.read_text()
@@ -79,7 +79,7 @@ def _configuration(folder: Path, port: int, issuer: str, jwks: dict[str, object]
     (key,) = jwks["keys"]
     quoted = json.dumps(json.dumps(key, separators=(",", ":")))
     modules = "\n".join(
-        f"LoadModule {name}_module {MODULES}/mod_{name}.so"
+        f"LoadModule {name}_module {MOD_OAUTH2.parent}/mod_{name}.so"
         for name in ("mpm_event", "authn_core", "authz_core", "headers", "socache_shmcb", "ssl", "status", "oauth2")
     )
     claims = "\n".join(f'Header always set claim-{name} "expr=%{{reqenv:OAUTH2_CLAIM_{name}}}"' for name in _CLAIMS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from interop import matrix
 from interop.relay import Relay
 from interop.scene import Scene

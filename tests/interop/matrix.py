@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BUILT = HERE.parents[1] / ".interop"
+APACHE = "/usr/sbin/apache2"
 MOD_OAUTH2 = Path("/usr/lib/apache2/modules/mod_oauth2.so")
 AUDIENCE = "https://api.example"
 OTHER = "https://other.example"
@@ -49,11 +50,12 @@ CHARSET = Way(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`name` in its own spelling; `verified_by`: for a client, the verifier of another make that reads its tokens."""
+    """`verified_by`: the verifier of another make that reads a client's tokens. `name` and `note` are for the page."""
 
     name: str
     platform: str
     command: tuple[str, ...]
+    note: str
     ways: tuple[Way, ...] = ()
     verified_by: str = ""
 
@@ -67,26 +69,105 @@ def _node(script: str) -> tuple[str, ...]:
 
 
 CLIENTS = (
-    Program("Authlib", "Python", _python("authlib_client.py"), USUAL, "jose"),
-    Program("requests-oauthlib", "Python", _python("requests_oauthlib_client.py"), USUAL, "go-oidc"),
-    Program("requests_oauth2client", "Python", _python("requests_oauth2client_client.py"), USUAL, "mod_oauth2"),
-    Program("httpx-auth", "Python", _python("httpx_auth_client.py"), (BASIC, NO_SCOPE, RESOURCE), "jose"),
-    Program("openid-client", "Node", _node("openid_client.mjs"), USUAL, "PyJWT"),
-    Program("oauth4webapi", "Node", _node("oauth4webapi.mjs"), USUAL, "joserfc"),
-    Program("simple-oauth2", "Node", _node("simple_oauth2.mjs"), USUAL, "go-oidc"),
-    Program("x/oauth2", "Go", (str(BUILT / "go/client"),), (*USUAL, EITHER), "joserfc"),
-    Program("oauth2", "Ruby", ("ruby", str(HERE / "ruby/oauth2_client.rb")), USUAL, "PyJWT"),
     Program(
-        "curl", "C", ("sh", str(HERE / "shell/curl.sh")), (*USUAL, HTTP_1_0, ODD_ACCEPT, CHARSET), "mod_oauth2"
+        "Authlib",
+        "Python",
+        _python("authlib_client.py"),
+        "`token_endpoint_auth_method` chooses Basic or body; `resource` is an argument of `fetch_token`.",
+        USUAL,
+        "jose",
+    ),
+    Program(
+        "requests-oauthlib",
+        "Python",
+        _python("requests_oauthlib_client.py"),
+        "Basic by `auth=HTTPBasicAuth(...)`, the body by `include_client_id=True`; gives the scope as a list.",
+        USUAL,
+        "go-oidc",
+    ),
+    Program(
+        "requests_oauth2client",
+        "Python",
+        _python("requests_oauth2client_client.py"),
+        "Finds the endpoint by discovery, and fetches the keys at once.",
+        USUAL,
+        "mod_oauth2",
+    ),
+    Program(
+        "httpx-auth",
+        "Python",
+        _python("httpx_auth_client.py"),
+        "Basic only; fetches a token for the first request that needs it.",
+        (BASIC, NO_SCOPE, RESOURCE),
+        "jose",
+    ),
+    Program(
+        "openid-client",
+        "Node",
+        _node("openid_client.mjs"),
+        "Form-encodes the `_` in Basic; tells a 401 as `WWWAuthenticateChallengeError`, the code in its `response`.",
+        USUAL,
+        "PyJWT",
+    ),
+    Program(
+        "oauth4webapi",
+        "Node",
+        _node("oauth4webapi.mjs"),
+        "As openid-client, which stands on it; discovery with `algorithm: 'oauth2'`.",
+        USUAL,
+        "joserfc",
+    ),
+    Program(
+        "simple-oauth2",
+        "Node",
+        _node("simple_oauth2.mjs"),
+        "`authorizationMethod` chooses; `tokenPath` must be set to `/oauth2/token`.",
+        USUAL,
+        "go-oidc",
+    ),
+    Program(
+        "x/oauth2",
+        "Go",
+        (str(BUILT / "go/client"),),
+        "Unless `AuthStyle` is set it tries Basic, then the body, which counts once; `resource` by `EndpointParams`.",
+        (*USUAL, EITHER),
+        "joserfc",
+    ),
+    Program(
+        "oauth2",
+        "Ruby",
+        ("ruby", str(HERE / "ruby/oauth2_client.rb")),
+        "`auth_scheme` chooses; `token_url` must be set to `/oauth2/token`.",
+        USUAL,
+        "PyJWT",
+    ),
+    Program(
+        "curl",
+        "C",
+        ("sh", str(HERE / "shell/curl.sh")),
+        "`--config -` keeps the secret out of the process list; an offer of HTTP/2 falls back.",
+        (*USUAL, HTTP_1_0, ODD_ACCEPT, CHARSET),
+        "mod_oauth2",
     ),
 )
 
 VERIFIERS = (
-    Program("PyJWT", "Python", _python("pyjwt_verifier.py")),
-    Program("joserfc", "Python", _python("joserfc_verifier.py")),
-    Program("jose", "Node", _node("jose.mjs")),
-    Program("go-oidc", "Go", (str(BUILT / "go/verifier"),)),
-    Program("mod_oauth2", "Apache", ("apache2",)),
+    Program("PyJWT", "Python", _python("pyjwt_verifier.py"), "`PyJWKClient` on the `jwks_uri` of the metadata."),
+    Program("joserfc", "Python", _python("joserfc_verifier.py"), "A `KeySet` of the document at `jwks_uri`."),
+    Program("jose", "Node", _node("jose.mjs"), "`createRemoteJWKSet`; also `typ: 'at+jwt'`."),
+    Program(
+        "go-oidc",
+        "Go",
+        (str(BUILT / "go/verifier"),),
+        "Discovery at `/.well-known/openid-configuration`; the audience is its `ClientID`.",
+    ),
+    Program(
+        "mod_oauth2",
+        "Apache",
+        (APACHE,),
+        "The published key by `OAuth2TokenVerify jwk`, since no authority but the system's can be named to it for "
+        "`jwks_uri`; issuer and audience by `Require oauth2_claim`.",
+    ),
 )
 VERIFIER = {verifier.name: verifier for verifier in VERIFIERS}
 RUNS = tuple((client, way) for client in CLIENTS for way in client.ways)

@@ -21,26 +21,29 @@ class Connection:
     sent: bytearray = field(default_factory=bytearray)
     received: bytearray = field(default_factory=bytearray)
 
-    def requests(self) -> list[bytes]:
-        """Each HTTP request by itself, head and body as they came."""
-        found, rest = [], bytes(self.sent)
-        while rest:
-            head, end, body = rest.partition(b"\r\n\r\n")
-            assert end, "a request whose head has no end"
-            assert b"transfer-encoding" not in head.lower(), "a chunked request: teach the relay to tell where it ends"
-            length = re.search(rb"^content-length: *([0-9]+)", head, re.IGNORECASE | re.MULTILINE)
-            size = len(head) + len(end) + (int(length[1]) if length else 0)
-            assert len(rest) >= size, "a request whose body has no end"
-            found.append(rest[:size])
-            rest = rest[size:]
-        return found
+    def exchanges(self) -> list[tuple[bytes, int]]:
+        """Each request by itself, head and body as they came, and the status that it was answered with."""
+        statuses = [int(response.split(b" ", 2)[1]) for response in _messages(bytes(self.received))]
+        return list(zip(_messages(bytes(self.sent)), statuses, strict=True))
 
-    def statuses(self) -> list[int]:
-        return [int(status) for status in re.findall(rb"^HTTP/1\.[01] ([0-9]{3})", self.received, re.MULTILINE)]
+
+def _messages(stream: bytes) -> list[bytes]:
+    """RFC 9112 §6: the messages of one direction. All that come here have no body, or one of a stated length."""
+    found = []
+    while stream:
+        head, end, _ = stream.partition(b"\r\n\r\n")
+        assert end, "a message whose head has no end"
+        assert b"\ntransfer-encoding:" not in head.lower(), "a chunked message: teach the relay where it ends"
+        length = re.search(rb"^content-length: *([0-9]+)", head, re.IGNORECASE | re.MULTILINE)
+        size = len(head) + len(end) + (int(length[1]) if length else 0)
+        assert len(stream) >= size, "a message whose body has no end"
+        found.append(stream[:size])
+        stream = stream[size:]
+    return found
 
 
 class Relay:
-    """Listens at `port` of localhost with a certificate of the `authority`, for the server at `upstream`."""
+    """Listens at `port` of 127.0.0.1 with a certificate of the `authority`, for the server at `upstream`."""
 
     def __init__(self, *, authority: Path, certificate: Path, private_key: Path, port: int, upstream: int) -> None:
         self._server = tls.server_context(certificate, private_key)
@@ -60,7 +63,7 @@ class Relay:
         loop.set_exception_handler(lambda _loop, _context: None)
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
-        listening = asyncio.start_server(self._relay, "localhost", self._port, ssl=self._server)
+        listening = asyncio.start_server(self._relay, "127.0.0.1", self._port, ssl=self._server)
         server = asyncio.run_coroutine_threadsafe(listening, loop).result(10)
         try:
             yield self
@@ -74,7 +77,9 @@ class Relay:
         connection = Connection()
         self._connections.append(connection)
         with contextlib.suppress(OSError):
-            inner_reader, inner_writer = await asyncio.open_connection("localhost", self._upstream, ssl=self._client)
+            inner_reader, inner_writer = await asyncio.open_connection(
+                "127.0.0.1", self._upstream, ssl=self._client, server_hostname="localhost"
+            )
             await asyncio.gather(
                 _pass_on(reader, inner_writer, connection.sent),
                 _pass_on(inner_reader, writer, connection.received),

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from interop import matrix
 from interop.apache import Apache
 from interop.matrix import Program, Way
 from interop.relay import Connection, Relay
-from server.wire.conftest import Operator
-
 from keyfob.oauth.client_information import ClientInformation
+from server.wire.conftest import Operator
 
 _WITHIN = 60
 
@@ -28,16 +28,10 @@ class Run:
     complaint: str
     connections: tuple[Connection, ...]
 
-    def token_requests(self) -> list[bytes]:
-        return [
-            request
-            for connection in self.connections
-            for request in connection.requests()
-            if request.split(b" ", 2)[1].partition(b"?")[0] == b"/oauth2/token"
-        ]
-
-    def statuses(self) -> list[int]:
-        return [status for connection in self.connections for status in connection.statuses()]
+    def exchanges(self, path: bytes = b"/oauth2/token") -> list[tuple[bytes, int]]:
+        """The requests to `path`, each with the status of its answer."""
+        every = (exchange for connection in self.connections for exchange in connection.exchanges())
+        return [(sent, status) for sent, status in every if sent.split(b" ", 2)[1].partition(b"?")[0] == path]
 
 
 @dataclass
@@ -91,9 +85,7 @@ class Scene:
             self._apache = Apache(self.folder / "apache", issuer=self.operator.issuer, ca=self.ca, jwks=jwks)
         return self._apache
 
-    def _run(
-        self, program: Program, command: tuple[str, ...], settings: dict[str, str], secret: str, ca: Path
-    ) -> Run:
+    def _run(self, program: Program, command: tuple[str, ...], settings: dict[str, str], secret: str, ca: Path) -> Run:
         require(program)
         self.relay.take()
         done = subprocess.run(

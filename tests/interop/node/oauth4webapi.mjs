@@ -10,6 +10,7 @@ const response = await oauth.clientCredentialsGrantRequest(server, client, metho
 try {
   say('oauth4webapi', await oauth.processClientCredentialsResponse(server, client, response))
 } catch (refused) {
-  if (!refused.error) throw refused
-  say('oauth4webapi', { error: refused.error })
+  // The library tells a 401 by its challenge, which the standard wants there, and leaves the code in the answer.
+  if (!(refused instanceof oauth.WWWAuthenticateChallengeError)) throw refused
+  say('oauth4webapi', await refused.response.json())
 }

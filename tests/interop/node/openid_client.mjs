@@ -6,6 +6,7 @@ const server = await oauth.discovery(new URL(ISSUER), CLIENT_ID, {}, method(secr
 try {
   say('openid-client', await oauth.clientCredentialsGrant(server, parameters))
 } catch (refused) {
-  if (!refused.error) throw refused
-  say('openid-client', { error: refused.error })
+  // The library tells a 401 by its challenge, which the standard wants there, and leaves the code in the answer.
+  if (!(refused instanceof oauth.WWWAuthenticateChallengeError)) throw refused
+  say('openid-client', await refused.response.json())
 }

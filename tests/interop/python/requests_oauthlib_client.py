@@ -11,7 +11,8 @@ else:
     method = {"client_secret": secret, "include_client_id": True}
 more = {"resource": given.RESOURCE} if given.RESOURCE else {}
 try:
-    answer = session.fetch_token(given.TOKEN_ENDPOINT, **method, **more)
+    token = session.fetch_token(given.TOKEN_ENDPOINT, **method, **more)
+    answer = {**token, "scope": " ".join(token["scope"])}  # the library gives a list
 except OAuth2Error as refused:
     answer = {"error": refused.error}
 given.say("requests-oauthlib", answer)

@@ -1,6 +1,7 @@
 # Settings come in the environment, the secret as a line on stdin, never in argv.
 require 'json'
 require 'oauth2'
+require 'oauth2/version'
 
 scheme = { 'basic' => :basic_auth, 'post' => :request_body }.fetch(ENV.fetch('METHOD'))
 client = OAuth2::Client.new(
@@ -14,4 +15,5 @@ begin
 rescue OAuth2::Error => e
   answer = { error: e.code }
 end
-puts JSON.generate(version: OAuth2::Version.to_s, answer: answer)
+version = defined?(OAuth2::Version::VERSION) ? OAuth2::Version::VERSION : OAuth2::Version.to_s
+puts JSON.generate(version: version, answer: answer)
