@@ -152,14 +152,19 @@ CLIENTS = (
 )
 
 VERIFIERS = (
-    Program("PyJWT", "Python", _python("pyjwt_verifier.py"), "`PyJWKClient` on the `jwks_uri` of the metadata."),
+    Program(
+        "PyJWT",
+        "Python",
+        _python("pyjwt_verifier.py"),
+        "`PyJWKClient` on the `jwks_uri` of the metadata, `algorithms=['ES256']`.",
+    ),
     Program("joserfc", "Python", _python("joserfc_verifier.py"), "A `KeySet` of the document at `jwks_uri`."),
     Program("jose", "Node", _node("jose.mjs"), "`createRemoteJWKSet`; also `typ: 'at+jwt'`."),
     Program(
         "go-oidc",
         "Go",
         (str(BUILT / "go/verifier"),),
-        "Discovery at `/.well-known/openid-configuration`; the audience is its `ClientID`.",
+        "The audience is its `ClientID`; `SupportedSigningAlgs` must name ES256.",
     ),
     Program(
         "mod_oauth2",
@@ -183,5 +188,7 @@ def missing(program: Program) -> str | None:
     elif program.platform == "Ruby":
         found = found and subprocess.run([runtime, "-e", "require 'oauth2'"], capture_output=True).returncode == 0
     elif program.platform == "Apache":
-        found = found and MOD_OAUTH2.exists()
+        found = found and MOD_OAUTH2.exists() and shutil.which("dpkg-query") is not None
+    elif program.name == "curl":
+        found = shutil.which("curl") is not None
     return None if found else f"{program.name} ({program.platform}) is not installed"

@@ -38,8 +38,10 @@ characters were encoded; what Basic carries is shown decoded.
 """
 
 
-def write(versions: Mapping[str, str], requests: Mapping[tuple[str, str], str]) -> str:
-    """`versions` by a program's name; `requests`, redacted, by a client's name and a way's."""
+def write(
+    versions: Mapping[str, str], fetched: Mapping[str, tuple[str, ...]], requests: Mapping[tuple[str, str], str]
+) -> str:
+    """`versions` by a program's name, `fetched` by a verifier's; `requests`, redacted, by a client's and a way's."""
     parts = [_INTRODUCTION, "\n## Clients\n\n"]
     parts += _table(
         ("client", "version", "for", "asked with", "its tokens verified by", "note"),
@@ -57,8 +59,17 @@ def write(versions: Mapping[str, str], requests: Mapping[tuple[str, str], str]) 
     )
     parts += [_VERIFIERS, "\n"]
     parts += _table(
-        ("verifier", "version", "for", "note"),
-        ((verifier.name, versions[verifier.name], verifier.platform, verifier.note) for verifier in VERIFIERS),
+        ("verifier", "version", "for", "fetches", "note"),
+        (
+            (
+                verifier.name,
+                versions[verifier.name],
+                verifier.platform,
+                ", ".join(f"`{path}`" for path in fetched[verifier.name]) or "nothing",
+                verifier.note,
+            )
+            for verifier in VERIFIERS
+        ),
     )
     parts.append(_BYTES)
     parts += [_block(client, way, requests[client.name, way.name]) for client in CLIENTS for way in client.ways]

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,10 +29,20 @@ class Run:
     complaint: str
     connections: tuple[Connection, ...]
 
-    def exchanges(self, path: bytes = b"/oauth2/token") -> list[tuple[bytes, int]]:
-        """The requests to `path`, each with the status of its answer."""
-        every = (exchange for connection in self.connections for exchange in connection.exchanges())
-        return [(sent, status) for sent, status in every if sent.split(b" ", 2)[1].partition(b"?")[0] == path]
+    def exchanges(self) -> list[tuple[bytes, int]]:
+        """The token requests, each with the status of its answer."""
+        return [(sent, status) for sent, status in self._every() if _target(sent).startswith("/oauth2/token")]
+
+    def found_at(self) -> tuple[str, ...]:
+        """What it fetched, in order."""
+        return tuple(_target(sent) for sent, status in self._every() if sent.startswith(b"GET ") and status == 200)
+
+    def _every(self) -> Iterator[tuple[bytes, int]]:
+        return (exchange for connection in self.connections for exchange in connection.exchanges())
+
+
+def _target(request: bytes) -> str:
+    return request.split(b" ", 2)[1].decode("latin-1")
 
 
 @dataclass

@@ -11,14 +11,16 @@ from keyfob import client_secret
 def test_the_page_says_what_was_seen(scene, request):
     versions = {client.name: scene.ask(client, way).version for client, way in RUNS}
     token = str(scene.operator.token(scene.client).document["access_token"])
-    versions |= {verifier.name: scene.verify(verifier, token).version for verifier in VERIFIERS}
+    verified = {verifier.name: scene.verify(verifier, token) for verifier in VERIFIERS}
+    versions |= {name: run.version for name, run in verified.items()}
+    fetched = {name: run.found_at() for name, run in verified.items()}
     assert scene.client.client_secret is not None
     credentials = {"client_id": scene.client.client_id, "client_secret": scene.client.client_secret.reveal()}
     requests = {}
     for client, way in RUNS:
         ((sent, _),) = scene.ask(client, way).exchanges()
         requests[client.name, way.name] = redact(sent, credentials, port=scene.operator.port)
-    seen = page.write(versions, requests)
+    seen = page.write(versions, fetched, requests)
     if request.config.getoption("--record"):
         page.PATH.write_text(seen, encoding="utf-8")
     said = page.PATH.read_text(encoding="utf-8")
