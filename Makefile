@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+INTEROP := .interop
+GO_SOURCES := /usr/share/gocode/src
+
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench docs lock
+.PHONY: help demo run test interop check format bench docs lock
 
 help: ## list these
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +28,21 @@ run: $(VENV)/ready ## set the same up in ./demo-home and leave both servers runn
 
 test: $(VENV)/ready ## run all tests
 	@$(BIN)/python -m pytest
+
+interop: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node $(INTEROP)/go ## real clients and verifiers against a real server (RECORD=1 writes its page)
+	@$(BIN)/python -m pytest tests/interop $(if $(RECORD),--record)
+
+$(INTEROP)/venv/ready: requirements/interop.txt
+	@$(PYTHON) -m venv $(INTEROP)/venv
+	@$(INTEROP)/venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/interop.txt
+	@touch $@
+
+# What is not on this machine is left out: its tests say so and are skipped.
+$(INTEROP)/node: tests/interop/node/package-lock.json
+	@! command -v npm >/dev/null || { npm ci --prefix tests/interop/node --ignore-scripts --no-audit --no-fund --loglevel=error && mkdir -p $@ && touch $@; }
+
+$(INTEROP)/go: tests/interop/go/client/main.go tests/interop/go/verifier/main.go
+	@test ! -d $(GO_SOURCES)/github.com/coreos/go-oidc || tests/interop/go/build $@
 
 check: $(VENV)/ready ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }
@@ -48,3 +66,5 @@ lock: $(VENV)/ready ## choose the locked packages anew
 	@for name in base:"" dev:"--all-extras --group dev"; do \
 	  $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
 	    pyproject.toml $${name#*:} -o requirements/$${name%%:*}.txt; done
+	@$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
+	  requirements/interop.in -o requirements/interop.txt

@@ -1,0 +1,22 @@
+"""What a program is given: its settings in the environment, its one secret as a line on stdin, never in argv."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+
+TOKEN_ENDPOINT = os.environ["ISSUER"] + "/oauth2/token"
+CLIENT_ID = os.environ.get("CLIENT_ID", "")
+METHOD = os.environ.get("METHOD", "basic")
+SCOPE = os.environ.get("SCOPE") or None
+RESOURCE = os.environ.get("RESOURCE") or None
+
+
+def secret() -> str:
+    return sys.stdin.readline().strip()
+
+
+def say(package: str, answer: Mapping[str, object]) -> None:
+    """One JSON document: the token as the library gives it, or the OAuth error code that it told."""
+    json.dump({"version": version(package), "answer": dict(answer)}, sys.stdout)

@@ -1,0 +1,129 @@
+"""A real server behind the relay, and the programs that speak to it, each run once for each way of asking."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from interop import matrix
+from interop.apache import Apache
+from interop.matrix import Program, Way
+from interop.relay import Connection, Relay
+from keyfob.oauth.client_information import ClientInformation
+from server.wire.conftest import Operator
+
+_WITHIN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program said, and all that went over the wire for it; `status` is the program's own."""
+
+    status: int
+    version: str
+    answer: dict[str, object]
+    complaint: str
+    connections: tuple[Connection, ...]
+
+    def exchanges(self) -> list[tuple[bytes, int]]:
+        """The token requests, each with the status of its answer."""
+        return [(sent, status) for sent, status in self._every() if _target(sent).startswith("/oauth2/token")]
+
+    def found_at(self) -> tuple[str, ...]:
+        """What it fetched, in order."""
+        return tuple(_target(sent) for sent, status in self._every() if sent.startswith(b"GET ") and status == 200)
+
+    def _every(self) -> Iterator[tuple[bytes, int]]:
+        return (exchange for connection in self.connections for exchange in connection.exchanges())
+
+
+def _target(request: bytes) -> str:
+    return request.split(b" ", 2)[1].decode("latin-1")
+
+
+@dataclass
+class Scene:
+    """`ca` is all that a program believes; `apache` is the verifier that is no program but a server."""
+
+    operator: Operator
+    relay: Relay
+    client: ClientInformation
+    folder: Path
+    _done: dict[tuple[str, str], Run] = field(default_factory=dict)
+    _apache: Apache | None = None
+
+    @property
+    def ca(self) -> Path:
+        return self.operator.home / "tls" / "ca.pem"
+
+    def ask(self, client: Program, way: Way) -> Run:
+        """The token of `client`, asked for once in a session. Skips when it is not installed."""
+        if (client.name, way.name) not in self._done:
+            self._done[client.name, way.name] = self.ask_anew(client, way)
+        return self._done[client.name, way.name]
+
+    def ask_anew(self, client: Program, way: Way, *, secret: str | None = None, ca: Path | None = None) -> Run:
+        settings = {
+            "CLIENT_ID": self.client.client_id,
+            "METHOD": way.method,
+            "SCOPE": way.scope,
+            "RESOURCE": way.resource,
+        }
+        assert self.client.client_secret is not None
+        command = (*client.command, *way.arguments)
+        return self._run(client, command, settings, secret or self.client.client_secret.reveal(), ca or self.ca)
+
+    def verify(self, verifier: Program, token: str, *, audience: str = matrix.AUDIENCE) -> Run:
+        """`answer` has the claims; a `status` other than 0 says that the token was refused, and `complaint` why."""
+        if verifier.platform == "Apache":
+            require(verifier)
+            found = self._server().verify(token, audience=audience)
+            said = "" if found.status == 200 else f"refused: {found.status}"
+            return Run(int(found.status != 200), found.version, found.claims, said, ())
+        return self._run(verifier, verifier.command, {"AUDIENCE": audience}, token, self.ca)
+
+    def close(self) -> None:
+        if self._apache is not None:
+            self._apache.stop()
+
+    def _server(self) -> Apache:
+        if self._apache is None:
+            jwks = self.operator.request("GET", "/oauth2/jwks").document
+            self._apache = Apache(self.folder / "apache", issuer=self.operator.issuer, ca=self.ca, jwks=jwks)
+        return self._apache
+
+    def _run(self, program: Program, command: tuple[str, ...], settings: dict[str, str], secret: str, ca: Path) -> Run:
+        require(program)
+        self.relay.take()
+        done = subprocess.run(
+            command,
+            input=secret + "\n",
+            env=self._environment(ca) | settings,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=_WITHIN,
+        )
+        document = json.loads(done.stdout) if done.returncode == 0 else {"version": "", "answer": {}}
+        connections = tuple(self.relay.take())
+        return Run(done.returncode, document["version"], document["answer"], done.stderr, connections)
+
+    def _environment(self, ca: Path) -> dict[str, str]:
+        """Nothing of the user's but the path; the authority by the variable that each platform reads."""
+        named = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "ISSUER": self.operator.issuer,
+            **dict.fromkeys(named, str(ca)),
+        }
+
+
+def require(program: Program) -> None:
+    reason = matrix.missing(program)
+    if reason is not None:
+        pytest.skip(reason)
