@@ -296,7 +296,7 @@ def test_the_commands_work_where_no_server_package_can_be_imported(ready, servic
         (("call", "GET", "API/v1/none", "--scope", "studies:read"), 1, "http-404"),
         (("call", "GET", "API/v1/studies", "--header", "Authorization: x"), 2, "header-of-ours"),
         (("call", "POST", "API/v1/studies", "--data", "missing.xml"), 2, "file-unreadable"),
-        (("call", "GET", "API/v1/studies", "--client", "cl_9"), 1, "unknown-client"),
+        (("call", "GET", "API/v1/studies", "--client", "cl_9"), 2, "unknown-client"),
         (("token", "--scope", ""), 2, "bad-scope"),
     ],
 )

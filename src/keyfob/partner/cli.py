@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from keyfob.openpgp.certificate import Certificate
     from keyfob.partner.calling import Refusal
     from keyfob.partner.opening import Binding
+    from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -143,7 +144,7 @@ def receive(
         "key": str(entry.keeping),
         "stored": str(receipt.path),
     }
-    return Result(document, _receipt_text(document, first=receipt.first))
+    return Result(document, _receipt_text(document, receipt))
 
 
 @cli.command()
@@ -235,7 +236,10 @@ def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding
     )
     assert client is None or isinstance(client, str)
     paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
-    return open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    binding = open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    for path in binding.left_out:
+        click.echo(f"keyfob: {path} is damaged and left out: receive the newest message again", err=True)
+    return binding
 
 
 def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
@@ -266,18 +270,22 @@ def _confirm(certificate: "Certificate") -> bool:
     click.echo("The operator's certificate has the fingerprint\n", err=True)
     click.echo(f"  {show_fingerprint(certificate.fingerprint)}\n", err=True)
     click.echo("Compare it with what the operator told you by another way (telephone, contract).", err=True)
-    typed = click.prompt("Type its last 8 digits if all of it is the same", default="", show_default=False, err=True)
-    return "".join(typed.split()).upper() == certificate.fingerprint[-8:]
+    typed = click.prompt(
+        "Type it, or its last 8 digits, if all of it is the same", default="", show_default=False, err=True
+    )
+    return "".join(typed.split()).upper() in (certificate.fingerprint, certificate.fingerprint[-8:])
 
 
-def _receipt_text(document: "dict[str, object]", *, first: bool) -> str:
+def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
+    done = "received again, as it was already there:" if receipt.again else "received"
     lines = [
-        f"received the credential {document['credential_id']} of the client {document['client_id']}",
+        f"{done} the credential {document['credential_id']} of the client {document['client_id']}",
         f"  for     {', '.join(_texts(document['resource']))}",
         f"  scope   {document['scope']}",
         f"  kept    {document['stored']} (key: {document['key']})",
     ]
-    if first:
+    lines += [f"  aside   {path}: it was damaged" for path in receipt.aside]
+    if receipt.first:
         lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
     lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")
     return "\n".join(lines)

@@ -29,11 +29,15 @@ from keyfob.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An authorizer, the entry that it was opened from, and the TLS context for calls to the API."""
+    """An authorizer, the entry that it was opened from, and the TLS context for calls to the API.
+
+    `left_out` names the client's files that could not be read: one of them may be newer than the entry.
+    """
 
     authorizer: Authorizer
     entry: Entry
     context: ssl.SSLContext
+    left_out: tuple[Path, ...]
 
 
 def open_authorizer(
@@ -74,7 +78,9 @@ def open_binding(
         transport=HttpsTransport(context),
         clock=ambient.monotonic,
     )
-    return Binding(Authorizer(source, resource=bound, held=entry.scope), entry, context)
+    return Binding(
+        Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
+    )
 
 
 def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
