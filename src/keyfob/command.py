@@ -85,7 +85,7 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     try:
         cli.main(arguments, prog_name=program, standalone_mode=False)
     except Problem as problem:
-        _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, as_json=as_json)
+        _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, problem.more, as_json=as_json)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
@@ -102,8 +102,17 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     sys.exit(0)
 
 
-def _fail(program: str, code: str, message: str, hint: str, status: int, *, as_json: bool) -> NoReturn:
+def _fail(
+    program: str,
+    code: str,
+    message: str,
+    hint: str,
+    status: int,
+    more: Mapping[str, object] | None = None,
+    *,
+    as_json: bool,
+) -> NoReturn:
     click.echo(f"{program}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
     if as_json:
-        click.echo(json.dumps({"error": code, "message": message, "hint": hint}, ensure_ascii=False))
+        click.echo(json.dumps({"error": code, "message": message, "hint": hint, **(more or {})}, ensure_ascii=False))
     sys.exit(status)

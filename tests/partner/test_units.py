@@ -11,6 +11,7 @@ from keyfob.oauth.client_information import MAX_BYTES
 from keyfob.partner import calling, minimal_scope, safe_url
 from keyfob.partner.errors import MessageRefused, ScopeNotHeld, UnknownOperation, Unreachable, UnsafeCall, VaultProblem
 from keyfob.partner.receive import check_fingerprint, check_message
+from keyfob.partner.transport import unreachable
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.problem import Misuse, Problem
@@ -109,13 +110,34 @@ def test_a_fingerprint_is_read_as_people_write_it(text: str):
     assert check_fingerprint("0x" + "7f" * 20) == "7F" * 20
 
 
+@pytest.mark.parametrize(
+    ("openssl", "words"),
+    [
+        ("certificate has expired", "clock"),
+        ("certificate is not yet valid", "clock"),
+        ("Hostname mismatch, certificate is not valid for 'a'.", "address"),
+        ("unable to get local issuer certificate", "--ca"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_mends_its_cause(openssl: str, words: str):
+    failed = OSError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {openssl} (_ssl.c:1000)")
+    told = unreachable("https://a.example/x?secret", failed)
+    assert words in told.hint
+    assert openssl in told.message
+    assert "secret" not in told.message
+
+
+def test_a_traceback_shows_the_hint():
+    assert Problem("code", "message", hint="do this").__notes__ == ["hint: do this"]
+
+
 @given(st.integers(100, 599), st.text(max_size=20), st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()))
 def test_any_response_is_told_in_one_printable_line(status: int, reason: str, body: bytes):
     headers = [("content-type", "application/problem+json"), ("www-authenticate", 'Bearer error="x", scope="y"')]
     refusal = calling.refusal(status, reason, headers, body)
     assert (refusal is None) == (status < 300 or status == 304)
     if refusal is not None:
-        assert refusal.message.isprintable()
+        assert refusal.message.isprintable() and refusal.hint.isprintable()
     json.dumps(calling.document(status, headers, body))
 
 

@@ -4,11 +4,10 @@ What a command needs is imported when it runs, so that `--help` is there at once
 """
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -175,25 +174,35 @@ def call(
       keyfob call GET https://api.example/v1/studies
       keyfob call POST https://api.example/v1/studies/S.1/clinical-data --data visit.xml
     """
-    from keyfob.partner import calling, safe_url
+    from keyfob.partner import calling, safe_url, target
+    from keyfob.partner.session import reaching
 
     safe_url.check(url)
     sent = calling.read_headers(headers)
     if data is not None:
         sent.setdefault("content-type", calling.content_type(data.name))
     content = None if data is None else _read_input(data, "data")
-    with _session(url, using) as session:
-        wanted = None if scope is None else _scope_text(scope)
-        with session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response:
-            shown = [(name, value) for name, value in response.headers.items()]
-            refused = calling.refusal(response.status_code, response.reason_phrase, shown, _small_body(response))
-            if as_json:
-                _print_document(calling.document(response.status_code, shown, response.read()), refused)
-            else:
-                click.echo(f"HTTP {response.status_code} {response.reason_phrase}", err=True)
-                _write_body(response.iter_bytes(), output)
-    if refused is not None:
-        raise Problem(refused.code, refused.message, hint=refused.hint)
+    wanted = None if scope is None else _scope_text(scope)
+    with (
+        target.opened(output) as write,
+        _session(url, using) as session,
+        session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response,
+        reaching(url),
+    ):
+        status, reason, shown = response.status_code, response.reason_phrase, list(response.headers.items())
+        refused = calling.refusal(status, reason, shown, _small_body(response))
+        if refused is not None:
+            _refuse(refused, calling.document(status, shown, response.read()), response.content, as_json=as_json)
+        if as_json and output is None:
+            document = calling.document(status, shown, response.read())
+        else:
+            document = {**calling.head(status, shown), "output": str(output)}
+            if not as_json:
+                click.echo(calling.status_line(status, reason, shown), err=True)
+            for chunk in response.iter_bytes():
+                write(chunk)
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False))
 
 
 @cli.command()
@@ -310,28 +319,11 @@ def _small_body(response: "httpx2.Response") -> bytes:
     return response.read() if response.status_code >= 300 else b""
 
 
-def _print_document(document: "dict[str, object]", refused: "Refusal | None") -> None:
-    """With --json there is one document: a refusal is printed as the error that it is."""
-    if refused is None:
-        click.echo(json.dumps(document, ensure_ascii=False))
+def _refuse(refused: "Refusal", document: "dict[str, object]", body: bytes, *, as_json: bool) -> NoReturn:
+    """Raises Problem. The body goes to stdout, never to --output, and not to a person who is told all of it anyway."""
+    from keyfob.partner import target
 
-
-def _write_body(chunks: "Iterator[bytes]", output: Path | None) -> None:
-    """The body as it comes, to stdout, or to a file that is there only when it is whole."""
-    if output is None:
-        for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return
-    draft = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
-    try:
-        with draft.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        draft.replace(output)
-    except OSError as failed:
-        raise Problem(
-            "output", f"{output} cannot be written: {failed.strerror}", hint="name another --output"
-        ) from None
-    finally:
-        draft.unlink(missing_ok=True)
+    if not as_json and not (refused.told and sys.stdout.isatty()):
+        with target.opened(None) as write:
+            write(body)
+    raise Problem(refused.code, refused.message, hint=refused.hint, more=document)

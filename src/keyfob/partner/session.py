@@ -98,7 +98,7 @@ class Session(_Bound):
     def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
         """The response to `method` at `url`, read to its end."""
         with self.stream(method, url, **sent) as response:
-            with _reaching(url):
+            with reaching(url):
                 response.read()
             return response
 
@@ -106,7 +106,7 @@ class Session(_Bound):
     def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> Iterator[httpx2.Response]:
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
-        with _reaching(url):
+        with reaching(url):
             request = self._client.build_request(method, self._url(url), **_carried(sent))
             response = self._client.send(request, auth=auth, stream=True)
         try:
@@ -174,7 +174,7 @@ class AsyncSession(_Bound):
     async def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
         """The response to `method` at `url`, read to its end."""
         async with self.stream(method, url, **sent) as response:
-            with _reaching(url):
+            with reaching(url):
                 await response.aread()
             return response
 
@@ -182,7 +182,7 @@ class AsyncSession(_Bound):
     async def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> AsyncIterator[httpx2.Response]:
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
-        with _reaching(url):
+        with reaching(url):
             request = self._client.build_request(method, self._url(url), **_carried(sent))
             response = await self._client.send(request, auth=auth, stream=True)
         try:
@@ -230,7 +230,7 @@ def _carried(sent: Sent) -> _Carried:
 
 
 @contextlib.contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def reaching(url: str) -> Iterator[None]:
     """Says a failure of the network as Unreachable."""
     try:
         yield
