@@ -18,6 +18,9 @@ import click
 from keyfob import __version__
 from keyfob.problem import Misuse, Problem
 
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""The context settings of each program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -78,6 +81,13 @@ def version_option() -> Callable[[click.Group], click.Group]:
     return click.version_option(__version__, "--version", message="%(prog)s %(version)s")
 
 
+def refuse(program: str, problem: Problem, argv: Sequence[str] | None = None) -> NoReturn:
+    """End `program` as `run` does when `problem` is raised."""
+    arguments = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in arguments
+    _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, problem.more, as_json=as_json)
+
+
 def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> NoReturn:
     """Run a program to its exit code. A Problem is one line and a hint; nothing else is caught."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -85,11 +95,14 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     try:
         cli.main(arguments, prog_name=program, standalone_mode=False)
     except Problem as problem:
-        _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, problem.more, as_json=as_json)
+        refuse(program, problem, arguments)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
         _fail(program, "aborted", "stopped: nothing was done", "", 1, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.ctx.get_help(), err=True)
+        sys.exit(2)
     except click.UsageError as usage:
         hint = f"see {usage.ctx.command_path} --help" if usage.ctx else f"see {program} --help"
         _fail(program, "usage", usage.format_message(), hint, 2, as_json=as_json)

@@ -32,7 +32,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command.version_option()
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings=command.HELP)
 def cli() -> None:
     """Use an API that is protected by Keyfob: receive sealed credentials, then call.
 
@@ -77,7 +77,7 @@ def _using_options(function: F) -> F:
     return function
 
 
-@cli.command()
+@cli.command(short_help="Check a sealed message and keep its credential.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
 @click.option("--operator-certificate", type=_FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
@@ -146,7 +146,7 @@ def receive(
     return Result(document, _receipt_text(document, receipt))
 
 
-@cli.command()
+@cli.command(short_help="Call an API with a token of the least scope.")
 @click.argument("method")
 @click.argument("url")
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), help="Send this file.")
@@ -205,7 +205,7 @@ def call(
         click.echo(json.dumps(document, ensure_ascii=False))
 
 
-@cli.command()
+@cli.command(short_help="Print an access token for another program.")
 @click.option("--scope", required=True, help="The scope to ask for, several in one string with spaces.")
 @click.option("--resource", metavar="URL", help="The API that the token is for.  [default: the client's first]")
 @click.option("--show", is_flag=True, help="Print it also on a terminal.")

@@ -14,7 +14,7 @@ from keyfob.server.state import ServerState
 _HTTPS = 443
 
 
-@click.command()
+@click.command(short_help="Serve the issuer over HTTPS.")
 @home_option()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the issuer's]")

@@ -84,7 +84,7 @@ def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result
     return _set_state(surroundings, home, client_id, Event.SUSPEND)
 
 
-@client.command()
+@client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
 @home_option()
 @click.pass_obj

@@ -28,7 +28,7 @@ def client() -> None:
     """Partners' programs: what each may do, and its credentials."""
 
 
-@client.command()
+@client.command(short_help="Make a client, its secret sealed to the partner.")
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
@@ -146,7 +146,7 @@ def list_clients(surroundings: Surroundings, *, home: Path) -> Result:
     return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
 
 
-@client.command()
+@client.command(short_help="One client, its grants and its credentials.")
 @click.argument("client_id")
 @home_option()
 @click.pass_obj

@@ -14,12 +14,12 @@ from keyfob.server.lifecycle import names, partners
 from keyfob.server.storage.records import Confirmation, Partner
 
 
-@click.group()
+@click.group(short_help="The organisations that have clients.")
 def partner() -> None:
     """The organisations that have clients, and their OpenPGP certificates."""
 
 
-@partner.command()
+@partner.command(short_help="Take up a partner, or renew its certificate.")
 @click.argument("name")
 @home_option()
 @click.option(
@@ -89,7 +89,7 @@ def list_partners(surroundings: Surroundings, *, home: Path) -> Result:
     return Result(document, table(("NAME", "STATE", "FINGERPRINT", "EMAIL"), rows))
 
 
-@partner.command()
+@partner.command(short_help="One partner, its certificate and its clients.")
 @click.argument("name")
 @home_option()
 @click.pass_obj
