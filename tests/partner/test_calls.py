@@ -58,6 +58,16 @@ def test_a_call_asks_for_the_least_scope_and_keeps_the_token(session, service):
     assert service.calls == ["Bearer token-1"] * 3
 
 
+def test_paths_may_be_texts(ready, service):
+    vault, ca = str(ready.vault), str(service.ca)
+    with Session.open(vault=vault, ca=ca) as session:
+        assert session.get("/v1/studies").status_code == 200
+    assert open_authorizer(vault=vault, ca=ca).resource == ready.api
+    with pytest.raises(Problem) as refused:
+        AsyncSession.open(vault=vault + "/none", ca=ca)
+    assert refused.value.code == "no-vault"
+
+
 def test_many_threads_share_one_request_for_a_token(session, service):
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(session.get("/v1/studies"))) for _ in range(10)]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from keyfob import command, ledger, serving
+from keyfob import command, ledger, serving, tls
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.cdms import installation, loading, openapi
 from keyfob.cdms.app import make_app
@@ -208,6 +208,8 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     found = _open(home)
     settings = found.settings
     try:
+        if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
+            click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
         guard = Guard.discover(settings.issuer, audience=settings.resource, ca_file=settings.ca_file)
         surroundings = Surroundings(
             found.store, settings, system_entropy, found.resource_document, openapi.write(settings)

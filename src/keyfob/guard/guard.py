@@ -37,7 +37,7 @@ class Guard:
 
     @classmethod
     def discover(
-        cls, issuer: str, *, audience: str, ca_file: Path | None = None, clock: Clock = system_clock
+        cls, issuer: str, *, audience: str, ca_file: str | os.PathLike[str] | None = None, clock: Clock = system_clock
     ) -> "Guard":
         """A guard that finds the issuer's keys by its metadata (RFC 8414) when the first token comes.
 
@@ -49,7 +49,7 @@ class Guard:
                 resource_indicator.check(url)
             except InvalidTarget as refused:
                 raise Problem("bad-url", f"the {name} {url!r} cannot be used: {refused.description}") from refused
-        context = tls.client_context(ca_file, environ=os.environ)
+        context = tls.client_context(None if ca_file is None else Path(ca_file), environ=os.environ)
         return cls(issuer=issuer, audience=audience, keys=KeyCache(fetch_from(issuer, context)), clock=clock)
 
     async def admit(self, headers: Headers, query_string: bytes, scope: str) -> AccessToken:

@@ -6,7 +6,6 @@
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack, cast
 
@@ -15,7 +14,7 @@ import httpx2
 from keyfob.oauth import scope as scopes
 from keyfob.partner.adapters.httpx2 import KeyfobAuth
 from keyfob.partner.authorizer import Authorizer
-from keyfob.partner.opening import open_binding
+from keyfob.partner.opening import AnyPath, open_binding
 from keyfob.partner.transport import unreachable
 
 _TIMEOUT = httpx2.Timeout(60, connect=10)
@@ -83,10 +82,10 @@ class Session(_Bound):
     def open(
         cls,
         client: str | None = None,
-        vault: Path | None = None,
+        vault: AnyPath | None = None,
         *,
         resource: str | None = None,
-        ca: Path | None = None,
+        ca: AnyPath | None = None,
     ) -> Self:
         """A session from the vault: for `client` where it holds several, at `resource` where the client has several.
 
@@ -162,10 +161,10 @@ class AsyncSession(_Bound):
     def open(
         cls,
         client: str | None = None,
-        vault: Path | None = None,
+        vault: AnyPath | None = None,
         *,
         resource: str | None = None,
-        ca: Path | None = None,
+        ca: AnyPath | None = None,
     ) -> Self:
         """See Session.open."""
         binding = open_binding(client, vault, resource=resource, ca=ca)

@@ -45,8 +45,9 @@ class Vault:
         return f"Vault({str(self.path)!r})"
 
     @classmethod
-    def open(cls, path: Path) -> "Vault":
+    def open(cls, path: str | os.PathLike[str]) -> "Vault":
         """The vault at `path`. Raises Misuse when there is none, VaultProblem when others may read it."""
+        path = Path(path)
         if not (path / home.MARKER).exists() and not (path.is_dir() and any(path.iterdir())):
             raise Misuse(
                 "no-vault",
