@@ -65,6 +65,13 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
     return content
 
 
+def is_attended() -> bool:
+    """Whether a person may be asked: at a terminal, and not with `--json`, which is for programs."""
+    context = click.get_current_context(silent=True)
+    as_json = context is not None and bool(context.params.get("as_json"))
+    return not as_json and sys.stdin is not None and sys.stdin.isatty()
+
+
 def system_user() -> str:
     """Who types: the user of the operating system. Not what LOGNAME says, which anybody can set."""
     if os.name == "posix":

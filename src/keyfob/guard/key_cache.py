@@ -93,11 +93,18 @@ def fetch_from(issuer: str, context: ssl.SSLContext) -> Fetch:
                 metadata = server_metadata.read(await _get(client, server_metadata.well_known(issuer)), issuer=issuer)
                 return KeySet.parse(await _get(client, metadata.jwks_uri))
         except httpx2.HTTPError as failed:
-            raise CannotFetch(f"{issuer} cannot be reached: {type(failed).__name__} {failed}".strip()) from failed
+            raise CannotFetch(f"{issuer} cannot be reached: {_reason(failed)}") from failed
         except (server_metadata.MalformedMetadata, MalformedKeySet) as malformed:
             raise CannotFetch(f"{issuer} answered with what cannot be used: {malformed}") from malformed
 
     return fetch
+
+
+def _reason(failed: httpx2.HTTPError) -> str:
+    detail = str(failed).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+    if detail:
+        return f"its TLS certificate is not trusted ({detail}): is its authority named, by ca_file= or KEYFOB_CA_FILE?"
+    return f"{type(failed).__name__} {failed}".strip()
 
 
 async def _get(client: httpx2.AsyncClient, url: str) -> bytes:
