@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
@@ -324,3 +325,43 @@ def test_an_authority_is_found_beside_its_certificate_only_with_its_key(authorit
     assert tls.authority_beside(tmp_path / "ca.pem") is None
     (authority / "other.pem").write_bytes(b"")
     assert tls.authority_beside(authority / "other.pem") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://api.example", ""),
+        ("https://api.example:8443/v1", ""),
+        ("https://a.partner.example", ""),
+        ("https://[::1]:8443", ""),
+        ("https://partner.example", "not for partner.example"),
+        ("https://a.b.partner.example", "not for a.b.partner.example"),
+        ("https://127.0.0.1", "not for 127.0.0.1"),
+        ("https://other.example", "is for api.example, *.partner.example, ::1, not for other.example"),
+    ],
+)
+def test_a_servers_certificate_is_held_against_its_url(tmp_path: Path, url: str, words: str) -> None:
+    """RFC 9525 §6."""
+    path = tmp_path / "server.pem"
+    issued = trustme.CA().issue_cert("api.example", "*.partner.example", "::1")
+    path.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    doubt = tls.find_doubt(path, url=url, now=system_clock())
+    assert (words in doubt) if words else doubt is None, doubt
+
+
+def test_a_servers_certificate_is_held_against_the_clock(authority: Path, tmp_path: Path) -> None:
+    """RFC 5280 §4.1.2.5: from notBefore through notAfter."""
+    path, _ = issue(authority, tmp_path, "localhost")
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    last, first = (int(at.timestamp()) for at in (certificate.not_valid_after_utc, certificate.not_valid_before_utc))
+    assert tls.find_doubt(path, url="https://localhost", now=last - 1) is None
+    assert "has expired" in (tls.find_doubt(path, url="https://localhost", now=last) or "")
+    assert tls.find_doubt(path, url="https://localhost", now=first) is None
+    assert "not valid before" in (tls.find_doubt(path, url="https://localhost", now=first - 1) or "")
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_servers_certificate_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "server.pem"
+    path.write_bytes(content)
+    assert "is damaged" in (tls.find_doubt(path, url="https://localhost", now=0) or "")

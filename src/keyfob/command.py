@@ -18,6 +18,9 @@ import click
 from keyfob import __version__
 from keyfob.problem import Misuse, Problem
 
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""The context settings of each program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -62,6 +65,13 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
     return content
 
 
+def is_attended() -> bool:
+    """Whether a person may be asked: at a terminal, and not with `--json`, which is for programs."""
+    context = click.get_current_context(silent=True)
+    as_json = context is not None and bool(context.params.get("as_json"))
+    return not as_json and sys.stdin is not None and sys.stdin.isatty()
+
+
 def system_user() -> str:
     """Who types: the user of the operating system. Not what LOGNAME says, which anybody can set."""
     if os.name == "posix":
@@ -78,6 +88,13 @@ def version_option() -> Callable[[click.Group], click.Group]:
     return click.version_option(__version__, "--version", message="%(prog)s %(version)s")
 
 
+def refuse(program: str, problem: Problem, argv: Sequence[str] | None = None) -> NoReturn:
+    """End `program` as `run` does when `problem` is raised."""
+    arguments = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in arguments
+    _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, problem.more, as_json=as_json)
+
+
 def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> NoReturn:
     """Run a program to its exit code. A Problem is one line and a hint; nothing else is caught."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -85,12 +102,15 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     try:
         cli.main(arguments, prog_name=program, standalone_mode=False)
     except Problem as problem:
-        _fail(program, problem.code, problem.message, problem.hint, problem.exit_code, as_json=as_json)
+        refuse(program, problem, arguments)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
         # Ctrl-C may have come after the commit, so nothing is promised.
         _fail(program, "aborted", "stopped", "see whether it was done before you do it again", 1, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.ctx.get_help(), err=True)
+        sys.exit(2)
     except click.UsageError as usage:
         hint = f"see {usage.ctx.command_path} --help" if usage.ctx else f"see {program} --help"
         _fail(program, "usage", usage.format_message(), hint, 2, as_json=as_json)
@@ -103,8 +123,17 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     sys.exit(0)
 
 
-def _fail(program: str, code: str, message: str, hint: str, status: int, *, as_json: bool) -> NoReturn:
+def _fail(
+    program: str,
+    code: str,
+    message: str,
+    hint: str,
+    status: int,
+    more: Mapping[str, object] | None = None,
+    *,
+    as_json: bool,
+) -> NoReturn:
     click.echo(f"{program}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
     if as_json:
-        click.echo(json.dumps({"error": code, "message": message, "hint": hint}, ensure_ascii=False))
+        click.echo(json.dumps({"error": code, "message": message, "hint": hint, **(more or {})}, ensure_ascii=False))
     sys.exit(status)

@@ -19,12 +19,18 @@ from keyfob.problem import Misuse, Problem
 
 MARKER = "keyfob-home.json"
 _VERSION = 1
+_ANOTHER_PLACE = "name a new folder, in one that you may write to"
 
 
 class HomeKind(StrEnum):
     SERVER = "keyfob-server"
     CDMS = "keyfob-cdms"
     VAULT = "keyfob"
+
+    @property
+    def named_by(self) -> str:
+        """The option and the variable that name such a folder."""
+        return "--vault DIR or KEYFOB_VAULT" if self is HomeKind.VAULT else "--home DIR or KEYFOB_HOME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,24 @@ def check(path: Path, kind: HomeKind) -> Home:
         found = str(marker["kind"])
         version = int(marker["version"])
         installation_id = str(marker["installation_id"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise Misuse(
-            "no-home", f"{path} is not a {kind} home", hint=f"make one, or name another with --home: see {kind} --help"
+            "no-home",
+            f"{path} is not a {kind} home",
+            hint=f"make one, or name another with {kind.named_by}: see {kind} --help",
         ) from None
+    except OSError as failed:
+        raise Misuse(
+            "home-unreadable",
+            f"{path} cannot be read: {failed.strerror}",
+            hint=f"run {kind} as its owner, or name another with {kind.named_by}",
+        ) from failed
     except (ValueError, KeyError, TypeError) as broken:
         raise Problem("damaged-home", f"{path / MARKER} is damaged", hint="restore it from a backup") from broken
     if found != kind:
-        raise Misuse("other-home", f"{path} is a home of {found}, not of {kind}", hint="name the right folder")
+        raise Misuse(
+            "other-home", f"{path} is a home of {found}, not of {kind}", hint=f"name the right one with {kind.named_by}"
+        )
     if version > _VERSION:
         raise Misuse("newer-home", f"{path} was made by a newer version of {kind}", hint=f"upgrade {kind}")
     return Home(path, kind, installation_id)
@@ -60,15 +76,16 @@ def check(path: Path, kind: HomeKind) -> Home:
 def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Path]:
     """A folder to fill; it becomes `path` in one rename at the end, or leaves no trace when anything fails.
 
-    Raises Misuse when `path` already holds something: a home is never overwritten.
+    Raises Misuse when `path` already holds something (a home is never overwritten) or cannot be made, and Problem
+    when filling it fails.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise Misuse(
-            "home-exists", f"{path} already exists and is not empty", hint="name a new folder: nothing is overwritten"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.parent / f".{path.name}.{installation_id}.unfinished"
-    draft.mkdir(mode=0o700)
+    try:
+        _check_free(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
+    except OSError as failed:
+        raise Misuse("home-place", f"{path} cannot be made: {failed.strerror}", hint=_ANOTHER_PLACE) from failed
     try:
         yield draft
         marker = {"kind": str(kind), "version": _VERSION, "installation_id": installation_id}
@@ -81,8 +98,20 @@ def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Pa
                 raise Misuse("home-exists", f"{path} already exists", hint="name a new folder") from failed
             raise Problem("home-place", f"the home cannot be made at {path}: {failed.strerror}") from failed
         sync_folder(path.parent)
+    except OSError as failed:
+        raise Problem("home-unfinished", f"{path} was not made: {failed}", hint=_ANOTHER_PLACE) from failed
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _check_free(path: Path) -> None:
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise Misuse("home-place", f"{place} is a file, not a folder", hint=_ANOTHER_PLACE)
+    if path.exists() and any(path.iterdir()):
+        raise Misuse(
+            "home-exists", f"{path} already exists and is not empty", hint="name a new folder: nothing is overwritten"
+        )
 
 
 def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +25,7 @@ from keyfob.secret import Secret
 CA_CERTIFICATE = "ca.pem"
 CA_PRIVATE_KEY = "ca.key"
 
+_MEND = "put it back, or name another: tls.{} in keyfob.toml"
 _CA_VARIABLES = ("KEYFOB_CA_FILE", "SSL_CERT_FILE")
 _MAX_CA_BYTES = 4 * 1024 * 1024
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
@@ -49,7 +51,8 @@ def client_context(ca_file: str | os.PathLike[str] | None, *, environ: Mapping[s
     if path is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return context
-    certificates = _PEM_CERTIFICATE.findall(_read(path, what=f"the CA file {path} ({source})"))
+    content = _read(path, what=f"the CA file {path} ({source})", hint="name the file that the operator gave you")
+    certificates = _PEM_CERTIFICATE.findall(content)
     if not certificates:
         raise Problem(
             "ca-file-empty",
@@ -75,8 +78,11 @@ def server_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
     context.set_ciphers(_TLS_12_CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(["http/1.1"])
-    for path, what in ((certificate, "TLS certificate"), (private_key, "TLS private key")):
-        _read(path, what=f"the {what} {path}")
+    for path, what, setting in (
+        (certificate, "TLS certificate", "certificate"),
+        (private_key, "TLS private key", "private_key"),
+    ):
+        _read(path, what=f"the {what} {path}", hint=_MEND.format(setting))
     try:
         context.load_cert_chain(certificate, private_key, password=_refuse_passphrase)
     except ssl.SSLError as refused:
@@ -86,6 +92,37 @@ def server_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
             hint="name a PEM file with the server's chain, its own certificate first, and the private key of that one",
         ) from None
     return context
+
+
+def check_believable(certificate: Path | None, *, url: str, now: int) -> None:
+    """Raises Misuse when `find_doubt` has something to say; None is for a certificate that is yet to be made."""
+    if certificate is not None and (doubt := find_doubt(certificate, url=url, now=now)) is not None:
+        raise Misuse("tls-certificate", doubt, hint=f"give one that is valid now, for the host of {url}: --tls-cert")
+
+
+def find_doubt(certificate: Path, *, url: str, now: int) -> str | None:
+    """Why no client of `url` will believe the server's own certificate now, or None.
+
+    RFC 5280 §4.1.2.5 (validity), RFC 9525 §6 (names). Who signed it is not judged: that is the client's to know.
+    """
+    host = urlsplit(url).hostname or ""
+    content = _read(certificate, what=f"the TLS certificate {certificate}", hint=_MEND.format("certificate"))
+    try:
+        first = x509.load_pem_x509_certificates(content)[0]
+        names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except ValueError:
+        return f"{certificate} is damaged"
+    except x509.ExtensionNotFound:
+        return f"{certificate} names no host"
+    if _date(now) >= first.not_valid_after_utc:
+        return f"{certificate} has expired: it was valid until {first.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}"
+    if _date(now) < first.not_valid_before_utc:
+        return f"{certificate} is not valid before {first.not_valid_before_utc:%Y-%m-%d %H:%M:%SZ}"
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    domains = names.get_values_for_type(x509.DNSName)
+    if host in addresses or any(_matches(host, domain) for domain in domains):
+        return None
+    return f"{certificate} is for {', '.join([*domains, *addresses]) or 'no host'}, not for {host}"
 
 
 def create_authority(folder: Path, *, now: int) -> None:
@@ -154,6 +191,12 @@ def issue_certificate(authority: Path, *, names: Sequence[str], now: int) -> tup
     return certificate.public_bytes(serialization.Encoding.PEM), _write_key(private_key)
 
 
+def _matches(host: str, domain: str) -> bool:
+    """RFC 9525 §6.3: a wildcard stands for one whole label, the first."""
+    label, _, rest = domain.lower().partition(".")
+    return host == domain.lower() or (label == "*" and bool(rest) and host.partition(".")[2] == rest)
+
+
 def _ca_source(ca_file: Path | None, environ: Mapping[str, str]) -> tuple[str, Path | None]:
     if ca_file is not None:
         return "--ca", ca_file
@@ -163,14 +206,14 @@ def _ca_source(ca_file: Path | None, environ: Mapping[str, str]) -> tuple[str, P
     return "", None
 
 
-def _read(path: Path, *, what: str) -> bytes:
+def _read(path: Path, *, what: str, hint: str) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_CA_BYTES + 1)
     except OSError as failed:
-        raise Problem("tls-file-missing", f"{what} cannot be read: {failed.strerror}", hint="name another") from failed
+        raise Misuse("tls-file-missing", f"{what} cannot be read: {failed.strerror}", hint=hint) from failed
     if len(content) > _MAX_CA_BYTES:
-        raise Problem("tls-file-too-large", f"{what} is larger than {_MAX_CA_BYTES} bytes", hint="name another")
+        raise Problem("tls-file-too-large", f"{what} is larger than {_MAX_CA_BYTES} bytes", hint=hint)
     return content
 
 
@@ -189,8 +232,9 @@ def _reason(error: ssl.SSLError) -> str:
 
 def _load_authority(folder: Path, *, now: int) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     certificate_path, key_path = folder / CA_CERTIFICATE, folder / CA_PRIVATE_KEY
-    content = _read(certificate_path, what=f"the authority's certificate {certificate_path}")
-    key_content = Secret(_read(key_path, what=f"the authority's private key {key_path}"))
+    hint = "give TLS files of your own: --tls-cert FILE --tls-key FILE"
+    content = _read(certificate_path, what=f"the authority's certificate {certificate_path}", hint=hint)
+    key_content = Secret(_read(key_path, what=f"the authority's private key {key_path}", hint=hint))
     home.check_private(key_path)
     try:
         certificate = x509.load_pem_x509_certificate(content)

@@ -153,6 +153,8 @@ def test_a_site_is_added_and_renamed(api):
     assert api.get("/v1/studies/KF.DEMO/sites/703").document["name"] == "Clinic by the sea"
     assert api.run("site", "add", "NONE", "1", "x", status=2)["error"] == "unknown-study"
     assert api.run("audit", "verify", "KF.DEMO")["whole"] is True
+    # An empty trail is whole: a typing error must not be taken for a proof.
+    assert api.run("audit", "verify", "KF.DMEO", status=2)["error"] == "unknown-study"
 
 
 def test_the_audit_finds_what_was_done_behind_the_apis_back(api, demo_study, tmp_path):

@@ -1,11 +1,12 @@
 """keyfob.guard against a real issuer over HTTPS: keys are found, cached, renewed; and every doubt is a refusal."""
 
 import asyncio
+import inspect
 import threading
 
 import pytest
 
-from keyfob.guard import Guard, IssuerUnavailable, MissingToken
+from keyfob.guard import Guard, IssuerUnavailable, MissingToken, protect
 from keyfob.guard import issuer as caching
 from keyfob.jose import keys
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
@@ -211,3 +212,17 @@ def test_a_guard_is_not_made_of_urls_that_cannot_be_trusted(issuer):
     for issued_by, audience in ((issuer.url + "/", AUDIENCE), (issuer.url, AUDIENCE + "/")):
         with pytest.raises(Problem, match="ends with a slash"):
             Guard.discover(issued_by, audience=audience, ca_file=issuer.ca)
+
+
+def test_the_log_says_that_the_issuers_certificate_is_not_trusted_and_what_names_its_authority(
+    issuer, clock, make_tls, tmp_path, caplog
+):
+    other = str(make_tls(tmp_path / "other").ca)  # a path may be a text
+    guard = Guard.discover(issuer.url, audience=AUDIENCE, ca_file=other, clock=clock)
+    with pytest.raises(IssuerUnavailable):
+        admit(guard, bearing(issuer.token()))
+    assert "is not trusted" in caplog.text and "KEYFOB_CA_FILE" in caplog.text
+
+
+def test_help_shows_the_names_of_the_types():
+    assert str(inspect.signature(protect)).startswith("(app: 'App', guard: 'Guard', scope: 'str'")

@@ -57,13 +57,14 @@ class Handoff:
         certificate: bytes | None = None,
         fingerprint: str | None = None,
         private_key: Path | None = None,
+        key_file: Path | None = None,
     ) -> Receipt:
         return opening.receive_file(
             message,
             vault=self.vault,
             keeping=keeping,
             private_key=private_key or self.private_key,
-            key_file=None,
+            key_file=key_file,
             ca=None,
             certificate=certificate if certificate is not None else self.operator.armored,
             fingerprint=self.operator.fingerprint if fingerprint is None else fingerprint,

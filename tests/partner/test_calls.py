@@ -1,8 +1,10 @@
 """Sessions, adapters and the commands against a real issuer and API over HTTPS."""
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -54,6 +56,16 @@ def test_a_call_asks_for_the_least_scope_and_keeps_the_token(session, service):
         "resource": f"{service.url}/api",
     }
     assert service.calls == ["Bearer token-1"] * 3
+
+
+def test_paths_may_be_texts(ready, service):
+    vault, ca = str(ready.vault), str(service.ca)
+    with Session.open(vault=vault, ca=ca) as session:
+        assert session.get("/v1/studies").status_code == 200
+    assert open_authorizer(vault=vault, ca=ca).resource == ready.api
+    with pytest.raises(Problem) as refused:
+        AsyncSession.open(vault=vault + "/none", ca=ca)
+    assert refused.value.code == "no-vault"
 
 
 def test_many_threads_share_one_request_for_a_token(session, service):
@@ -296,7 +308,7 @@ def test_the_commands_work_where_no_server_package_can_be_imported(ready, servic
         (("call", "GET", "API/v1/none", "--scope", "studies:read"), 1, "http-404"),
         (("call", "GET", "API/v1/studies", "--header", "Authorization: x"), 2, "header-of-ours"),
         (("call", "POST", "API/v1/studies", "--data", "missing.xml"), 2, "file-unreadable"),
-        (("call", "GET", "API/v1/studies", "--client", "cl_9"), 1, "unknown-client"),
+        (("call", "GET", "API/v1/studies", "--client", "cl_9"), 2, "unknown-client"),
         (("token", "--scope", ""), 2, "bad-scope"),
     ],
 )
@@ -305,7 +317,10 @@ def test_each_refusal_is_one_document_with_its_exit_code(ready, service, argumen
     assert done.returncode == status, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["error"] == code
-    assert set(document) == {"error", "message", "hint"}
+    # What the API answered comes along; what we refused ourselves has nothing more.
+    assert set(document) == {"error", "message", "hint"} | (
+        {"status", "headers", "body"} if code == "http-404" else set()
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -317,3 +332,112 @@ def test_a_refusal_by_the_api_names_the_scope_and_the_id(ready, service):
     assert done.returncode == 1
     assert "audit:read" in done.stderr
     assert "e9" in done.stderr
+
+
+def test_output_is_written_with_json_too_and_its_place_is_had_before_anything_is_sent(ready, service, tmp_path):
+    output = tmp_path / "out.json"
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--output", str(output), "--json")
+    document = json.loads(done.stdout)
+    assert (document["status"], document["output"]) == (200, str(output))
+    assert "body" not in document
+    assert json.loads(output.read_text()) == {"items": []}
+    asked = len(service.calls)
+    for place in (tmp_path / "none" / "out", tmp_path):
+        done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--output", str(place))
+        assert (done.returncode, "--output" in done.stderr) == (2, True), done.stderr
+    assert len(service.calls) == asked
+
+
+def test_a_refusal_does_not_touch_the_output(ready, service, tmp_path):
+    output = tmp_path / "out.json"
+    output.write_text("the last good answer")
+    service.handle["/api/v1/studies"] = lambda *_: service.say(500, {"detail": "no"})
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--output", str(output))
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"detail": "no"})
+    assert output.read_text() == "the last good answer"
+    assert list(tmp_path.glob(".out*")) == []
+
+
+def test_a_body_that_breaks_off_leaves_no_output(ready, service, tmp_path):
+    broken = {"transfer-encoding": "chunked"}
+    service.handle["/api/v1/studies"] = lambda *_: (200, broken, b"no chunk\r\n")
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--output", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_api_found_wrong_comes_through(ready, service):
+    found = [{"code": "code-list", "pointer": "/ODM/ClinicalData", "message": "not in the list", "line": 4}]
+    problem = {"code": "code-list", "detail": "nothing was stored", "errors": found, "total": 3}
+    service.handle["/api/v1/studies"] = lambda *_: service.say(422, problem)
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--json")
+    document = json.loads(done.stdout)
+    assert (document["error"], document["status"], document["body"]) == ("code-list", 422, problem)
+    assert document["hint"] == "3 items refused, first: not in the list at /ODM/ClinicalData, line 4"
+
+
+def at_a_terminal(ready, service, *arguments: str) -> str:
+    """What a person sees."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from keyfob.partner.cli import main; main()", *arguments],
+        stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
+        env={**os.environ, "KEYFOB_VAULT": str(ready.vault), "KEYFOB_CA_FILE": str(service.ca)},
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux says EIO when the last writer is gone
+        while chunk := os.read(leader, 4096):
+            seen += chunk
+    os.close(leader)
+    process.wait(60)
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_at_a_terminal_the_body_ends_its_line_and_nothing_is_said_twice(ready, service):
+    assert at_a_terminal(ready, service, "call", "GET", f"{ready.api}/v1/studies") == 'HTTP 200 OK\n{"items": []}\n'
+    service.handle["/api/v1/studies"] = lambda *_: service.say(404, {"code": "not-found", "detail": "not here"})
+    seen = at_a_terminal(ready, service, "call", "GET", f"{ready.api}/v1/studies")
+    assert seen.count("not here") == seen.count("404") == 1
+    errors = {"detail": "nothing was stored", "errors": [{"code": "a"}, {"code": "b"}]}
+    service.handle["/api/v1/studies"] = lambda *_: service.say(422, errors)
+    assert '"b"' in at_a_terminal(ready, service, "call", "GET", f"{ready.api}/v1/studies")
+
+
+def test_an_answer_that_is_given_again_says_so(ready, service):
+    service.handle["/api/v1/studies"] = lambda *_: service.say(200, {}, {"idempotent-replay": "true"})
+    assert "a repeat" in run(ready, service, "call", "GET", f"{ready.api}/v1/studies").stderr
+    document = json.loads(run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--json").stdout)
+    assert document["headers"]["idempotent-replay"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ("studies:raed", "did you mean studies:read?"),
+        ("studies:read,subjects:read", "separated by spaces"),
+        ("audit:read", "this client holds: studies:read subjects:read"),
+    ],
+)
+def test_a_scope_that_is_not_held_is_told_with_what_is(ready, service, scope, words):
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--scope", scope)
+    assert words in done.stderr
+    assert f"register the scope {scope}" not in done.stderr
+    assert ("did you mean" in done.stderr) == ("did you mean" in words)
+
+
+def test_a_damaged_entry_is_left_out_aloud(ready, service, next_message):
+    first = ready.stored()[0]
+    ready.receive(ready.message(**next_message(2)))
+    service.good = "credential2"
+    first.write_text("{")
+    done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies")
+    assert done.returncode == 0, done.stderr
+    assert f"{first} is damaged and left out" in done.stderr
+
+
+def test_a_media_type_that_is_not_taken_is_told_with_what_to_write(ready, service):
+    service.handle["/api/v1/studies"] = lambda *_: service.say(415, {"detail": "no media type"})
+    said = run(ready, service, "call", "GET", f"{ready.api}/v1/studies").stderr
+    assert "--data FILE" in said and "--header 'Content-Type: ...'" in said

@@ -8,7 +8,7 @@ import pytest
 
 from keyfob.demo.stage import SERVER_PACKAGES
 from keyfob.openpgp import keys, seal
-from keyfob.partner import opening
+from keyfob.partner import cli, opening
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.folder import Vault
 from keyfob.problem import Problem
@@ -43,11 +43,12 @@ def test_a_message_is_kept_in_each_way_and_opens_again(handoff, keeping, tmp_pat
             opened(handoff)
 
 
-def refused(handoff, code, message, **options):
+def refused(handoff, code, message, *, status=1, **options):
     before = {path: path.read_bytes() for path in handoff.stored()}
     with pytest.raises(Problem) as refusal:
         handoff.receive(message, **options)
     assert refusal.value.code == code, refusal.value.message
+    assert refusal.value.exit_code == status
     assert refusal.value.hint
     assert "kfs_" not in refusal.value.message + refusal.value.hint
     assert {path: path.read_bytes() for path in handoff.stored()} == before
@@ -58,7 +59,7 @@ def test_a_message_that_is_not_the_operators_is_refused(handoff):
     forged = handoff.message(signed_by=impostor)
     refused(handoff, "wrong-signer", forged)
     refused(handoff, "wrong-operator-certificate", forged, certificate=impostors.armored)
-    refused(handoff, "not-a-fingerprint", handoff.message(), fingerprint="7F3A")
+    refused(handoff, "not-a-fingerprint", handoff.message(), fingerprint="7F3A", status=2)
     refused(handoff, "not-for-us", handoff.message(to=handoff.other))
     assert not handoff.vault.exists()
 
@@ -71,6 +72,31 @@ def test_without_a_confirmed_fingerprint_nothing_is_stored(handoff):
         )  # fmt: skip
     assert refusal.value.code == "fingerprint-not-confirmed"
     assert not handoff.vault.exists()
+
+
+def test_without_a_fingerprint_and_a_terminal_nobody_is_asked_for_the_certificate(handoff, monkeypatch):
+    """The address in an unverified message is anybody's."""
+    asked = []
+    monkeypatch.setattr(opening.HttpsTransport, "send", lambda _self, request: asked.append(request.url))
+    with pytest.raises(Problem) as refusal:
+        opening.receive_file(
+            handoff.message(), vault=handoff.vault, keeping=Keeping.FILE, private_key=handoff.private_key,
+            key_file=None, ca=None, certificate=None, fingerprint=None, confirm=lambda _: True,
+        )  # fmt: skip
+    assert refusal.value.code == "fingerprint-not-confirmed"
+    assert asked == []
+
+
+def test_the_whole_fingerprint_may_be_typed_or_its_end(handoff, monkeypatch):
+    fingerprint = handoff.operator.fingerprint
+    for typed, believed in (
+        (fingerprint, True),
+        (fingerprint[-8:].lower(), True),
+        (fingerprint[:8], False),
+        ("", False),
+    ):
+        monkeypatch.setattr(cli.click, "prompt", lambda *_, typed=typed, **__: typed)
+        assert cli._confirm(handoff.operator) is believed
 
 
 def test_a_message_sealed_anew_for_us_is_refused(handoff):

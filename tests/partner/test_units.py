@@ -11,9 +11,10 @@ from keyfob.oauth.client_information import MAX_BYTES
 from keyfob.partner import calling, minimal_scope, safe_url
 from keyfob.partner.errors import MessageRefused, ScopeNotHeld, UnknownOperation, Unreachable, UnsafeCall, VaultProblem
 from keyfob.partner.receive import check_fingerprint, check_message
+from keyfob.partner.transport import unreachable
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.problem import Problem
+from keyfob.problem import Misuse, Problem
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -115,10 +116,31 @@ def test_any_file_may_be_a_message_or_is_refused(content: bytes):
 
 @given(st.text(max_size=60))
 def test_a_fingerprint_is_read_as_people_write_it(text: str):
-    with contextlib.suppress(MessageRefused):
+    with contextlib.suppress(Misuse):
         assert len(check_fingerprint(text)) in (40, 64)
     assert check_fingerprint("7f3a 22b0 " * 5) == "7F3A22B0" * 5
     assert check_fingerprint("0x" + "7f" * 20) == "7F" * 20
+
+
+@pytest.mark.parametrize(
+    ("openssl", "words"),
+    [
+        ("certificate has expired", "clock"),
+        ("certificate is not yet valid", "clock"),
+        ("Hostname mismatch, certificate is not valid for 'a'.", "address"),
+        ("unable to get local issuer certificate", "--ca"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_mends_its_cause(openssl: str, words: str):
+    failed = OSError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {openssl} (_ssl.c:1000)")
+    told = unreachable("https://a.example/x?secret", failed)
+    assert words in told.hint
+    assert openssl in told.message
+    assert "secret" not in told.message
+
+
+def test_a_traceback_shows_the_hint():
+    assert Problem("code", "message", hint="do this").__notes__ == ["hint: do this"]
 
 
 @given(st.integers(100, 599), st.text(max_size=20), st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()))
@@ -127,7 +149,7 @@ def test_any_response_is_told_in_one_printable_line(status: int, reason: str, bo
     refusal = calling.refusal(status, reason, headers, body)
     assert (refusal is None) == (status < 300 or status == 304)
     if refusal is not None:
-        assert refusal.message.isprintable()
+        assert refusal.message.isprintable() and refusal.hint.isprintable()
     json.dumps(calling.document(status, headers, body))
 
 

@@ -21,16 +21,20 @@ def keeper(handoff, *answers: str, **options) -> Keeper:
     return Keeper(vault=handoff.vault, installation_id="i", entropy=system_entropy, ask=ask, **settings)
 
 
+def kept_by(keeper: Keeper, handoff) -> tuple[str, str | None]:
+    return keeper.keep(keeper.prepare(Keeping.PASSPHRASE), handoff.info, b"")
+
+
 def test_a_passphrase_is_asked_for_twice_to_keep_and_once_to_open(handoff):
     receipt = handoff.receive(handoff.message())
-    ciphertext, opened_with = keeper(handoff, "right", "right").keep(Keeping.PASSPHRASE, handoff.info, b"")
+    ciphertext, opened_with = kept_by(keeper(handoff, "right", "right"), handoff)
     kept = dataclasses.replace(receipt.entry, keeping=Keeping.PASSPHRASE, ciphertext=ciphertext)
     assert opened_with is None
     assert keeper(handoff, "right").open(kept) == handoff.info
     with pytest.raises(Problem):
         keeper(handoff, "wrong").open(kept)
     with pytest.raises(Misuse) as refused:
-        keeper(handoff, "one", "other").keep(Keeping.PASSPHRASE, handoff.info, b"")
+        keeper(handoff, "one", "other").prepare(Keeping.PASSPHRASE)
     assert refused.value.code == "passphrases-differ"
     with pytest.raises(Misuse) as refused:
         keeper(handoff).open(kept)
@@ -44,7 +48,7 @@ def test_a_passphrase_file_that_cannot_be_used_is_named(handoff, tmp_path, conte
         path.write_text("x" * (5000 if content == "long" else 5))
         path.chmod(0o644 if content == "open" else 0o600)
     with pytest.raises(Problem) as refused:
-        keeper(handoff, environ={"KEYFOB_PASSPHRASE_FILE": str(path)}).keep(Keeping.PASSPHRASE, handoff.info, b"")
+        keeper(handoff, environ={"KEYFOB_PASSPHRASE_FILE": str(path)}).prepare(Keeping.PASSPHRASE)
     assert str(path) in refused.value.message
 
 
@@ -54,9 +58,12 @@ def test_a_private_key_file_that_is_none_is_named(handoff, tmp_path):
     certificate = tmp_path / "certificate.asc"
     certificate.write_bytes(handoff.partner.armored)
     certificate.chmod(0o600)
-    with pytest.raises(Misuse) as refused:
-        keeper(handoff, private_key=certificate).opener()
-    assert "--export-secret-keys" in refused.value.hint
+    for mode in (0o600, 0o644):
+        certificate.chmod(mode)
+        with pytest.raises(Misuse) as refused:
+            keeper(handoff, private_key=certificate).opener()
+        assert "no private key" in refused.value.message
+        assert "--export-secret-keys" in refused.value.hint
     handoff.private_key.chmod(0o644)
     with pytest.raises(Problem) as refused_open:
         keeper(handoff).opener()
@@ -108,3 +115,72 @@ def test_an_entry_in_another_entrys_place_is_refused(handoff):
     with pytest.raises(VaultProblem) as refused:
         Vault.open(handoff.vault).current("cl_1")
     assert refused.value.code == "damaged-entry"
+
+
+def test_a_damaged_entry_stands_in_nobodys_way(handoff, next_message):
+    old = handoff.receive(handoff.message())
+    new = handoff.receive(handoff.message(**next_message(2)))
+    other = handoff.receive(handoff.message(**next_message(3, client_id="cl_2", resource=("https://b.example",))))
+    vault = Vault.open(handoff.vault)
+    old.path.write_text("{")
+    assert vault.current("cl_1").credential_id == "credential2"
+    assert vault.damaged("cl_1") == (old.path,)
+    other.path.write_text("{")
+    assert vault.choose(client=None, url=handoff.info.resource[0]).credential_id == "credential2"
+    with pytest.raises(VaultProblem) as refused:
+        vault.choose(client="cl_2", url=None)
+    assert "receive the sealed message again" in refused.value.hint
+    new.path.write_text("{")
+    with pytest.raises(VaultProblem) as refused:
+        vault.choose(client=None, url=handoff.info.resource[0])
+    assert refused.value.code == "damaged-entry"
+
+
+def test_a_receipt_mends_a_damaged_vault(handoff, next_message):
+    """The hint of a damaged entry is to receive the message again: that must help."""
+    damaged = handoff.receive(handoff.message())
+    damaged.path.write_text("{")
+    receipt = handoff.receive(handoff.message(**next_message(2)))
+    assert [path.name for path in receipt.aside] == ["credential1.json.damaged"]
+    assert Vault.open(handoff.vault).damaged("cl_1") == ()
+    receipt.path.write_text("{")
+    again = handoff.receive(handoff.message(**next_message(2)))
+    assert again.path == receipt.path
+    assert again.aside == ()
+    assert Vault.open(handoff.vault).current("cl_1").credential_id == "credential2"
+
+
+def test_a_receipt_never_puts_an_older_message_before_a_readable_newer_one(handoff, next_message):
+    first = handoff.receive(handoff.message())
+    handoff.receive(handoff.message(**next_message(2)))
+    first.path.write_text("{")
+    with pytest.raises(Problem) as refused:
+        handoff.receive(handoff.message())
+    assert refused.value.code == "older-message"
+    assert first.path.read_text() == "{"
+
+
+def test_a_lost_key_file_is_not_replaced_while_another_client_needs_it(handoff, next_message, tmp_path):
+    handoff.receive(handoff.message())
+    (tmp_path / "vault.key").unlink()
+    second = handoff.message(**next_message(2, client_id="cl_2"))
+    with pytest.raises(Problem) as refused:
+        handoff.receive(second)
+    assert refused.value.code == "key-file-missing"
+    assert "cl_1" in refused.value.message and "--key-file" in refused.value.hint
+    assert not (tmp_path / "vault.key").exists()
+    with pytest.raises(Problem) as refused:
+        keeper(handoff).open(Vault.open(handoff.vault).current("cl_1"))
+    assert "receive the sealed message again" in refused.value.hint
+    receipt = handoff.receive(handoff.message())  # as the hint says
+    assert receipt.again
+    assert (tmp_path / "vault.key").exists()
+
+
+def test_a_receipt_that_fails_leaves_no_vault(handoff, tmp_path):
+    with pytest.raises(Misuse) as refused:
+        handoff.receive(handoff.message(), key_file=tmp_path / "none" / "key")
+    assert "--key-file" in refused.value.hint
+    assert not handoff.vault.exists()
+    handoff.vault.mkdir(mode=0o700)  # an empty folder is as good as none
+    assert handoff.receive(handoff.message()).first

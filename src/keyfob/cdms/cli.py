@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import click
 
-from keyfob import command, ledger, serving
+from keyfob import command, ledger, serving, tls
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.cdms import installation, loading, openapi
 from keyfob.cdms.app import make_app
 from keyfob.cdms.call import Surroundings
 from keyfob.cdms.installation import Installation, Plan
 from keyfob.cdms.odm.model import Site
+from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
 from keyfob.command import Result, shows_result
 from keyfob.guard import Guard
@@ -27,7 +28,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @command.version_option()
-@click.group()
+@click.group(context_settings=command.HELP)
 def cli() -> None:
     """Run a clinical data API whose partners come with Keyfob's access tokens.
 
@@ -58,7 +59,7 @@ def _open(home: Path) -> Installation:
     return installation.open(home, environ=os.environ, entropy=system_entropy)
 
 
-@cli.command()
+@cli.command(short_help="Make a new API's home.")
 @_home_option
 @click.option("--issuer", required=True, metavar="URL", help="The authorization server whose tokens are taken.")
 @click.option("--resource", required=True, metavar="URL", help="The API's own https URL: the audience of its tokens.")
@@ -107,7 +108,7 @@ def _database_path(url: str | None) -> Path | None:
     return Path(path)
 
 
-@cli.command()
+@cli.command(short_help="Load study designs and clinical data.")
 @click.argument("files", type=_PATH, nargs=-1, required=True, metavar="FILE...")
 @_home_option
 @click.option("--study-key", metavar="KEY", help="The study's name in URLs, where its OID cannot stand in one.")
@@ -176,9 +177,7 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     found = _open(home)
     try:
         with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
-            if writing.reading.find_study(oid=study) is None:
-                known = ", ".join(one.oid for one in writing.reading.studies()) or "none yet"
-                raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
+            _check_study(writing.reading, study)
             is_new = writing.put_site(study, Site(oid, name))
     finally:
         found.close()
@@ -186,7 +185,14 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     return Result({"study": study, "site": oid, "name": name, "state": done}, f"{done}: site {oid} of {study}")
 
 
-@cli.command()
+def _check_study(reading: Reading, study: str) -> None:
+    """Raises Misuse when there is no study with that OID."""
+    if reading.find_study(oid=study) is None:
+        known = ", ".join(one.oid for one in reading.studies()) or "none yet"
+        raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
+
+
+@cli.command(short_help="Serve the API over HTTPS.")
 @_home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the resource's]")
@@ -202,6 +208,8 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     found = _open(home)
     settings = found.settings
     try:
+        if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
+            click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
         guard = Guard.discover(
             settings.issuer,
             audience=settings.resource,
@@ -230,7 +238,7 @@ def audit() -> None:
     """The audit trail of clinical data."""
 
 
-@audit.command()
+@audit.command(short_help="Check that a study's audit trail is whole.")
 @click.argument("study")
 @_home_option
 @click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a cut tail.")
@@ -245,6 +253,8 @@ def verify(*, study: str, home: Path, expect: str | None) -> Result:
     found = _open(home)
     try:
         head = None if expect is None else ledger.Head.parse(expect)
+        with found.store.reading() as reading:
+            _check_study(reading, study)
         verdict = found.store.audit_verdict(study, expect=head)
     finally:
         found.close()

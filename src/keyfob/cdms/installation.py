@@ -90,6 +90,7 @@ def check_plan(plan: Plan) -> Plan:
 def create(path: Path, plan: Plan, *, now: int, entropy: Entropy) -> None:
     """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
     check_plan(plan)
+    tls.check_believable(plan.tls_certificate, url=plan.resource, now=now)
     installation_id = entropy(16).hex()
     with contextlib.ExitStack() as undo, home.building(path, HomeKind.CDMS, installation_id=installation_id) as draft:
         (draft / "keys").mkdir(mode=0o700)

@@ -1,5 +1,6 @@
 """`python -m keyfob.demo`: play the whole journey, or set it up and leave the servers running."""
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -8,9 +9,10 @@ from typing import TextIO
 
 import click
 
+from keyfob import command, programs
 from keyfob.ambient import monotonic
 from keyfob.demo import partner_key, story
-from keyfob.demo.stage import DemoFailed, Stage, playing
+from keyfob.demo.stage import SERVER_PACKAGES, DemoFailed, Stage, playing
 from keyfob.problem import Problem
 
 
@@ -30,6 +32,8 @@ from keyfob.problem import Problem
 )
 def demo(keep_running: Path | None, transcript: Path) -> None:
     """Show Keyfob's main job on real sockets: an operator, a partner and a clinical data API on this machine."""
+    if any(importlib.util.find_spec(name) is None for name in SERVER_PACKAGES):
+        command.refuse("keyfob.demo", programs.not_installed("the demonstration", "cdms"))
     began = monotonic()
     with transcript.open("w", encoding="utf-8") as file:
         try:

@@ -145,7 +145,9 @@ class Stage:
     def _show(self, who: str, command: tuple[str, ...], outcome: Outcome, environment: Mapping[str, str]) -> None:
         settings = "".join(f"{name}={shlex.quote(value)} " for name, value in environment.items())
         self.say(f"  {who}$ {settings}{shlex.join(command)}")
-        lines = [*outcome.stdout.splitlines(), *outcome.stderr.splitlines()]
+        # In the order in which our programs write: a status comes before the result, an error after it.
+        said = (outcome.stderr, outcome.stdout) if outcome.status == 0 else (outcome.stdout, outcome.stderr)
+        lines = [line for text in said for line in text.splitlines()]
         for line in lines[:_SHOWN_LINES]:
             self.say("    " + (line if len(line) <= _SHOWN_WIDTH else line[: _SHOWN_WIDTH - 1] + "…"))
         if len(lines) > _SHOWN_LINES:

@@ -6,10 +6,16 @@ guard = Guard.discover("https://auth.example", audience="https://api.example")
 async def subjects(request): ...
 """
 
-from keyfob.guard.asgi import protect, require
-from keyfob.guard.errors import IssuerUnavailable, MissingToken
-from keyfob.guard.guard import Guard
-from keyfob.guard.refusal import refusal
-from keyfob.oauth.access_token import AccessToken
+try:
+    from keyfob.guard.asgi import protect, require
+    from keyfob.guard.errors import IssuerUnavailable, MissingToken
+    from keyfob.guard.guard import Guard
+    from keyfob.guard.refusal import refusal
+    from keyfob.oauth.access_token import AccessToken
+except ModuleNotFoundError as missing:
+    if missing.name not in ("joserfc", "msgspec"):
+        raise
+    said = 'the packages of keyfob.guard are not installed; in the checkout: python -m pip install ".[guard]"'
+    raise ModuleNotFoundError(said, name=missing.name) from missing
 
 __all__ = ["Guard", "AccessToken", "require", "protect", "refusal", "MissingToken", "IssuerUnavailable"]

@@ -1,5 +1,7 @@
 """The guard in front of Starlette and FastAPI handlers, and of any ASGI application."""
 
+from __future__ import annotations  # help(protect) then shows the names of the types
+
 import functools
 import inspect
 import logging
@@ -20,18 +22,19 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Handler = Callable[P, Awaitable[T]]
 
 
 def require(
     guard: Guard, scope: str, *, resource_metadata: str | None = None
-) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+) -> Callable[[Handler[P, T]], Handler[P, T]]:
     """A decorator for a Starlette or FastAPI handler that has a parameter `request`.
 
     The handler runs only for a request whose token has `scope`; the token is then `request.state.access_token`.
     Raises TypeError at once when the handler is not `async` or has no such parameter: no unguarded route starts.
     """
 
-    def decorate(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def decorate(handler: Handler[P, T]) -> Handler[P, T]:
         signature = inspect.signature(handler)
         if "request" not in signature.parameters or not inspect.iscoroutinefunction(handler):
             raise TypeError(f"{handler.__qualname__} must be async and have a parameter `request` to be guarded")

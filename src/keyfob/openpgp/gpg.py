@@ -175,6 +175,6 @@ def _why_not(status: list[list[str]]) -> UnsealError:
         return UnsealError(
             "gpg-cannot-read",
             "gpg cannot read this message: it is damaged, or in the form of RFC 9580 that the certificate asks for",
-            hint="name the private key's file with --private-key FILE.asc, or make your key with gpg",
+            hint="ask the operator to send it anew; or name the private key's file with --private-key FILE.asc",
         )
     return DamagedMessage("gpg could not decrypt it")

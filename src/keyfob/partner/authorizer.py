@@ -61,7 +61,7 @@ class Authorizer:
             scope = least
         elif missing := scope - self.held:
             named = " ".join(sorted(missing))
-            raise ScopeNotHeld(named, f"this client does not hold the scope {named}")
+            raise ScopeNotHeld(named, f"this client does not hold the scope {named}", held=self.held, typed=True)
         return (
             yield from self.source.steps(scope or None, resource=self.resource, details=self._details, refused=refused)
         )

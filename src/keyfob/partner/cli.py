@@ -4,11 +4,10 @@ What a command needs is imported when it runs, so that `--help` is there at once
 """
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from keyfob.openpgp.certificate import Certificate
     from keyfob.partner.calling import Refusal
     from keyfob.partner.opening import Binding
+    from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -32,7 +32,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command.version_option()
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings=command.HELP)
 def cli() -> None:
     """Use an API that is protected by Keyfob: receive sealed credentials, then call.
 
@@ -77,7 +77,7 @@ def _using_options(function: F) -> F:
     return function
 
 
-@cli.command()
+@cli.command(short_help="Check a sealed message and keep its credential.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
 @click.option("--operator-certificate", type=_FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
@@ -143,10 +143,10 @@ def receive(
         "key": str(entry.keeping),
         "stored": str(receipt.path),
     }
-    return Result(document, _receipt_text(document, first=receipt.first))
+    return Result(document, _receipt_text(document, receipt))
 
 
-@cli.command()
+@cli.command(short_help="Call an API with a token of the least scope.")
 @click.argument("method")
 @click.argument("url")
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), help="Send this file.")
@@ -174,28 +174,38 @@ def call(
       keyfob call GET https://api.example/v1/studies
       keyfob call POST https://api.example/v1/studies/S.1/clinical-data --data visit.xml
     """
-    from keyfob.partner import calling, safe_url
+    from keyfob.partner import calling, safe_url, target
+    from keyfob.partner.session import reaching
 
     safe_url.check(url)
     sent = calling.read_headers(headers)
     if data is not None:
         sent.setdefault("content-type", calling.content_type(data.name))
     content = None if data is None else _read_input(data, "data")
-    with _session(url, using) as session:
-        wanted = None if scope is None else _scope_text(scope)
-        with session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response:
-            shown = [(name, value) for name, value in response.headers.items()]
-            refused = calling.refusal(response.status_code, response.reason_phrase, shown, _small_body(response))
-            if as_json:
-                _print_document(calling.document(response.status_code, shown, response.read()), refused)
-            else:
-                click.echo(f"HTTP {response.status_code} {response.reason_phrase}", err=True)
-                _write_body(response.iter_bytes(), output)
-    if refused is not None:
-        raise Problem(refused.code, refused.message, hint=refused.hint)
+    wanted = None if scope is None else _scope_text(scope)
+    with (
+        target.opened(output) as write,
+        _session(url, using) as session,
+        session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response,
+        reaching(url),
+    ):
+        status, reason, shown = response.status_code, response.reason_phrase, list(response.headers.items())
+        refused = calling.refusal(status, reason, shown, _small_body(response))
+        if refused is not None:
+            _refuse(refused, calling.document(status, shown, response.read()), response.content, as_json=as_json)
+        if as_json and output is None:
+            document = calling.document(status, shown, response.read())
+        else:
+            document = {**calling.head(status, shown), "output": str(output)}
+            if not as_json:
+                click.echo(calling.status_line(status, reason, shown), err=True)
+            for chunk in response.iter_bytes():
+                write(chunk)
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False))
 
 
-@cli.command()
+@cli.command(short_help="Print an access token for another program.")
 @click.option("--scope", required=True, help="The scope to ask for, several in one string with spaces.")
 @click.option("--resource", metavar="URL", help="The API that the token is for.  [default: the client's first]")
 @click.option("--show", is_flag=True, help="Print it also on a terminal.")
@@ -235,7 +245,10 @@ def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding
     )
     assert client is None or isinstance(client, str)
     paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
-    return open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    binding = open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    for path in binding.left_out:
+        click.echo(f"keyfob: {path} is damaged and left out: receive the newest message again", err=True)
+    return binding
 
 
 def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
@@ -266,18 +279,22 @@ def _confirm(certificate: "Certificate") -> bool:
     click.echo("The operator's certificate has the fingerprint\n", err=True)
     click.echo(f"  {show_fingerprint(certificate.fingerprint)}\n", err=True)
     click.echo("Compare it with what the operator told you by another way (telephone, contract).", err=True)
-    typed = click.prompt("Type its last 8 digits if all of it is the same", default="", show_default=False, err=True)
-    return "".join(typed.split()).upper() == certificate.fingerprint[-8:]
+    typed = click.prompt(
+        "Type it, or its last 8 digits, if all of it is the same", default="", show_default=False, err=True
+    )
+    return "".join(typed.split()).upper() in (certificate.fingerprint, certificate.fingerprint[-8:])
 
 
-def _receipt_text(document: "dict[str, object]", *, first: bool) -> str:
+def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
+    done = "received again, as it was already there:" if receipt.again else "received"
     lines = [
-        f"received the credential {document['credential_id']} of the client {document['client_id']}",
+        f"{done} the credential {document['credential_id']} of the client {document['client_id']}",
         f"  for     {', '.join(_texts(document['resource']))}",
         f"  scope   {document['scope']}",
         f"  kept    {document['stored']} (key: {document['key']})",
     ]
-    if first:
+    lines += [f"  aside   {path}: it was damaged" for path in receipt.aside]
+    if receipt.first:
         lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
     lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")
     return "\n".join(lines)
@@ -302,28 +319,11 @@ def _small_body(response: "httpx2.Response") -> bytes:
     return response.read() if response.status_code >= 300 else b""
 
 
-def _print_document(document: "dict[str, object]", refused: "Refusal | None") -> None:
-    """With --json there is one document: a refusal is printed as the error that it is."""
-    if refused is None:
-        click.echo(json.dumps(document, ensure_ascii=False))
+def _refuse(refused: "Refusal", document: "dict[str, object]", body: bytes, *, as_json: bool) -> NoReturn:
+    """Raises Problem. The body goes to stdout, never to --output, and not to a person who is told all of it anyway."""
+    from keyfob.partner import target
 
-
-def _write_body(chunks: "Iterator[bytes]", output: Path | None) -> None:
-    """The body as it comes, to stdout, or to a file that is there only when it is whole."""
-    if output is None:
-        for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return
-    draft = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
-    try:
-        with draft.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        draft.replace(output)
-    except OSError as failed:
-        raise Problem(
-            "output", f"{output} cannot be written: {failed.strerror}", hint="name another --output"
-        ) from None
-    finally:
-        draft.unlink(missing_ok=True)
+    if not as_json and not (refused.told and sys.stdout.isatty()):
+        with target.opened(None) as write:
+            write(body)
+    raise Problem(refused.code, refused.message, hint=refused.hint, more=document)

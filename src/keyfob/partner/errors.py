@@ -3,9 +3,11 @@
 No text here ever holds a secret, a token or a request body.
 """
 
+import difflib
 from enum import StrEnum
 from typing import ClassVar
 
+from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 
 
@@ -42,14 +44,21 @@ class UnknownOperation(Problem):
 
 
 class ScopeNotHeld(Problem):
-    """The call needs a scope that the operator has not registered for this client; `missing` names it."""
+    """The call needs a scope that the operator has not registered for this client; `missing` names it.
+
+    `typed`: a person wrote it, and may have meant one that is `held`.
+    """
 
     fault: ClassVar[Fault] = Fault.OPERATOR
 
-    def __init__(self, missing: str, message: str) -> None:
-        super().__init__(
-            "insufficient_scope", message, hint=f"ask the operator to register the scope {missing} for this client"
-        )
+    def __init__(self, missing: str, message: str, *, held: Scope, typed: bool = False) -> None:
+        hint = f"this client holds: {' '.join(sorted(held)) or 'none'}; {ASK_FOR_SCOPE}"
+        close = difflib.get_close_matches(missing, sorted(held), n=1, cutoff=0.8) if typed else []
+        if close:
+            hint = f"did you mean {close[0]}? {hint}"
+        elif typed and "," in missing:
+            hint = f"scopes are separated by spaces; {hint}"
+        super().__init__("insufficient_scope", message, hint=hint)
         self.missing = missing
 
 
@@ -87,13 +96,15 @@ class Unreachable(Problem):
     fault: ClassVar[Fault] = Fault.NETWORK
 
 
+ASK_FOR_SCOPE = "what a client may do never changes: for another scope ask the operator for a new client"
 _HINT_ELSE = "tell the operator the error_id"
 _HINTS = {
-    "invalid_client": "the credential was withdrawn, has expired or was replaced: ask the operator for a new sealed "
-    "message, and keyfob receive it",
-    "invalid_scope": "ask the operator to register the scope for this client",
-    "invalid_target": "ask the operator to register the resource for this client",
-    "invalid_authorization_details": "ask for less, or ask the operator to grant the study, site or form",
+    "invalid_client": "the credential was withdrawn, has expired, was replaced or suspended: ask the operator, and "
+    "keyfob receive the new sealed message if there is one",
+    "invalid_scope": ASK_FOR_SCOPE,
+    "invalid_target": "what a client may do never changes: for another API ask the operator for a new client",
+    "invalid_authorization_details": "ask for less, or ask the operator for a client that reaches the study, site or "
+    "form",
     "slow_down": "wait, then try again",
     "temporarily_unavailable": "try again in a minute",
 }

@@ -98,7 +98,7 @@ def narrowest(operation: Operation, held: Scope) -> Scope | None:
         )
     nearest = min(alternatives, key=lambda scope: (len(scope - held), len(scope)))
     missing = " ".join(sorted(nearest - held))
-    raise ScopeNotHeld(missing, f"{call} needs the scope {missing}, which this client does not hold")
+    raise ScopeNotHeld(missing, f"{call} needs the scope {missing}, which this client does not hold", held=held)
 
 
 def _segments(raw_path: str) -> list[bytes]:

@@ -26,18 +26,24 @@ from keyfob.partner.vault.keeping import Keeper, check_unattended
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
+AnyPath = str | os.PathLike[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An authorizer, the entry that it was opened from, and the TLS context for calls to the API."""
+    """An authorizer, the entry that it was opened from, and the TLS context for calls to the API.
+
+    `left_out` names the client's files that could not be read: one of them may be newer than the entry.
+    """
 
     authorizer: Authorizer
     entry: Entry
     context: ssl.SSLContext
+    left_out: tuple[Path, ...]
 
 
 def open_authorizer(
-    client: str | None = None, vault: Path | None = None, *, resource: str | None = None, ca: Path | None = None
+    client: str | None = None, vault: AnyPath | None = None, *, resource: str | None = None, ca: AnyPath | None = None
 ) -> Authorizer:
     """The authorizer for an adapter, see keyfob.partner.adapters; the options are those of `Session.open`."""
     return open_binding(client, vault, resource=resource, ca=ca).authorizer
@@ -45,20 +51,20 @@ def open_authorizer(
 
 def open_binding(
     client: str | None = None,
-    vault: Path | None = None,
+    vault: AnyPath | None = None,
     *,
     resource: str | None = None,
     url: str | None = None,
     private_key: Path | None = None,
     key_file: Path | None = None,
-    ca: Path | None = None,
+    ca: AnyPath | None = None,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
     Raises Misuse or VaultProblem when it is not clear which credential is meant, or there is none.
     """
     environ = os.environ
-    folder = Vault.open(vault or default_vault(environ))
+    folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=resource or url)
     bound = _resource(entry, resource or url)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
@@ -66,7 +72,7 @@ def open_binding(
     def open_current() -> ClientInformation:
         return keeper.open(folder.current(entry.client_id))
 
-    context = tls.client_context(ca, environ=environ)
+    context = tls.client_context(None if ca is None else Path(ca), environ=environ)
     source = TokenSource(
         issuer=entry.issuer,
         client_id=entry.client_id,
@@ -74,7 +80,9 @@ def open_binding(
         transport=HttpsTransport(context),
         clock=ambient.monotonic,
     )
-    return Binding(Authorizer(source, resource=bound, held=entry.scope), entry, context)
+    return Binding(
+        Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
+    )
 
 
 def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:

@@ -24,7 +24,8 @@ from keyfob.partner.errors import MessageRefused, Unreachable
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault
-from keyfob.partner.vault.keeping import Keeper
+from keyfob.partner.vault.keeping import Keeper, Prepared
+from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
 MAX_BYTES = 128 * 1024
@@ -64,11 +65,16 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was stored, and whether the operator is a new one for this vault."""
+    """What was stored; whether the operator is a new one for this vault, and whether the message is the current one.
+
+    `aside` names the client's files that could not be read, and were renamed.
+    """
 
     entry: Entry
     path: Path
     first: bool
+    again: bool
+    aside: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +90,30 @@ def receive(
     """Store the credential in `message`. Raises MessageRefused, Unreachable or another Problem: nothing is stored."""
     check_message(message)
     unverified = _read(opener.unseal_unverified(message))
-    known = Vault.open(vault) if vault.exists() else None
-    pin = None if known is None else _pinned(known, unverified)
+    known = Vault(vault, "") if _is_free(vault) else Vault.open(vault)
+    pin = _pinned(known, unverified)
     certificate = _certificate(unverified.issuer, pin, operator, now=now)
     information = _read(opener.unseal(message, signer=certificate))
     _check_recipient(information, opener)
-    with (stored := known or Vault.open_or_create(vault, new_id=new_id)).locked():
+    _check_newer(known, information)
+    # Before there is a vault: a key file or passphrase that cannot be had leaves nothing behind.
+    others = (entry for entry in known.all_entries() if entry.client_id != information.client_id)
+    prepared = keeper(known).prepare(keeping, others=others)
+    with (stored := Vault.open_or_create(vault, new_id=new_id)).locked():
         # Another `receive` may have stored something since: what is pinned is looked up again under the lock.
         pin = _pinned(stored, information)
         if pin is not None and pin.fingerprint != certificate.fingerprint:
             raise _changed_signer(certificate)
         _check_newer(stored, information)
-        entry = _entry(stored, information, certificate, message, keeper(stored), keeping)
-        return Receipt(entry, stored.store(entry), first=pin is None)
+        again = any(entry.message_id == information.message_id for entry in stored.entries(information.client_id))
+        entry = _entry(stored, information, certificate, message, keeper(stored), prepared)
+        path = stored.store(entry)
+        aside = stored.set_aside_damaged(information.client_id)
+        return Receipt(entry, path, first=pin is None, again=again, aside=aside)
+
+
+def _is_free(vault: Path) -> bool:
+    return not vault.exists() or (vault.is_dir() and not any(vault.iterdir()))
 
 
 def check_message(message: bytes) -> None:
@@ -116,10 +133,10 @@ def check_message(message: bytes) -> None:
 
 
 def check_fingerprint(text: str) -> str:
-    """A fingerprint as a person writes it, in its one form: hexadecimal capitals. Raises MessageRefused."""
+    """A fingerprint as a person writes it, in its one form: hexadecimal capitals. Raises Misuse."""
     fingerprint = "".join(text.split()).replace(":", "").upper().removeprefix("0X")
     if len(fingerprint) not in (40, 64) or not set(fingerprint) <= set("0123456789ABCDEF"):
-        raise MessageRefused(
+        raise Misuse(
             "not-a-fingerprint", "that is no OpenPGP fingerprint", hint="it has 40 hexadecimal digits, spaces allowed"
         )
     return fingerprint
@@ -160,6 +177,8 @@ def _certificate(issuer: str, pin: _Pin | None, operator: Operator, *, now: int)
             hint="ask the operator by another way which one holds; a new operator's key needs a new vault",
         )
     wanted = pin.fingerprint if pin is not None else given
+    if wanted is None and operator.confirm is None:
+        raise _not_confirmed()  # before anything is asked for at an address that nobody has vouched for
     certificate = read_signer(_find_certificate(issuer, wanted, pin, operator), now=now)
     if wanted is not None and certificate.fingerprint != wanted:
         raise MessageRefused(
@@ -169,11 +188,7 @@ def _certificate(issuer: str, pin: _Pin | None, operator: Operator, *, now: int)
             hint="ask the operator by another way (telephone, contract) for the right fingerprint; nothing was stored",
         )
     if wanted is None and (operator.confirm is None or not operator.confirm(certificate)):
-        raise MessageRefused(
-            "fingerprint-not-confirmed",
-            "the operator's fingerprint was not confirmed: nothing was stored",
-            hint="ask the operator for it by another way than the message came, then give --operator-fingerprint",
-        )
+        raise _not_confirmed()
     return certificate
 
 
@@ -219,6 +234,14 @@ def _check_newer(vault: Vault, information: ClientInformation) -> None:
         )
 
 
+def _not_confirmed() -> MessageRefused:
+    return MessageRefused(
+        "fingerprint-not-confirmed",
+        "the operator's fingerprint was not confirmed: nothing was stored",
+        hint="ask the operator for it by another way than the message came, then give --operator-fingerprint",
+    )
+
+
 def _changed_signer(certificate: Certificate) -> MessageRefused:
     return MessageRefused(
         "changed-signer",
@@ -229,10 +252,10 @@ def _changed_signer(certificate: Certificate) -> MessageRefused:
 
 def _entry(
     vault: Vault, information: ClientInformation, certificate: Certificate, message: bytes, keeper: Keeper,
-    keeping: Keeping,
+    prepared: Prepared,
 ) -> Entry:  # fmt: skip
     received = max((entry.received for entry in vault.entries(information.client_id)), default=0) + 1
-    ciphertext, opened_with = keeper.keep(keeping, information, message)
+    ciphertext, opened_with = keeper.keep(prepared, information, message)
     return Entry(
         client_id=information.client_id,
         credential_id=information.credential_id,
@@ -247,7 +270,7 @@ def _entry(
         signer_fingerprint=certificate.fingerprint,
         signer_certificate=certificate.armored.decode("ascii"),
         received=received,
-        keeping=keeping,
+        keeping=prepared.keeping,
         opened_with=opened_with,
         ciphertext=ciphertext,
     )

@@ -6,7 +6,6 @@
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack, cast
 
@@ -15,7 +14,7 @@ import httpx2
 from keyfob.oauth import scope as scopes
 from keyfob.partner.adapters.httpx2 import KeyfobAuth
 from keyfob.partner.authorizer import Authorizer
-from keyfob.partner.opening import open_binding
+from keyfob.partner.opening import AnyPath, open_binding
 from keyfob.partner.transport import unreachable
 
 _TIMEOUT = httpx2.Timeout(60, connect=10)
@@ -83,10 +82,10 @@ class Session(_Bound):
     def open(
         cls,
         client: str | None = None,
-        vault: Path | None = None,
+        vault: AnyPath | None = None,
         *,
         resource: str | None = None,
-        ca: Path | None = None,
+        ca: AnyPath | None = None,
     ) -> Self:
         """A session from the vault: for `client` where it holds several, at `resource` where the client has several.
 
@@ -98,7 +97,7 @@ class Session(_Bound):
     def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
         """The response to `method` at `url`, read to its end."""
         with self.stream(method, url, **sent) as response:
-            with _reaching(url):
+            with reaching(url):
                 response.read()
             return response
 
@@ -106,7 +105,7 @@ class Session(_Bound):
     def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> Iterator[httpx2.Response]:
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
-        with _reaching(url):
+        with reaching(url):
             request = self._client.build_request(method, self._url(url), **_carried(sent))
             response = self._client.send(request, auth=auth, stream=True)
         try:
@@ -162,10 +161,10 @@ class AsyncSession(_Bound):
     def open(
         cls,
         client: str | None = None,
-        vault: Path | None = None,
+        vault: AnyPath | None = None,
         *,
         resource: str | None = None,
-        ca: Path | None = None,
+        ca: AnyPath | None = None,
     ) -> Self:
         """See Session.open."""
         binding = open_binding(client, vault, resource=resource, ca=ca)
@@ -174,7 +173,7 @@ class AsyncSession(_Bound):
     async def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
         """The response to `method` at `url`, read to its end."""
         async with self.stream(method, url, **sent) as response:
-            with _reaching(url):
+            with reaching(url):
                 await response.aread()
             return response
 
@@ -182,7 +181,7 @@ class AsyncSession(_Bound):
     async def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> AsyncIterator[httpx2.Response]:
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
-        with _reaching(url):
+        with reaching(url):
             request = self._client.build_request(method, self._url(url), **_carried(sent))
             response = await self._client.send(request, auth=auth, stream=True)
         try:
@@ -230,7 +229,7 @@ def _carried(sent: Sent) -> _Carried:
 
 
 @contextlib.contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def reaching(url: str) -> Iterator[None]:
     """Says a failure of the network as Unreachable."""
     try:
         yield

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     import httpx2
 
 _TIMEOUT = 15
+_HINT_AUTHORITY = "name the certificate authority that the operator gave you: --ca FILE or KEYFOB_CA_FILE"
+# OpenSSL's words for what --ca cannot mend.
+_CERTIFICATE_HINTS = (
+    ("has expired", "the operator must renew it; check this machine's clock, too"),
+    ("not yet valid", "check this machine's clock; if it is right, tell the operator"),
+    ("ostname mismatch", "it is another server's: check the address, or tell the operator"),
+    ("IP address mismatch", "it is another server's: check the address, or tell the operator"),
+)
 
 
 class HttpsTransport:
@@ -75,7 +83,7 @@ def unreachable(url: str, failed: Exception) -> Unreachable:
         return Unreachable(
             "certificate-not-trusted",
             f"the certificate of {host} is not trusted: {detail or reason}",
-            hint="name the certificate authority that the operator gave you: --ca FILE or KEYFOB_CA_FILE",
+            hint=next((hint for words, hint in _CERTIFICATE_HINTS if words in detail), _HINT_AUTHORITY),
         )
     return Unreachable(
         "unreachable", f"{host} does not answer over HTTPS: {reason}", hint="check the address, the network, the proxy"

@@ -20,7 +20,7 @@ from keyfob.server.serve import serve
 
 
 @command.version_option()
-@click.group()
+@click.group(context_settings=command.HELP)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Let partner organisations into your API: issue, seal, rotate and revoke their credentials.

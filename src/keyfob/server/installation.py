@@ -120,6 +120,7 @@ def check_plan(plan: Plan) -> Plan:
 def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) -> None:
     """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
     check_plan(plan)
+    tls.check_believable(plan.tls_certificate, url=plan.issuer, now=now)
     installation_id = entropy(16).hex()
     with contextlib.ExitStack() as undo, home.building(path, HomeKind.SERVER, installation_id=installation_id) as draft:
         draft_home = Home(draft, HomeKind.SERVER, installation_id)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from keyfob import serving
+from keyfob import serving, tls
 from keyfob.server import group_commit, installation
 from keyfob.server.app import make_app
 from keyfob.server.commands.surroundings import Surroundings, home_option
@@ -14,7 +14,7 @@ from keyfob.server.state import ServerState
 _HTTPS = 443
 
 
-@click.command()
+@click.command(short_help="Serve the issuer over HTTPS.")
 @home_option()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the issuer's]")
@@ -35,6 +35,10 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
     settings = found.settings
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
     is_plain = settings.trusted_proxy is not None
+    if not is_plain and (
+        doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
+    ):
+        click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
     try:
         state = ServerState(found, clock=surroundings.clock, entropy=surroundings.entropy)
         serving.serve(

@@ -58,6 +58,8 @@ def serve(
     if certificate is not None and private_key is not None:
         context = tls.server_context(certificate, private_key)
     listeners = _bind(host, port)
+    # The ready line has the public URL: behind a proxy, or with --port, that is somewhere else.
+    _log.info("listening host=%s port=%s", host, port)
     config = uvicorn.Config(
         app,
         http=StrictProtocol,

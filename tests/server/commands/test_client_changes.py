@@ -1,5 +1,6 @@
 """`client rotate|suspend|resume|revoke`: what each takes away, and when."""
 
+import io
 import subprocess
 import sys
 import time
@@ -13,6 +14,13 @@ from keyfob.server.storage.records import TokenIssued
 
 RUN = "from keyfob.server.cli import main; main()"
 DAY = 24 * 60 * 60
+
+
+class Terminal(io.StringIO):
+    """A person who types this."""
+
+    def isatty(self):
+        return True
 
 
 @pytest.fixture
@@ -169,10 +177,29 @@ def test_an_unknown_client_is_refused_by_each_verb(program, acme):
         assert refused.json["error"] == "unknown-client"
 
 
+def test_a_person_is_asked_once_before_a_client_ends(program, client, acme, monkeypatch):
+    state = lambda: program.run("client", "show", client.id, "--home", acme.home, "--json").json["state"]  # noqa: E731
+    revoke = ("client", "revoke", client.id, "--home", acme.home)
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert "nothing was done" in program.run(*revoke, code=1).err
+    assert state() == "active"
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert f"revoke {client.id} (sync) for good?" in program.run(*revoke).err
+    assert state() == "revoked"
+
+
+@pytest.mark.parametrize("more", ["--yes", "--json"])
+def test_with_yes_and_for_a_program_nobody_is_asked(program, client, acme, monkeypatch, more):
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    program.run("client", "revoke", client.id, "--home", acme.home, more)
+
+
 def test_the_text_of_a_rotation_says_by_when_and_how_long(program, client, acme):
     out = program.run("client", "rotate", client.id, "--home", acme.home, "--overlap", "3").out
     assert "3 days after" in out
     assert "must be used by" in out
+    out = program.run("client", "rotate", client.id, "--home", acme.home, "--overlap", "0").out
+    assert "the old secret works until the new one's first use" in out
     assert "is suspended" in program.run("client", "suspend", client.id, "--home", acme.home).out
 
 

@@ -97,6 +97,19 @@ def test_the_text_names_the_next_step_and_says_that_no_study_is_reached(program,
     assert "no study" not in program.run(*base, "--name", "two", "--scope", "a:read", "--all-studies").out
 
 
+def test_the_text_says_what_was_granted_as_it_can_never_be_changed(program, acme, resource_file):
+    base = ("client", "create", "--home", acme.home, "--partner", "Acme", "--resource")
+    studies = ("--study", "KF.DMEO", "--study", "S.1:702,701")
+    out = program.run(*base, "https://api.example", "--name", "one", "--scope", "b:read a:read", *studies).out
+    assert "at        https://api.example: a:read b:read" in out
+    assert "studies   KF.DMEO, S.1 (sites 701, 702) (not checked: only the API knows its studies)" in out
+    program.run("resource", "add", resource_file(url="https://own.example", types=()), "--home", acme.home)
+    out = program.run(*base, "https://own.example", "--name", "two", "--scope", "a:read").out
+    assert "stud" not in out
+    refused = program.run(*base, "https://api.example", "--name", "x", "--scope", "a:read,b:read", "--json", code=2)
+    assert refused.json["hint"] == "several are separated by spaces"
+
+
 def test_a_named_file_is_used_and_never_overwritten(acme, tmp_path):
     made = acme.create("--out", tmp_path / "x.asc")
     content = (tmp_path / "x.asc").read_bytes()
@@ -203,7 +216,7 @@ def test_clients_are_listed_and_shown_with_their_credentials(program, acme):
     assert not [name for name in credential if "hash" in name or "secret" in name]
     text = program.run("client", "show", made["client_id"], "--home", acme.home).out
     assert made["credential_id"] in text
-    assert "S.1" in text
+    assert "  studies   S.1\n" in text
     program.now += 400 * DAY
     later = program.run("client", "show", made["client_id"], "--home", acme.home, "--json").json
     assert later["credentials"][0]["state"] == "expired"

@@ -6,8 +6,10 @@ import signal
 import ssl
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+import trustme
 
 from keyfob import home as homes
 from keyfob import tls
@@ -32,6 +34,16 @@ def tls_files(tmp_path, program):
     (folder / "server.pem").write_bytes(certificate)
     homes.write_file(folder / "server.key", private_key.reveal_bytes())
     return folder
+
+
+def make_certificate(path, name, *, until):
+    """A chain and its key in one file, for a host that is not this machine."""
+    issued = trustme.CA().issue_cert(
+        name, not_before=datetime.fromtimestamp(0, UTC), not_after=datetime.fromtimestamp(until, UTC)
+    )
+    path.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems) + issued.private_key_pem.bytes())
+    path.chmod(0o600)
+    return path
 
 
 def test_a_loopback_home_is_made_without_a_question(program, home):
@@ -107,10 +119,20 @@ def test_another_issuer_demands_a_recovery_certificate_and_tls_files(program, tm
     assert program.run(*base, "--recovery-cert", recovery, code=2).json["error"] == "tls-missing"
     assert program.run(*base, *own_tls[:2], "--recovery-cert", recovery, code=2).json["error"] == "tls-files"
     assert not (tmp_path / "h").exists()
+    # A certificate that no partner would believe is found now, not by the partners.
+    other = program.run(*base, *own_tls, "--recovery-cert", recovery, code=2).json
+    assert (other["error"], "not for id.example" in other["message"]) == ("tls-certificate", True)
+    own = make_certificate(tmp_path / "own.pem", "*.example", until=program.now + 3600)
+    own_tls = ("--tls-cert", own, "--tls-key", own)
+    program.now += 3600
+    expired = program.run(*base, *own_tls, "--recovery-cert", recovery, code=2).json
+    assert (expired["error"], "has expired" in expired["message"]) == ("tls-certificate", True)
+    assert not (tmp_path / "h").exists()
+    program.now -= 1
     shown = program.run(*base, *own_tls, "--recovery-cert", recovery).json
     assert shown["ca"] is None
     assert not (tmp_path / "h" / "tls").exists()
-    assert str(tls_files / "server.pem") in (tmp_path / "h" / "keyfob.toml").read_text()
+    assert str(own) in (tmp_path / "h" / "keyfob.toml").read_text()
 
 
 def test_tls_files_that_do_not_fit_are_refused_before_anything_is_made(program, tmp_path, recovery, tls_files):

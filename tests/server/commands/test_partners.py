@@ -56,6 +56,8 @@ def test_without_a_terminal_an_unconfirmed_fingerprint_is_refused(add, partner_k
 def test_the_same_key_again_is_a_renewal_that_needs_no_confirmation(add, partner_key, audit_kinds):
     certificate = partner_key[1]
     first = add(certificate, "--confirm-fingerprint", certificate.fingerprint)
+    assert add(certificate)["outcome"] == "unchanged"
+    assert audit_kinds()[-1] == "partner_added"
     again = add(certificate, email="new@acme.example")
     assert again["outcome"] == "renewed"
     assert again["partner_id"] == first["partner_id"]
@@ -95,7 +97,7 @@ def test_what_is_no_certificate_is_refused(program, home, tmp_path, content):
     file = tmp_path / "x.asc"
     file.write_bytes(content)
     base = ("partner", "add", "Acme", "--home", home, "--certificate", file, "--email", "a@b.example", "--json")
-    assert program.run(*base, "--confirm-fingerprint", "A" * 40, code=1).json["error"]
+    assert str(file) in program.run(*base, "--confirm-fingerprint", "A" * 40, code=1).json["message"]
 
 
 def test_a_file_that_is_not_there_is_named(program, home, tmp_path):
@@ -111,6 +113,7 @@ def test_a_name_or_address_that_is_none_is_refused(add, partner_key, name, email
 
 
 def test_a_partner_is_shown_with_its_clients_and_the_state_of_its_certificate(program, acme):
+    assert "clients      none" in program.run("partner", "show", "Acme", "--home", acme.home).out
     client = acme.create()
     shown = program.run("partner", "show", "Acme", "--home", acme.home, "--json").json
     assert shown["certificate_problem"] is None

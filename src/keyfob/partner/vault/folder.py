@@ -4,12 +4,14 @@
     VAULT/clients/CLIENT_ID/CREDENTIAL_ID.json
 
 The newest message of a client is its current credential. What is pinned (issuer, signer) is read from the entries
-themselves, so there is no second file that could disagree with them after a crash.
+themselves, so there is no second file that could disagree with them after a crash. A damaged file is left out where
+another can be read; the next receipt sets it aside as CREDENTIAL_ID.json.damaged.
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from keyfob import home
@@ -22,6 +24,15 @@ from keyfob.problem import Misuse
 from keyfob.turn import Turn
 
 _SUFFIX = ".json"
+_ASIDE = ".damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What lies in a client's folder: what can be read, the newest first, and what is wrong with the rest."""
+
+    entries: tuple[Entry, ...]
+    damaged: Mapping[Path, VaultProblem]
 
 
 class Vault:
@@ -35,8 +46,9 @@ class Vault:
         return f"Vault({str(self.path)!r})"
 
     @classmethod
-    def open(cls, path: Path) -> "Vault":
+    def open(cls, path: str | os.PathLike[str]) -> "Vault":
         """The vault at `path`. Raises Misuse when there is none, VaultProblem when others may read it."""
+        path = Path(path)
         if not (path / home.MARKER).exists() and not (path.is_dir() and any(path.iterdir())):
             raise Misuse(
                 "no-vault",
@@ -67,31 +79,42 @@ class Vault:
         return tuple(sorted(child.name for child in folder.iterdir() if any(child.glob(f"*{_SUFFIX}"))))
 
     def entries(self, client_id: str) -> tuple[Entry, ...]:
-        """All credentials of a client, the newest first. Raises VaultProblem when one is damaged or too open."""
-        folder = self.path / "clients" / entries.check_file_name(client_id)
-        found = [self._read(path, client_id) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
-        return tuple(sorted(found, key=lambda entry: (entry.issued_at, entry.received), reverse=True))
+        """The credentials of a client that can be read, the newest first. Raises Problem when one is too open."""
+        return self._look(client_id).entries
+
+    def damaged(self, client_id: str) -> tuple[Path, ...]:
+        """The files of a client that are there and cannot be read as a credential of it."""
+        return tuple(self._look(client_id).damaged)
 
     def all_entries(self) -> tuple[Entry, ...]:
-        """Every credential of every client."""
+        """Every credential of every client that can be read."""
         return tuple(entry for client_id in self.clients() for entry in self.entries(client_id))
 
     def current(self, client_id: str) -> Entry:
-        """The newest credential of a client. Raises VaultProblem `unknown-client`."""
-        found = self.entries(client_id)
-        if not found:
-            raise VaultProblem(
-                "unknown-client",
-                f"the vault {self.path} holds no credential of {client_id}",
-                hint=f"it holds: {', '.join(self.clients()) or 'nothing yet'}",
-            )
-        return found[0]
+        """The newest credential of a client. Raises VaultProblem `unknown-client`, or why none of it can be read."""
+        found = self._look(client_id)
+        if found.entries:
+            return found.entries[0]
+        for damage in found.damaged.values():
+            raise damage
+        raise VaultProblem(
+            "unknown-client",
+            f"the vault {self.path} holds no credential of {client_id}",
+            hint=f"it holds: {', '.join(self.clients()) or 'nothing yet'}",
+        )
 
     def choose(self, *, client: str | None, url: str | None) -> Entry:
         """The current credential of `client`, or of the only client that fits `url`. Raises Misuse, VaultProblem."""
+        known = self.clients()
+        if client is not None and client not in known:
+            hint = f"it holds: {', '.join(known) or 'nothing yet'}"
+            raise Misuse("unknown-client", f"the vault {self.path} holds no credential of {client}", hint=hint)
         if client is not None:
             return self.current(client)
-        current = [self.current(client_id) for client_id in self.clients()]
+        current = [found[0] for client_id in known if (found := self.entries(client_id))]
+        if not current:
+            for client_id in known:
+                self.current(client_id)  # it raises: each of them is damaged
         fitting = [entry for entry in current if url is None or resource_of(entry, url) is not None]
         if len(fitting) == 1:
             return fitting[0]
@@ -115,11 +138,33 @@ class Vault:
         home.sync_folder(folder.parent)
         return path
 
+    def set_aside_damaged(self, client_id: str) -> tuple[Path, ...]:
+        """Rename what cannot be read, so that it is in nobody's way and still there; the new names."""
+        aside = []
+        for path in self.damaged(client_id):
+            aside.append(path.replace(path.with_name(path.name + _ASIDE)))
+        return tuple(aside)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time, between processes too."""
         with Turn(self.path / "vault.lock").taken():
             yield
+
+    def _look(self, client_id: str) -> "_Found":
+        folder = self.path / "clients" / entries.check_file_name(client_id)
+        found: list[Entry] = []
+        damaged: dict[Path, VaultProblem] = {}
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            try:
+                found.append(self._read(path, client_id))
+            except VaultProblem as damage:
+                # One of a newer keyfob is not damaged: it may be the newest, and must not be passed over.
+                if damage.code != "damaged-entry":
+                    raise
+                damaged[path] = damage
+        found.sort(key=lambda entry: (entry.issued_at, entry.received), reverse=True)
+        return _Found(tuple(found), damaged)
 
     def _read(self, path: Path, client_id: str) -> Entry:
         home.check_private(path)

@@ -9,7 +9,8 @@ The plaintext of an envelope is the whole client information, so nothing in it c
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,24 @@ from keyfob.openpgp.message import KeyLocked
 from keyfob.openpgp.unseal import GpgUnsealer, PrivateKeyUnsealer, Unsealer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.problem import Misuse
+from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
 PASSPHRASE_FILE = "KEYFOB_PASSPHRASE_FILE"  # noqa: S105  # the name of a variable
 _PURPOSE = "partner-credential"
 _MAX_PASSPHRASE_BYTES = 4096
 _MAX_PRIVATE_KEY_BYTES = 1024 * 1024
+_OTHER_KEY_FILE = "name another with --key-file FILE, in a folder that is there"
+_RECEIVE_AGAIN = "receive the sealed message again"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A way of keeping that is ready: `wrapper` None where the message itself is kept."""
+
+    keeping: Keeping
+    wrapper: Wrapper | None
+    key_file: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +61,26 @@ class Keeper:
     private_key: Path | None = None
     key_file: Path | None = None
 
-    def keep(self, keeping: Keeping, information: ClientInformation, message: bytes) -> tuple[str, str | None]:
-        """The ciphertext for an entry, and the path of the file that opens it where there is one."""
+    def prepare(self, keeping: Keeping, *, others: Iterable[Entry] = ()) -> Prepared:
+        """What will seal an entry: its passphrase asked for, its key file there. Nothing in the vault is touched.
+
+        `others` are the entries that stay. Raises Problem when one of them opens only with the key file that is gone.
+        """
         if keeping is Keeping.MESSAGE:
-            return message.decode("ascii"), _absolute(self.private_key)
+            return Prepared(keeping, None, None)
         key_file = self._key_file(None) if keeping is Keeping.FILE else None
+        if key_file is not None and not key_file.exists():
+            self._check_unneeded(key_file, others)
+        return Prepared(keeping, self._wrapper(key_file, new=True), key_file)
+
+    def keep(self, prepared: Prepared, information: ClientInformation, message: bytes) -> tuple[str, str | None]:
+        """The ciphertext for an entry, and the path of the file that opens it where there is one."""
+        if prepared.wrapper is None:
+            return message.decode("ascii"), _absolute(self.private_key)
         context = self._context(f"{information.client_id}/{information.credential_id}")
         plaintext = client_information.write(information)
-        wrapper = self._wrapper(key_file, new=True)
-        sealed = envelopes.seal(plaintext, wrapper=wrapper, context=context, entropy=self.entropy)
-        return base64.b64encode(sealed).decode(), _absolute(key_file)
+        sealed = envelopes.seal(plaintext, wrapper=prepared.wrapper, context=context, entropy=self.entropy)
+        return base64.b64encode(sealed).decode(), _absolute(prepared.key_file)
 
     def open(self, entry: Entry) -> ClientInformation:
         """What `entry` holds, checked against its clear half. Raises VaultProblem, or why it cannot be opened."""
@@ -99,8 +121,27 @@ class Keeper:
         if key_file is None:
             return PassphraseWrapper(self._passphrase(new=new), entropy=self.entropy)
         if new and not key_file.exists():
-            return KeyFileWrapper.create(key_file)
-        return KeyFileWrapper.load(key_file)
+            if not key_file.parent.is_dir():
+                raise Misuse("key-file", f"there is no folder {key_file.parent} for a key file", hint=_OTHER_KEY_FILE)
+            # Another `receive` may make it in the same moment: then that one is taken.
+            with contextlib.suppress(Misuse):
+                return KeyFileWrapper.create(key_file)
+        try:
+            return KeyFileWrapper.load(key_file)
+        except Problem as failed:
+            if failed.code != "key-file-missing":
+                raise
+            raise VaultProblem(failed.code, failed.message, hint=f"{failed.hint}; or {_RECEIVE_AGAIN}") from failed
+
+    def _check_unneeded(self, missing: Path, others: Iterable[Entry]) -> None:
+        """A new key in the place of a lost one would hide that the others' key must be restored."""
+        for entry in others:
+            if entry.keeping is Keeping.FILE and Path(entry.opened_with or "").resolve() == missing.resolve():
+                raise VaultProblem(
+                    "key-file-missing",
+                    f"the key file {missing} is not there, and the credential of {entry.client_id} opens with it",
+                    hint=f"restore it; or {_OTHER_KEY_FILE}",
+                )
 
     def _key_file(self, opened_with: str | None) -> Path:
         """The file named now, else the one named at the receipt, else the one beside the vault."""
@@ -183,7 +224,6 @@ def _read_passphrase(path: Path) -> Secret:
 
 def _read_private_key(path: Path) -> Secret:
     try:
-        home.check_private(path)
         with path.open("rb") as file:
             content = file.read(_MAX_PRIVATE_KEY_BYTES + 1)
     except OSError as failed:
@@ -193,11 +233,13 @@ def _read_private_key(path: Path) -> Secret:
             hint="--private-key FILE",
         ) from None
     if b"PRIVATE KEY BLOCK" not in content[:4096] or len(content) > _MAX_PRIVATE_KEY_BYTES:
+        found = "a certificate, and no private key" if b"PUBLIC KEY BLOCK" in content[:4096] else ""
         raise Misuse(
             "not-a-private-key",
-            f"{path} holds no armoured OpenPGP private key",
+            f"{path} holds {found or 'no armoured OpenPGP private key'}",
             hint="gpg --armor --export-secret-keys FPR > FILE.asc; chmod 600 FILE.asc",
         )
+    home.check_private(path)
     return Secret(content)
 
 

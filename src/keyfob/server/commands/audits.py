@@ -40,7 +40,7 @@ def tail(surroundings: Surroundings, *, home: Path, count: int) -> Result:
     return Result({"records": records}, "\n".join(_line(record) for record in records) or "(none)")
 
 
-@audit.command()
+@audit.command(short_help="Walk the trail and say whether it is whole.")
 @home_option()
 @click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a tail that was cut off since.")
 @click.pass_obj

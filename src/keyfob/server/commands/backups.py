@@ -20,7 +20,7 @@ _DATABASE = "keyfob.db"
 _COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "keys/*.envelope", "tls/*.pem")
 
 
-@click.command()
+@click.command(short_help="Copy the home, also while the server runs.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @home_option()
 @click.pass_obj

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
 from keyfob.server.commands.clients import client, sealed_document
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
 from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.lifecycle.states import Event
+from keyfob.server.storage.records import Credential
 
 _MAX_OVERLAP_DAYS = 90
 
@@ -64,9 +66,15 @@ def rotate(
         document = sealed_document(issued, installation.operator_certificate.fingerprint)
     text = f"sealed a new secret for {client_id} in {issued.path}\n"
     text += f"it must be used by {show_time(issued.credential.first_use_by)}; the old secret works until "
-    days = issued.credential.overlap // rotation.DAY
-    text += "then" if issued.credential.replaces is None else f"{days} days after the new one's first use"
+    text += _until(issued.credential)
     return Result(document, text)
+
+
+def _until(successor: Credential) -> str:
+    days = (successor.overlap or 0) // rotation.DAY
+    if successor.replaces is None:
+        return "then"
+    return "the new one's first use" if days == 0 else f"{days} days after the new one's first use"
 
 
 @client.command()
@@ -84,7 +92,7 @@ def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result
     return _set_state(surroundings, home, client_id, Event.SUSPEND)
 
 
-@client.command()
+@client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
 @home_option()
 @click.pass_obj
@@ -102,15 +110,22 @@ def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
 @client.command()
 @click.argument("client_id")
 @home_option()
+@click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
 @click.pass_obj
 @shows_result
-def revoke(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool) -> Result:
     """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
+
+    On a terminal it asks once, except with --yes or --json.
 
     \b
     Example:
       keyfob-server client revoke cl_3kD... --home ./operator
     """
+    if not yes and command.is_attended():
+        with opened(surroundings, home) as installation, installation.store.reading() as reading:
+            name = clients.get(reading, client_id).client.name
+        click.confirm(f"revoke {client_id} ({name}) for good?", abort=True, err=True)
     return _set_state(surroundings, home, client_id, Event.REVOKE)
 
 

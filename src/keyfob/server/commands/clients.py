@@ -7,7 +7,7 @@ import click
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.scope import Scope
@@ -28,7 +28,7 @@ def client() -> None:
     """Partners' programs: what each may do, and its credentials."""
 
 
-@client.command()
+@client.command(short_help="Make a client, its secret sealed to the partner.")
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
@@ -109,8 +109,13 @@ def create(
             installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
         )
         operator = installation.operator_certificate.fingerprint
+        apis = [one for one in installation.store.resources() if one.url in resource]
     lines = [f"made {issued.client.id}; its secret is sealed to {partner} in {issued.path}"]
-    lines += [] if application.details else ["it reaches no study: none was granted (--study, --all-studies)"]
+    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
+    if application.details:
+        lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
+    elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
+        lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
     return Result(sealed_document(issued, operator), "\n".join(lines))
 
@@ -146,7 +151,7 @@ def list_clients(surroundings: Surroundings, *, home: Path) -> Result:
     return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
 
 
-@client.command()
+@client.command(short_help="One client, its grants and its credentials.")
 @click.argument("client_id")
 @home_option()
 @click.pass_obj
@@ -267,4 +272,13 @@ def _view_text(view: ClientView, partner: str, now: int) -> str:
 
 
 def _studies(one: Client) -> str:
-    return authorization_details.write(one.authorization_details) if one.authorization_details else "none"
+    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
+    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
+
+
+def _study(detail: CdmsStudy) -> str:
+    plain = CdmsStudy(detail.identifier, detail.sites)
+    if detail != plain:
+        return authorization_details.write((detail,))
+    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
+    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"

@@ -15,7 +15,7 @@ def key() -> None:
     """The keys that sign access tokens."""
 
 
-@key.command("list")
+@key.command("list", short_help="The signing keys, the current one first.")
 @home_option()
 @click.pass_obj
 @shows_result

@@ -14,12 +14,12 @@ from keyfob.server.lifecycle import names, partners
 from keyfob.server.storage.records import Confirmation, Partner
 
 
-@click.group()
+@click.group(short_help="The organisations that have clients.")
 def partner() -> None:
     """The organisations that have clients, and their OpenPGP certificates."""
 
 
-@partner.command()
+@partner.command(short_help="Take up a partner, or renew its certificate.")
 @click.argument("name")
 @home_option()
 @click.option(
@@ -50,7 +50,7 @@ def add(
     now = surroundings.clock()
     names.check_name(name, of="partner")
     names.check_email(email)
-    checked = certificates.check(read_file(certificate), now=now)
+    checked = _check(certificate, now=now)
     with opened(surroundings, home) as installation:
         with installation.store.reading() as reading:
             same = partners.find_same(reading, name, checked)
@@ -60,7 +60,9 @@ def add(
         elif same is None:
             _ask(checked)
         with installation.store.change(now=now, actor=actor()) as change:
-            if same is not None:
+            if same is not None and (same.certificate, same.email) == (checked.armored, email):
+                stored, outcome = same, "unchanged"
+            elif same is not None:
                 stored, outcome = partners.renew(change, same, checked, email=email), "renewed"
             else:
                 added = partners.add(
@@ -89,7 +91,7 @@ def list_partners(surroundings: Surroundings, *, home: Path) -> Result:
     return Result(document, table(("NAME", "STATE", "FINGERPRINT", "EMAIL"), rows))
 
 
-@partner.command()
+@partner.command(short_help="One partner, its certificate and its clients.")
 @click.argument("name")
 @home_option()
 @click.pass_obj
@@ -118,9 +120,19 @@ def show(surroundings: Surroundings, *, name: str, home: Path) -> Result:
         f"  fingerprint  {certificates.show_fingerprint(found.fingerprint)}",
         f"  confirmed    {show_time(found.fingerprint_confirmed_at)} ({found.fingerprint_confirmed_how})",
         f"  certificate  {trouble or ('usable until ' + show_time(expires_at) if expires_at else 'usable')}",
-        table(("CLIENT", "STATE", "NAME"), [(one.id, one.state.value, one.name) for one in clients]),
     ]
+    rows = [(one.id, one.state.value, one.name) for one in clients]
+    lines.append(table(("CLIENT", "STATE", "NAME"), rows) if rows else "  clients      none")
     return Result(document, "\n".join(lines))
+
+
+def _check(path: Path, *, now: int) -> Certificate:
+    """The certificate in the file at `path`, usable now. Raises Problem that names the file."""
+    content = read_file(path)
+    try:
+        return certificates.check(content, now=now)
+    except Problem as refused:
+        raise type(refused)(refused.code, f"{path}: {refused.message}", hint=refused.hint) from refused
 
 
 def _usability(partner: Partner, now: int) -> tuple[int | None, str | None]:

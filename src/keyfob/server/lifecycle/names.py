@@ -32,6 +32,8 @@ def check_email(address: str) -> str:
 def near_miss(typed: str, known: Iterable[str]) -> str:
     """A hint that names what may have been meant, else what there is."""
     known = sorted(known)
+    if "," in typed and all(part in known for part in typed.split(",")):
+        return "several are separated by spaces"
     close = difflib.get_close_matches(typed, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]}?"
