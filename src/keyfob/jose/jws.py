@@ -6,10 +6,9 @@ RFC 8725: the algorithm is the key's and never the token's choice; keys inside t
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
 from cryptography.exceptions import InvalidSignature
 
-from keyfob.jose.compact import decode, encode
+from keyfob.jose.compact import decode, encode, encode_json
 from keyfob.jose.keys import SigningKey, VerificationKey
 from keyfob.oauth import strict_json
 from keyfob.secret import Secret
@@ -23,7 +22,7 @@ class InvalidJws(ValueError):
 
 def sign(claims: Mapping[str, object], key: SigningKey, *, header: bytes) -> Secret:
     """The claims as a compact JWS (RFC 7515 §7.1) under a header that `key.header` made."""
-    signing_input = header + b"." + encode(msgspec.json.encode(claims))
+    signing_input = header + b"." + encode_json(claims)
     return Secret(signing_input + b"." + encode(key.algorithm.sign(key.private_key, signing_input)))
 
 

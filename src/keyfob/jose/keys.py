@@ -12,7 +12,7 @@ from joserfc import errors as joserfc_errors
 from joserfc import jwk
 
 from keyfob.jose.algorithms import ALGORITHMS, MIN_RSA_BITS, Algorithm, PrivateKey, PublicKey
-from keyfob.jose.compact import encode
+from keyfob.jose.compact import encode_json
 from keyfob.oauth import access_token, strict_json
 from keyfob.secret import Secret
 
@@ -188,7 +188,7 @@ def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
 
 
 def _header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
-    return encode(json.dumps({"alg": algorithm.name, "kid": kid, "typ": kind}, separators=(",", ":")).encode())
+    return encode_json({"alg": algorithm.name, "kid": kid, "typ": kind})
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:
