@@ -29,7 +29,7 @@ run: $(VENV)/ready ## set the same up in ./demo-home and leave both servers runn
 test: $(VENV)/ready ## run all tests
 	@$(BIN)/python -m pytest
 
-interop: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node $(INTEROP)/go ## real clients and verifiers against a real server (RECORD=1 writes its page)
+interop: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node $(INTEROP)/go ## play the clients and verifiers of others (RECORD=1 writes their page)
 	@$(BIN)/python -m pytest tests/interop $(if $(RECORD),--record)
 
 $(INTEROP)/venv/ready: requirements/interop.txt
@@ -42,7 +42,7 @@ $(INTEROP)/node: tests/interop/node/package-lock.json
 	@! command -v npm >/dev/null || { npm ci --prefix tests/interop/node --ignore-scripts --no-audit --no-fund --loglevel=error && mkdir -p $@ && touch $@; }
 
 $(INTEROP)/go: tests/interop/go/client/main.go tests/interop/go/verifier/main.go
-	@test ! -d $(GO_SOURCES)/github.com/coreos/go-oidc || tests/interop/go/build $@
+	@! command -v go >/dev/null || test ! -d $(GO_SOURCES)/github.com/coreos/go-oidc || tests/interop/go/build $@
 
 check: $(VENV)/ready ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: make format"; exit 1; }

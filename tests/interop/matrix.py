@@ -55,7 +55,7 @@ class Program:
     name: str
     platform: str
     command: tuple[str, ...]
-    note: str
+    note: str = ""
     ways: tuple[Way, ...] = ()
     verified_by: str = ""
 
@@ -149,6 +149,14 @@ CLIENTS = (
         (*USUAL, HTTP_1_0, ODD_ACCEPT, CHARSET),
         "mod_oauth2",
     ),
+)
+
+# Those that know introspection and revocation (RFC 7662, RFC 7009) as well, by Basic and by the body.
+AFTERWARDS = (
+    Program("Authlib", "Python", _python("authlib_afterwards.py")),
+    Program("requests_oauth2client", "Python", _python("requests_oauth2client_afterwards.py")),
+    Program("openid-client", "Node", _node("openid_client_afterwards.mjs")),
+    Program("oauth4webapi", "Node", _node("oauth4webapi_afterwards.mjs")),
 )
 
 VERIFIERS = (

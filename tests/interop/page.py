@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from interop.matrix import CLIENTS, VERIFIERS, Program, Way
+from interop.matrix import AFTERWARDS, CLIENTS, VERIFIERS, Program, Way
 
 PATH = Path(__file__).parents[2] / "docs/reference/interop.md"
 # A version in a table or a User-Agent, but not the one of HTTP.
@@ -23,6 +23,9 @@ No library names a `resource` by itself: without one, the client's default holds
 `keyfob-server client create`. Without a `scope` it is the client's `--default-scope`, and a clean `invalid_scope` where
 there is none. Each of them tells a wrong secret as `invalid_client`, and none speaks to a server whose certificate it
 cannot verify.
+"""
+_AFTERWARDS = f"""
+{", ".join(client.name for client in AFTERWARDS)} also ask introspection about their token, revoke it, and see it dead.
 """
 _VERIFIERS = """
 ## Verifiers
@@ -57,7 +60,7 @@ def write(
             for client in CLIENTS
         ),
     )
-    parts += [_VERIFIERS, "\n"]
+    parts += [_AFTERWARDS, _VERIFIERS, "\n"]
     parts += _table(
         ("verifier", "version", "for", "fetches", "note"),
         (

@@ -47,7 +47,7 @@ def _target(request: bytes) -> str:
 
 @dataclass
 class Scene:
-    """`ca` is all that a program believes; `apache` is the verifier that is no program but a server."""
+    """`ca` is all that a program believes. Each program runs by itself, and Apache from its first use on."""
 
     operator: Operator
     relay: Relay
@@ -76,6 +76,11 @@ class Scene:
         assert self.client.client_secret is not None
         command = (*client.command, *way.arguments)
         return self._run(client, command, settings, secret or self.client.client_secret.reveal(), ca or self.ca)
+
+    def ask_afterwards(self, client: Program) -> Run:
+        assert self.client.client_secret is not None
+        settings = {"CLIENT_ID": self.client.client_id}
+        return self._run(client, client.command, settings, self.client.client_secret.reveal(), self.ca)
 
     def verify(self, verifier: Program, token: str, *, audience: str = matrix.AUDIENCE) -> Run:
         """`answer` has the claims; a `status` other than 0 says that the token was refused, and `complaint` why."""

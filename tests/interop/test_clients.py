@@ -6,7 +6,7 @@ import re
 import pytest
 
 from interop import matrix
-from interop.matrix import CLIENTS, RUNS, VERIFIER
+from interop.matrix import AFTERWARDS, CLIENTS, RUNS, VERIFIER
 from interop.redaction import redact
 from keyfob import tls
 from keyfob.ambient import system_clock
@@ -47,7 +47,7 @@ def test_a_client_asks_once_and_its_secret_goes_one_way(scene, client, way):
 
 @each_client
 def test_a_wrong_secret_is_told_by_the_code_of_the_standard(scene, client):
-    """RFC 6749 §5.2: 401 and WWW-Authenticate, which no library mistakes for anything else."""
+    """RFC 6749 §5.2: 401 and WWW-Authenticate, which each library tells in its own way."""
     wrong = scene.client.client_secret.reveal()[:-1] + "~"
     run = scene.ask_anew(client, matrix.BASIC, secret=wrong)
     assert run.answer.get("error") == "invalid_client", run.complaint
@@ -62,6 +62,14 @@ def test_no_client_speaks_to_a_server_that_it_cannot_verify(scene, client, tmp_p
     assert run.status != 0
     assert re.search("certificate|SSL", run.complaint, re.IGNORECASE), run.complaint
     assert all(not connection.sent for connection in run.connections)
+
+
+@pytest.mark.parametrize("client", AFTERWARDS, ids=lambda client: client.name)
+def test_a_client_asks_about_its_token_and_gives_it_back(scene, client):
+    """RFC 7662 §2.2, RFC 7009 §2.2: the library reads both answers, and the token is dead at once."""
+    run = scene.ask_afterwards(client)
+    assert run.status == 0, run.complaint
+    assert run.answer == {"before": True, "after": False}
 
 
 @pytest.mark.parametrize("name", ["openid-client", "oauth4webapi"])

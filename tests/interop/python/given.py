@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 
-TOKEN_ENDPOINT = os.environ["ISSUER"] + "/oauth2/token"
+ISSUER = os.environ["ISSUER"]
+TOKEN_ENDPOINT = ISSUER + "/oauth2/token"
 CLIENT_ID = os.environ.get("CLIENT_ID", "")
 METHOD = os.environ.get("METHOD", "basic")
 SCOPE = os.environ.get("SCOPE") or None

@@ -1,7 +1,5 @@
 """This library has no call for a token alone: it fetches one for the first request that needs it."""
 
-import os
-
 import given
 import httpx
 from httpx_auth import InvalidGrantRequest, OAuth2ClientCredentials
@@ -9,7 +7,7 @@ from httpx_auth import InvalidGrantRequest, OAuth2ClientCredentials
 more = {name: value for name, value in (("scope", given.SCOPE), ("resource", given.RESOURCE)) if value}
 try:
     auth = OAuth2ClientCredentials(given.TOKEN_ENDPOINT, given.CLIENT_ID, given.secret(), **more)
-    sent = httpx.get(os.environ["ISSUER"] + "/healthz", auth=auth).request
+    sent = httpx.get(given.ISSUER + "/healthz", auth=auth).request
     answer = {"access_token": sent.headers["authorization"].removeprefix("Bearer ")}
 except InvalidGrantRequest as refused:
     answer = {"error": str(refused).partition(":")[0]}

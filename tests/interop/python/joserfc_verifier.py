@@ -7,11 +7,10 @@ import requests
 from joserfc import jwk, jwt
 from joserfc.errors import JoseError
 
-issuer = os.environ["ISSUER"]
-metadata = requests.get(issuer + "/.well-known/oauth-authorization-server", timeout=10).json()
+metadata = requests.get(given.ISSUER + "/.well-known/oauth-authorization-server", timeout=10).json()
 keys = jwk.KeySet.import_key_set(requests.get(metadata["jwks_uri"], timeout=10).json())
 essential = {
-    "iss": {"essential": True, "value": issuer},
+    "iss": {"essential": True, "value": given.ISSUER},
     "aud": {"essential": True, "value": os.environ["AUDIENCE"]},
     "exp": {"essential": True},
 }
