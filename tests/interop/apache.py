@@ -32,6 +32,12 @@ class Apache:
 
     def __init__(self, folder: Path, *, issuer: str, ca: Path, jwks: dict[str, object]) -> None:
         folder.mkdir()
+        found = subprocess.run(
+            ["dpkg-query", "--show", "--showformat", "${Version}", "libapache2-mod-oauth2"],
+            capture_output=True,
+            text=True,
+        )
+        self._version = found.stdout or "unknown"
         certificate, private_key = tls.issue_certificate(ca, names=("localhost",), now=system_clock())
         (folder / "tls.pem").write_bytes(certificate + private_key.reveal_bytes())
         with socket.socket() as probe:
@@ -45,12 +51,6 @@ class Apache:
         self._process = subprocess.Popen(command, stderr=(folder / "stderr").open("w"))
         while not self._answers():
             assert self._process.poll() is None, (folder / "stderr").read_text() + self._log.read_text()
-        found = subprocess.run(
-            ["dpkg-query", "--show", "--showformat", "${Version}", "libapache2-mod-oauth2"],
-            capture_output=True,
-            text=True,
-        )
-        self._version = found.stdout or "unknown"
 
     def verify(self, token: str, *, audience: str) -> Found:
         connection = http.client.HTTPSConnection("localhost", self._port, timeout=30, context=self._context)
