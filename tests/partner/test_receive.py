@@ -142,6 +142,15 @@ def test_an_older_or_replayed_message_does_not_replace_a_newer_one(handoff, next
     assert len(handoff.stored()) == 2
 
 
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)])
+def test_of_two_messages_of_one_second_the_one_that_came_first_stays(handoff, next_message, order):
+    """The operator dates each later than the one before, so two of one date are none of its doing."""
+    first, second = (handoff.message(**next_message(number, issued_at=5000)) for number in order)
+    handoff.receive(first)
+    refused(handoff, "older-message", second)
+    assert handoff.receive(first).entry.credential_id == f"credential{order[0]}"
+
+
 def test_the_signer_and_the_issuer_are_pinned(handoff, next_message):
     handoff.receive(handoff.message())
     other_key, other = keys.generate_operator_key("Other operator")

@@ -92,7 +92,7 @@ def _using_options(function: F) -> F:
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="KEYFOB_KEY_FILE",
-    help="For --key file.  [default: VAULT.key, beside the vault]",
+    help="For --key file; who takes it and the vault has the secret.  [default: VAULT.key beside the vault, same disk]",
 )
 @_vault_option
 @_ca_option

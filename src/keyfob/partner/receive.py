@@ -8,7 +8,7 @@ What is checked, in this order; nothing is believed before 5, nothing is stored 
     5 the signature over the message by that certificate
     6 the recipient named inside is a key of ours: a message to another, sealed anew for us, is refused
     7 issuer and signer are those pinned for this client, and the signer the one pinned for this issuer
-    8 it is not older than what is stored, and was not replaced by a newer one
+    8 it is newer than what is stored, or the same: an operator dates each message of a client later than the last one
 """
 
 from collections.abc import Callable
@@ -226,7 +226,7 @@ def _check_newer(vault: Vault, information: ClientInformation) -> None:
     if not stored or stored[0].message_id == information.message_id:
         return
     replayed = any(entry.message_id == information.message_id for entry in stored)
-    if replayed or information.issued_at < stored[0].issued_at:
+    if replayed or information.issued_at <= stored[0].issued_at:
         raise MessageRefused(
             "older-message",
             f"the vault holds a newer credential of {information.client_id} than this message",

@@ -38,6 +38,7 @@ def create_client(
         replaces=None,
         overlap=rotation.OVERLAP,
         first_use_by=None,
+        issued_at=now,
         now=now,
         entropy=entropy,
     )
@@ -75,6 +76,7 @@ def rotate(
         replaces=None if replaced is None else replaced.id,
         overlap=overlap,
         first_use_by=now + rotation.UNOPENED_LIFETIME,
+        issued_at=rotation.next_issued_at(view.credentials, now),
         now=now,
         entropy=entropy,
     )
@@ -108,7 +110,8 @@ def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
     view = clients.get(change.reading, client_id)
     _check_not_revoked(view)
     replaced = rotation.current(view.credentials, now)
-    if (None if replaced is None else replaced.id) != sealed.credential.replaces:
+    overtaken = rotation.next_issued_at(view.credentials, now) > sealed.message.issued_at
+    if overtaken or (None if replaced is None else replaced.id) != sealed.credential.replaces:
         raise Problem("client-changed", "the client was changed meanwhile: nothing was created", hint="try again")
     for unopened in rotation.unopened_successors(view.credentials, now):
         change.set_credential_state(unopened.id, after(unopened.state, Event.REPLACED_UNOPENED))

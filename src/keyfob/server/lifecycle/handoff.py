@@ -48,6 +48,7 @@ def make(
     replaces: str | None,
     overlap: int,
     first_use_by: int | None,
+    issued_at: int,
     now: int,
     entropy: Entropy,
 ) -> Sealed:
@@ -67,7 +68,7 @@ def make(
         overlap=overlap,
         first_use_by=first_use_by,
         overlap_ends_at=None,
-        sealed_at=now,
+        sealed_at=issued_at,
         delivered_at=None,
         acknowledged_at=None,
         first_used_at=None,
@@ -76,7 +77,7 @@ def make(
         last_used_from=None,
     )
     message_id = client_secret.new_id("msg_", entropy(partners.ID_BYTES))
-    information = _information(installation, client, credential, secret, message_id, recipient.fingerprint)
+    information = _information(installation, client, credential, secret, message_id, recipient.fingerprint, issued_at)
     plaintext = client_information.write(information)
     armored = seal.seal(plaintext, recipient=recipient, operator_key=installation.operator_key())
     message = SealedMessage(
@@ -84,7 +85,7 @@ def make(
         credential_id=credential_id,
         recipient_fingerprint=recipient.fingerprint,
         signer_fingerprint=installation.operator_certificate.fingerprint,
-        issued_at=now,
+        issued_at=issued_at,
         digest=hashlib.sha256(armored).hexdigest(),
     )
     return Sealed(credential, message, armored)
@@ -125,7 +126,13 @@ def _counts(installation: Installation, credential: Credential) -> bool:
 
 
 def _information(
-    installation: Installation, client: Client, credential: Credential, secret: Secret, message_id: str, recipient: str
+    installation: Installation,
+    client: Client,
+    credential: Credential,
+    secret: Secret,
+    message_id: str,
+    recipient: str,
+    issued_at: int,
 ) -> ClientInformation:
     return ClientInformation(
         client_id=client.id,
@@ -138,6 +145,6 @@ def _information(
         resource=tuple(grant.resource for grant in client.grants),
         credential_id=credential.id,
         message_id=message_id,
-        issued_at=credential.created_at,
+        issued_at=issued_at,
         recipient_fingerprint=recipient,
     )

@@ -53,6 +53,11 @@ def unopened_successors(credentials: Sequence[Credential], now: int) -> tuple[Cr
     )
 
 
+def next_issued_at(credentials: Sequence[Credential], now: int) -> int:
+    """The date of the next message: now, but later than every one before, since it is how a partner orders them."""
+    return max([now, *(1 + (one.sealed_at or 0) for one in credentials)])
+
+
 def retiring(credentials: Sequence[Credential], now: int) -> tuple[Credential, ...]:
     """Credentials in their overlap."""
     return tuple(one for one in credentials if effective(one, now) is State.RETIRING)
