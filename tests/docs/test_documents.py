@@ -17,6 +17,7 @@ STORY = (
     "docs/how-to/operate/back-up.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/operate/why-refused.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",
 )

@@ -42,6 +42,7 @@ def test_the_commands_are_those_that_work():
         ("backup",),
         ("audit", "tail"),
         ("audit", "verify"),
+        ("explain",),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -9,16 +10,21 @@ from keyfob.ambient import Clock, Entropy
 from keyfob.jose.keys import KeySet, SigningKey, write_jwks
 from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.errors import InvalidToken
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
+from keyfob.server.refusals import book
+from keyfob.server.refusals.explanation import Explanation
+from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import (
@@ -28,7 +34,6 @@ from keyfob.server.storage.records import (
     RevocationRecord,
     SigningKeyRecord,
     TokenIssued,
-    TokenRefused,
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
@@ -56,7 +61,7 @@ class ServerState:
         self.clock = clock
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(lambda batch: self._store.record_grants(batch, clock()))
-        self.refusals: NoteBook[TokenRefused] = NoteBook(lambda batch: self._store.record_refusals(batch, clock()))
+        self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,
@@ -88,6 +93,29 @@ class ServerState:
         if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return view
+
+    def note_refusal(
+        self,
+        request: Request,
+        refused: OAuthError,
+        *,
+        presented: PresentedCredential | None = None,
+        parameters: Mapping[str, str] | None = None,
+        now: int,
+    ) -> None:
+        """For the audit, and for whoever asks for the reason. The same few steps for every refusal."""
+        view = None if presented is None else self.find_client(presented.client_id, address=request.address)
+        seen = see(request, refused, presented=presented, parameters=parameters or {}, view=view, now=now)
+        self.refusals.note(seen)
+
+    async def find_explanation(self, error_id: str, *, client_id: str) -> Explanation | None:
+        """Why a request of that client was refused less than a day ago; also one of this very moment."""
+        now = self.clock()
+        found = self._store.find_explanation(error_id, now=now, client_id=client_id)
+        if found is None:
+            await self.refusals.flush()
+            found = self._store.find_explanation(error_id, now=now, client_id=client_id)
+        return found
 
     def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
         """The current one. Raises Problem when there is none."""
@@ -181,6 +209,11 @@ class ServerState:
         await self.grants.close()
         await self.refusals.close()
         self._installation.close()
+
+    def _write_refusals(self, batch: Sequence[Sighting]) -> None:
+        explained = book.explain(batch, self._store.resources())
+        refused = [book.audited(seen, found) for seen, found in zip(batch, explained, strict=True)]
+        self._store.record_refusals(refused, self.clock(), explained=explained)
 
     def _forget_what_changed(self) -> None:
         revision = self._store.revision()

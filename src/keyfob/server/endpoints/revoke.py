@@ -12,6 +12,7 @@ from keyfob.problem import Problem
 from keyfob.server.authenticate import authenticate
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 
 _log = logging.getLogger("keyfob.server")
@@ -34,7 +35,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 return revocation.write_response()
             # RFC 7009 §2.1: a token of another client is refused, and goes on.
             if found.client_id != client.id:
-                raise UnauthorizedClient("the token was issued to another client")
+                raise UnauthorizedClient("the token was issued to another client", detail=Cause.TOKEN_OF_ANOTHER)
             await asyncio.to_thread(state.revoke, found)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)

@@ -23,6 +23,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         now = state.clock()
         presented: PresentedCredential | None = None
+        parameters: dict[str, str] = {}
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
@@ -36,7 +37,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
-            return refuse(state, request, presented, reason, now=now)
+            return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except Unavailable:
             return unavailable(request)
         return token_endpoint.write_response(issued)
