@@ -37,6 +37,7 @@ def test_the_commands_are_those_that_work():
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
+        ("client", "allow"),
         ("key", "list"),
         ("key", "rotate"),
         ("backup",),

@@ -10,6 +10,7 @@ from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import client_assertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
+from keyfob.server import networks
 from keyfob.server.lifecycle import states
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.secret_hash import Pepper, matches
@@ -25,15 +26,16 @@ class AuthenticatedClient:
 
 
 def authenticate(
-    view: ClientView | None, presented: PresentedCredential, peppers: Sequence[Pepper], *, now: int
+    view: ClientView | None, presented: PresentedCredential, peppers: Sequence[Pepper], *, address: str, now: int
 ) -> AuthenticatedClient:
-    """The client that the secret proves. Raises InvalidClient.
+    """The client that the secret proves, coming from where it may. Raises InvalidClient.
 
     The id inside the secret gives one look-up, and there is one MAC whether client and credential exist or not, so
     that neither the answer nor its time tells a stranger which ids are ours.
     """
     named = client_secret.credential_id(presented.secret)
     credential = view.credential(named) if view is not None and named is not None else None
+    is_allowed = networks.admits(() if view is None else view.client.networks, address)
     proven = matches(presented.secret, credential.secret_hash if credential is not None else None, peppers)
     if view is None:
         raise InvalidClient(detail=Cause.UNKNOWN_CLIENT)
@@ -43,6 +45,8 @@ def authenticate(
         raise InvalidClient(detail=Cause.WRONG_SECRET)
     if not states.is_usable(credential, view.client, view.partner_state, now):
         raise InvalidClient(detail=_why_unusable(view, credential, now))
+    if not is_allowed:
+        raise InvalidClient(detail=Cause.ADDRESS_NOT_ALLOWED)
     return AuthenticatedClient(view.client, credential)
 
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"
+    CLIENT_NETWORKS_CHANGED = "client_networks_changed"
     CREDENTIAL_SEALED = "credential_sealed"
     CREDENTIAL_REPLACED = "credential_replaced"
     CREDENTIAL_FIRST_USED = "credential_first_used"

@@ -31,7 +31,7 @@ def refusals(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 raise InvalidRequest("there are no parameters here")
             presented = client_authentication.read(request.headers, {})
             view = state.find_client(presented.client_id, address=request.address)
-            authenticated = authenticate(view, presented, state.peppers, now=now)
+            authenticated = authenticate(view, presented, state.peppers, address=request.address, now=now)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)
         found = None

@@ -26,7 +26,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             view = state.find_client(presented.client_id, address=request.address)
-            client = authenticate(view, presented, state.peppers, now=now).client
+            client = authenticate(view, presented, state.peppers, address=request.address, now=now).client
             given_back = revocation.read_request(parameters)
             # A revocation is a durable write like a token: it draws on the same allowance.
             state.throttle.admit(client.id, address=request.address, now=now)

@@ -29,7 +29,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             presented = client_authentication.read(request.headers, parameters)
             token_request = token_endpoint.read_request(parameters)
             view = state.find_client(presented.client_id, address=request.address)
-            authenticated = authenticate(view, presented, state.peppers, now=now)
+            authenticated = authenticate(view, presented, state.peppers, address=request.address, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
