@@ -44,6 +44,8 @@ def test_the_commands_are_those_that_work():
         ("audit", "tail"),
         ("audit", "verify"),
         ("explain",),
+        ("alarm", "secret"),
+        ("alarm", "test"),
     }
 
 

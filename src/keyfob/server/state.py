@@ -1,5 +1,6 @@
 """What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
 
+import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,9 @@ from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.server.alarms.bell import Bell
+from keyfob.server.alarms.courier import Sink
+from keyfob.server.alarms.watch import Watch
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
@@ -52,7 +56,9 @@ class ServerState:
 
     database_errors: type[Exception] = sa.exc.DBAPIError
 
-    def __init__(self, installation: Installation, *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, installation: Installation, *, clock: Clock, entropy: Entropy, sinks: Sequence[Sink] = ()
+    ) -> None:
         self._installation = installation
         self._store = installation.store
         self.settings: Settings = installation.settings
@@ -68,6 +74,10 @@ class ServerState:
             tokens=self.settings.tokens_per_client_per_minute,
             key=entropy(32),
         )
+        watch = Watch(
+            network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
+        )
+        self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
@@ -208,12 +218,24 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        await asyncio.to_thread(self.alarms.close)
         self._installation.close()
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:
-        explained = book.explain(batch, self._store.resources())
+        """In a thread. Alarms go out first, and also when the disk is the trouble."""
+        now = self.clock()
+        try:
+            resources = self._store.resources()
+        except self.database_errors:
+            resources = ()
+        explained = book.explain(batch, resources)
+        self.alarms.refused(explained, now)
         refused = [book.audited(seen, found) for seen, found in zip(batch, explained, strict=True)]
-        self._store.record_refusals(refused, self.clock(), explained=explained)
+        try:
+            self._store.record_refusals(refused, now, explained=explained)
+        except Exception:
+            self.alarms.audit_failed(now)
+            raise
 
     def _forget_what_changed(self) -> None:
         revision = self._store.revision()

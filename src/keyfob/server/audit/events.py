@@ -31,6 +31,7 @@ class Kind(StrEnum):
     TOKEN_REFUSED = "token_refused"  # noqa: S105  # the name of an event
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of an event
     BACKUP_STARTED = "backup_started"
+    WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
 
 
 Field = str | int | list[str] | None

@@ -41,6 +41,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             return refuse(state, request, presented, reason, now=now)
         except (Problem, state.database_errors):
             _log.exception("token_not_revoked id=%s", request.id)
+            state.alarms.audit_failed(now)
             return unavailable(request)
         return revocation.write_response()
 

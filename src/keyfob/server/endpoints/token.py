@@ -39,7 +39,9 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         except OAuthError as reason:
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except Unavailable:
+            state.alarms.audit_failed(now)
             return unavailable(request)
+        state.alarms.succeeded(grant.client_id)
         return token_endpoint.write_response(issued)
 
     return answer
