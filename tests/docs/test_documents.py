@@ -17,6 +17,8 @@ STORY = (
     "docs/how-to/operate/back-up.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/operate/why-refused.md",
+    "docs/how-to/operate/alarms.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",
 )

@@ -37,11 +37,15 @@ def test_the_commands_are_those_that_work():
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
+        ("client", "allow"),
         ("key", "list"),
         ("key", "rotate"),
         ("backup",),
         ("audit", "tail"),
         ("audit", "verify"),
+        ("explain",),
+        ("alarm", "secret"),
+        ("alarm", "test"),
     }
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.documentation import documentation
@@ -11,10 +12,12 @@ from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
 from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
+from keyfob.server.endpoints.refusals import refusals
 from keyfob.server.endpoints.request import Request
 from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.token import token
+from keyfob.server.refusals.sighting import has_secret, look
 from keyfob.server.state import ServerState
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
 
@@ -35,6 +38,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/revoke": (POST, revoke(state)),
         "/oauth2/revocations": (POST, revocations(state)),
         "/oauth2/jwks": (GET, jwks(state)),
+        "/partner/v1/refusals/{name}": (GET, refusals(state)),
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
@@ -61,23 +65,40 @@ async def _answer(
     state: ServerState, table: dict[str, tuple[tuple[str, ...], Handler]], scope: Scope, receive: Receive
 ) -> Response:
     request_id = scope["state"]["request_id"]
-    route = table.get(scope["path"])
-    if route is None:
-        return _refuse(404, "not_found", "there is nothing at this path", request_id)
-    scope["state"]["route"] = scope["path"]  # every route is fixed text: none holds a parameter
-    methods, handler = route
-    if scope["method"] not in methods:
-        # RFC 9110 §15.5.6: a 405 says what is allowed.
-        allow = (b"allow", ", ".join(methods).encode())
-        return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
     peer = str((scope.get("client") or ("-",))[0])
     address = state.peers.read(peer, scope["headers"], now=state.clock())
     if address is None:
         return _refuse(403, "forbidden", "only the proxy that ends TLS may speak to this server", request_id)
-    body = await read_body(receive)
-    return await handler(
-        Request(scope["method"], scope["headers"], scope["query_string"], body, address=address, id=request_id)
+    route, name = _match(table, scope["path"])
+    head = Request(
+        scope["method"], scope["headers"], scope["query_string"], b"", address=address, id=request_id, name=name
     )
+    if route is None:
+        _note_exposed_secret(state, head)
+        return _refuse(404, "not_found", "there is nothing at this path", request_id)
+    scope["state"]["route"] = route  # the text of the table: no part of a path is logged
+    methods, handler = table[route]
+    if scope["method"] not in methods:
+        state.refusals.note(look(head, error="method_not_allowed", now=state.clock()))
+        # RFC 9110 §15.5.6: a 405 says what is allowed.
+        allow = (b"allow", ", ".join(methods).encode())
+        return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
+    return await handler(replace(head, body=await read_body(receive)))
+
+
+def _match(table: Mapping[str, object], path: str) -> tuple[str | None, str]:
+    """The route of `path`, and its last part where the route leaves that open."""
+    if path in table:
+        return path, ""
+    before, _, name = path.rpartition("/")
+    route = f"{before}/{{name}}"
+    return (route, name) if route in table and name else (None, "")
+
+
+def _note_exposed_secret(state: ServerState, request: Request) -> None:
+    """Strangers ask for paths that are not there all day; one thing among it matters."""
+    if has_secret(request.query_string):
+        state.refusals.note(look(request, error="not_found", now=state.clock()))
 
 
 async def _live(state: ServerState, receive: Receive, send: Send) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from keyfob import client_secret
 from keyfob.jose.assertions import verify_assertion
@@ -11,19 +10,11 @@ from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import client_assertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
+from keyfob.server import networks
 from keyfob.server.lifecycle import states
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.secret_hash import Pepper, matches
-from keyfob.server.storage.records import Client, ClientView, Credential, Resource
-
-
-class Reason(StrEnum):
-    """Why a client was not authenticated: for the audit alone. On the wire they are all the same bytes."""
-
-    UNKNOWN_CLIENT = "unknown client"
-    MALFORMED_SECRET = "the secret is none of ours: mistyped, cut or encoded twice"  # noqa: S105  # a reason
-    WRONG_SECRET = "wrong secret"  # noqa: S105  # a reason
-    NOT_YET_VALID = "the credential is not valid yet"
-    NOT_ACTIVE = "the credential, its client or its partner is not active"
+from keyfob.server.storage.records import Client, ClientView, Credential, Resource, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +26,27 @@ class AuthenticatedClient:
 
 
 def authenticate(
-    view: ClientView | None, presented: PresentedCredential, peppers: Sequence[Pepper], *, now: int
+    view: ClientView | None, presented: PresentedCredential, peppers: Sequence[Pepper], *, address: str, now: int
 ) -> AuthenticatedClient:
-    """The client that the secret proves. Raises InvalidClient.
+    """The client that the secret proves, coming from where it may. Raises InvalidClient.
 
     The id inside the secret gives one look-up, and there is one MAC whether client and credential exist or not, so
     that neither the answer nor its time tells a stranger which ids are ours.
     """
     named = client_secret.credential_id(presented.secret)
     credential = view.credential(named) if view is not None and named is not None else None
+    is_allowed = networks.admits(() if view is None else view.client.networks, address)
     proven = matches(presented.secret, credential.secret_hash if credential is not None else None, peppers)
     if view is None:
-        raise InvalidClient(detail=Reason.UNKNOWN_CLIENT)
+        raise InvalidClient(detail=Cause.UNKNOWN_CLIENT)
     if named is None:
-        raise InvalidClient(detail=Reason.MALFORMED_SECRET)
+        raise InvalidClient(detail=Cause.MALFORMED_SECRET)
     if credential is None or not proven:
-        raise InvalidClient(detail=Reason.WRONG_SECRET)
+        raise InvalidClient(detail=Cause.WRONG_SECRET)
     if not states.is_usable(credential, view.client, view.partner_state, now):
         raise InvalidClient(detail=_why_unusable(view, credential, now))
+    if not is_allowed:
+        raise InvalidClient(detail=Cause.ADDRESS_NOT_ALLOWED)
     return AuthenticatedClient(view.client, credential)
 
 
@@ -71,7 +65,7 @@ def authenticate_resource(
     An assertion may come again within its minute: a resource only reads, and asks every other second.
     """
     if resource is None:
-        raise InvalidClient(detail="no resource of that URL is registered")
+        raise InvalidClient(detail=Cause.UNKNOWN_RESOURCE)
     try:
         keys = ClientKeys.parse(resource.jwks.encode())
     except MalformedKeySet as malformed:
@@ -87,12 +81,14 @@ def authenticate_resource(
     return AuthenticatedResource(resource)
 
 
-def _why_unusable(view: ClientView, credential: Credential, now: int) -> str:
+def _why_unusable(view: ClientView, credential: Credential, now: int) -> Cause:
+    if view.partner_state is not State.ACTIVE:
+        return Cause.PARTNER_NOT_ACTIVE
+    if view.client.state is not State.ACTIVE:
+        return Cause.CLIENT_REVOKED if view.client.state is State.REVOKED else Cause.CLIENT_SUSPENDED
     if now < credential.not_before:
-        return Reason.NOT_YET_VALID
-    found = {
-        "partner": view.partner_state,
-        "client": view.client.state,
-        "credential": states.effective(credential, now),
-    }
-    return f"{Reason.NOT_ACTIVE}: " + ", ".join(f"{what} {state}" for what, state in found.items())
+        return Cause.NOT_YET_VALID
+    state = states.effective(credential, now)
+    if state is State.EXPIRED:
+        return Cause.CREDENTIAL_EXPIRED if now >= credential.expires_at else Cause.CREDENTIAL_UNOPENED
+    return Cause.CREDENTIAL_REVOKED if state is State.REVOKED else Cause.CREDENTIAL_RETIRED

@@ -8,6 +8,7 @@ from keyfob.oauth.errors import InvalidScope, InvalidTarget
 from keyfob.oauth.scope import Scope
 from keyfob.oauth.token_endpoint import TokenRequest
 from keyfob.server.authenticate import AuthenticatedClient
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.storage.records import Client, ResourceGrant
 
 
@@ -44,15 +45,15 @@ def _resource(client: Client, asked: str | None) -> ResourceGrant:
     for grant in client.grants:
         if grant.resource == asked:
             return grant
-    raise InvalidTarget("the resource is unknown or not granted")
+    raise InvalidTarget("the resource is unknown or not granted", detail=Cause.RESOURCE_NOT_GRANTED)
 
 
 def _scope(granted: ResourceGrant, asked: Scope | None) -> Scope:
     if asked is None:
         # RFC 6749 §3.3: a default or a refusal; never "all" by omission.
         if granted.default_scope is None:
-            raise InvalidScope("this client has no default scope: name the scope")
+            raise InvalidScope("this client has no default scope: name the scope", detail=Cause.NO_DEFAULT_SCOPE)
         return granted.default_scope
     if not asked <= granted.scope:
-        raise InvalidScope("a scope is unknown or not granted at this resource")
+        raise InvalidScope("a scope is unknown or not granted at this resource", detail=Cause.SCOPE_NOT_GRANTED)
     return asked

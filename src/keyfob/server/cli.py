@@ -7,10 +7,12 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.server.commands import client_changes  # noqa: F401  # adds rotate, suspend, resume and revoke to `client`
+from keyfob.server.commands import client_changes  # noqa: F401  # adds rotate, suspend and so on to `client`
+from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
 from keyfob.server.commands.clients import client
+from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.partners import partner
@@ -36,7 +38,7 @@ def cli(context: click.Context) -> None:
     context.obj = context.obj or Surroundings(system_clock, system_entropy, os.environ)
 
 
-for _command in (init, serve, resource, partner, client, key, backup, audit):
+for _command in (init, serve, resource, partner, client, key, backup, audit, explain, alarm):
     cli.add_command(_command)
 
 

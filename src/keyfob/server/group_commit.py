@@ -100,6 +100,7 @@ class NoteBook(Generic[T]):
         self._notes: list[T] = []
         self._dropped = 0
         self._running: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
 
     def note(self, record: T) -> None:
         """Never raises, never waits."""
@@ -114,9 +115,14 @@ class NoteBook(Generic[T]):
         try:
             while self._notes:
                 await asyncio.sleep(NOTE_EVERY)
-                await self._flush()
+                await self.flush()
         finally:
             self._running = None
+
+    async def flush(self) -> None:
+        """Returns when everything that was noted before the call is written, or given up."""
+        async with self._turn:
+            await self._flush()
 
     async def _flush(self) -> None:
         notes, self._notes = self._notes, []
@@ -134,4 +140,4 @@ class NoteBook(Generic[T]):
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        await self._flush()
+        await self.flush()

@@ -5,7 +5,7 @@ keyfob.db                       the database (and its -wal, -shm and .lock)
 operator.asc                    the operator's OpenPGP certificate
 recovery.asc                    the key-encryption key, sealed to the recovery certificate
 keys/kek                        the key-encryption key: all envelopes here and in the database open with it
-keys/*.envelope                 the operator's OpenPGP key, the audit's chain key, the peppers
+keys/*.envelope                 the operator's OpenPGP key, the audit's chain key, the peppers, the webhook's secret
 tls/                            on loopback only: a throw-away CA and the server's certificate
 """
 
@@ -45,6 +45,7 @@ _KEK = Path("keys", "kek")
 _DATABASE = "keyfob.db"
 _OPERATOR_CERTIFICATE = "operator.asc"
 _RECOVERY = "recovery.asc"
+_WEBHOOK = "alarm-webhook"
 _KEY_BYTES = 32
 _FEED_ALGORITHM = "ES256"
 _ENVELOPES = {Purpose.ACCESS_TOKENS: "signing-key", Purpose.REVOCATIONS: "revocation-key"}
@@ -71,6 +72,18 @@ class Installation:
         context = _context(self.home.installation_id, _ENVELOPES[record.purpose], record.kid)
         private_key = envelope.open(record.envelope, wrapper=self._wrapper, context=context)
         return keys.from_secret(private_key, record.algorithm)
+
+    def webhook_secret(self) -> Secret | None:
+        """What signs alarms to the webhook, out of its envelope; None when none was made."""
+        if not _envelope_path(self.home, _WEBHOOK).exists():
+            return None
+        return _open_file(self.home, _WEBHOOK, _WEBHOOK, wrapper=self._wrapper)
+
+    def keep_webhook_secret(self, secret: Secret, *, entropy: Entropy) -> None:
+        """In its envelope, in place of an earlier one."""
+        context = _context(self.home.installation_id, _WEBHOOK, _WEBHOOK)
+        sealed = envelope.seal(secret, wrapper=self._wrapper, context=context, entropy=entropy)
+        home.write_file(_envelope_path(self.home, _WEBHOOK), sealed)
 
     def new_signing_key(self, purpose: Purpose, *, not_before: int, now: int, entropy: Entropy) -> SigningKeyRecord:
         """A key of the algorithm that the settings choose, in its envelope, to be added by a change."""

@@ -7,6 +7,7 @@ import click
 
 from keyfob import serving, tls
 from keyfob.server import group_commit, installation
+from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
 from keyfob.server.commands.surroundings import Surroundings, home_option
 from keyfob.server.state import ServerState
@@ -40,7 +41,8 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
     ):
         click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
     try:
-        state = ServerState(found, clock=surroundings.clock, entropy=surroundings.entropy)
+        told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
+        state = ServerState(found, clock=surroundings.clock, entropy=surroundings.entropy, sinks=told)
         serving.serve(
             make_app(state),
             host=host,

@@ -7,6 +7,7 @@ from pathlib import Path
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.problem import Misuse
+from keyfob.server.alarms.syslog import parse_address
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
 from keyfob.settings import (
@@ -23,6 +24,9 @@ from keyfob.settings import (
 )
 
 __all__ = ["FILE", "LOOPBACK_NAMES", "SETTINGS", "Settings", "Value", "check_issuer", "is_loopback"]
+
+WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
+"""No setting: a secret never stands in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,12 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
+    alarm_webhook: str | None
+    alarm_webhook_ca: Path | None
+    alarm_syslog: str | None
+    alarm_syslog_ca: Path | None
+    alarm_network_failures: int
+    alarm_repeat_after: int
 
     @property
     def token_endpoint(self) -> str:
@@ -60,6 +70,17 @@ def check_issuer(url: str) -> str:
         return https_url(url)
     except ValueError as wrong:
         raise Misuse("bad-issuer", f"the issuer {wrong}", hint="for example --issuer https://localhost:8443") from None
+
+
+def _webhook(value: Value) -> str:
+    return "" if value == "" else https_url(value)
+
+
+def _syslog(value: Value) -> str:
+    address = text(value)
+    if address:
+        parse_address(address)
+    return address
 
 
 def _algorithm(value: Value) -> str:
@@ -101,6 +122,16 @@ SETTINGS = (
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
     Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
+    Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
+    Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
+    Setting(
+        "alarms", "syslog", "", "unix:/dev/log, udp://HOST:514, tcp://HOST:601 or tls://HOST:6514 (RFC 5424).", _syslog
+    ),
+    Setting("alarms", "syslog_ca", "", "The CA of the syslog daemon's certificate (PEM); else the system's.", text),
+    Setting(
+        "alarms", "network_failures", 200, "Failures of one network an hour that are nothing special yet.", positive
+    ),
+    Setting("alarms", "repeat_after", 900, "Seconds before the same kind about the same subject again.", positive),
 )
 
 
@@ -121,12 +152,23 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
+        alarm_webhook=str(values["alarms.webhook"]) or None,
+        alarm_webhook_ca=_optional_path(home, values["alarms.webhook_ca"]),
+        alarm_syslog=str(values["alarms.syslog"]) or None,
+        alarm_syslog_ca=_optional_path(home, values["alarms.syslog_ca"]),
+        alarm_network_failures=int(values["alarms.network_failures"]),
+        alarm_repeat_after=int(values["alarms.repeat_after"]),
     )
+
+
+def _optional_path(home: Path, value: Value) -> Path | None:
+    return home / str(value) if value != "" else None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """See keyfob.settings."""
-    return homes.unknown_variables(SETTINGS, environ)
+    found = homes.unknown_variables(SETTINGS, environ)
+    return tuple(name for name in found if name != WEBHOOK_SECRET_VARIABLE)
 
 
 def read(content: bytes, *, where: str) -> dict[str, Value]:

@@ -1,7 +1,9 @@
 """What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
 
+import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -9,16 +11,24 @@ from keyfob.ambient import Clock, Entropy
 from keyfob.jose.keys import KeySet, SigningKey, write_jwks
 from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.errors import InvalidToken
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.server.alarms.bell import Bell
+from keyfob.server.alarms.courier import Sink
+from keyfob.server.alarms.watch import Watch
+from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
+from keyfob.server.refusals import book
+from keyfob.server.refusals.explanation import Explanation
+from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import (
@@ -28,7 +38,6 @@ from keyfob.server.storage.records import (
     RevocationRecord,
     SigningKeyRecord,
     TokenIssued,
-    TokenRefused,
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
@@ -47,7 +56,9 @@ class ServerState:
 
     database_errors: type[Exception] = sa.exc.DBAPIError
 
-    def __init__(self, installation: Installation, *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, installation: Installation, *, clock: Clock, entropy: Entropy, sinks: Sequence[Sink] = ()
+    ) -> None:
         self._installation = installation
         self._store = installation.store
         self.settings: Settings = installation.settings
@@ -56,13 +67,17 @@ class ServerState:
         self.clock = clock
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(lambda batch: self._store.record_grants(batch, clock()))
-        self.refusals: NoteBook[TokenRefused] = NoteBook(lambda batch: self._store.record_refusals(batch, clock()))
+        self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,
             tokens=self.settings.tokens_per_client_per_minute,
             key=entropy(32),
         )
+        watch = Watch(
+            network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
+        )
+        self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
@@ -88,6 +103,29 @@ class ServerState:
         if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return view
+
+    def note_refusal(
+        self,
+        request: Request,
+        refused: OAuthError,
+        *,
+        presented: PresentedCredential | None = None,
+        parameters: Mapping[str, str] | None = None,
+        now: int,
+    ) -> None:
+        """For the audit, and for whoever asks for the reason. The same few steps for every refusal."""
+        view = None if presented is None else self.find_client(presented.client_id, address=request.address)
+        seen = see(request, refused, presented=presented, parameters=parameters or {}, view=view, now=now)
+        self.refusals.note(seen)
+
+    async def find_explanation(self, error_id: str, *, client_id: str) -> Explanation | None:
+        """Why a request of that client was refused less than a day ago; also one of this very moment."""
+        now = self.clock()
+        found = self._store.find_explanation(error_id, now=now, client_id=client_id)
+        if found is None:
+            await self.refusals.flush()
+            found = self._store.find_explanation(error_id, now=now, client_id=client_id)
+        return found
 
     def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
         """The current one. Raises Problem when there is none."""
@@ -180,7 +218,24 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        await asyncio.to_thread(self.alarms.close)
         self._installation.close()
+
+    def _write_refusals(self, batch: Sequence[Sighting]) -> None:
+        """In a thread. Alarms go out first, and also when the disk is the trouble."""
+        now = self.clock()
+        try:
+            resources = self._store.resources()
+        except self.database_errors:
+            resources = ()
+        explained = book.explain(batch, resources)
+        self.alarms.refused(explained, now)
+        refused = [book.audited(seen, found) for seen, found in zip(batch, explained, strict=True)]
+        try:
+            self._store.record_refusals(refused, now, explained=explained)
+        except Exception:
+            self.alarms.audit_failed(now)
+            raise
 
     def _forget_what_changed(self) -> None:
         revision = self._store.revision()

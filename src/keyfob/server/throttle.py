@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient, OAuthError, TooManyRequests
+from keyfob.server.refusals.causes import Cause
 from keyfob.serving.rates import Bucket, network_of
 
 _log = logging.getLogger("keyfob.server")
@@ -52,7 +53,7 @@ class Throttle:
         self._pair.forget((network_of(address), client_id))
         wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
         if wait:
-            raise TooManyRequests(wait, detail="the client has had its tokens of this minute: does it keep them?")
+            raise TooManyRequests(wait, detail=Cause.QUOTA)
 
     def _wait(self, presented: PresentedCredential, network: str, now: int) -> int:
         pair = (network, presented.client_id)

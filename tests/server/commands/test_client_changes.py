@@ -1,4 +1,4 @@
-"""`client rotate|suspend|resume|revoke`: what each takes away, and when."""
+"""`client rotate|suspend|resume|revoke|allow`: what each takes away, and when."""
 
 import io
 import subprocess
@@ -247,3 +247,37 @@ def test_two_processes_that_rotate_at_once_leave_one_unopened_successor(program,
     assert len(client.usable()) == 2
     assert client.first in client.usable()
     assert client.opened(lambda store: store.audit_verdict()).findings == ()
+
+
+def test_an_allow_list_replaces_the_one_before(client, program, acme):
+    assert client.run("allow", "--network", "192.0.2.7", "--network", "2001:DB8::/32")["networks"] == [
+        "192.0.2.7/32",
+        "2001:db8::/32",
+    ]
+    assert client.run("allow", "--network", "198.51.100.0/24")["networks"] == ["198.51.100.0/24"]
+    shown = program.run("client", "show", client.id, "--home", acme.home).out
+    assert "from      198.51.100.0/24" in shown
+    assert client.run("allow", "--anywhere")["networks"] == []
+    assert client.run("show")["networks"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ((), "networks-or-anywhere"),
+        (("--anywhere", "--network", "192.0.2.7"), "networks-or-anywhere"),
+        (("--network", "192.0.2.7/24"), "bad-network"),
+        (("--network", "0.0.0.0/0"), "bad-network"),
+        (("--network", "192.0.2.7", "--network", "192.0.2.7/32"), "network-twice"),
+        (tuple(part for number in range(65) for part in ("--network", f"10.0.0.{number}")), "many-networks"),
+    ],
+)
+def test_a_mistyped_allow_list_changes_nothing(client, options, error):
+    client.run("allow", "--network", "192.0.2.0/24")
+    assert client.run("allow", *options, code=2)["error"] == error
+    assert client.run("show")["networks"] == ["192.0.2.0/24"]
+
+
+def test_a_revoked_client_gets_no_allow_list(client):
+    client.run("revoke")
+    assert client.run("allow", "--anywhere", code=2)["error"] == "client-revoked"

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"
+    CLIENT_NETWORKS_CHANGED = "client_networks_changed"
     CREDENTIAL_SEALED = "credential_sealed"
     CREDENTIAL_REPLACED = "credential_replaced"
     CREDENTIAL_FIRST_USED = "credential_first_used"
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     TOKEN_REFUSED = "token_refused"  # noqa: S105  # the name of an event
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of an event
     BACKUP_STARTED = "backup_started"
+    WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
 
 
 Field = str | int | list[str] | None

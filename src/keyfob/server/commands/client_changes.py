@@ -1,4 +1,4 @@
-"""`keyfob-server client rotate|suspend|resume|revoke`: how a client's rights change, and end."""
+"""`keyfob-server client rotate|suspend|resume|revoke|allow`: how a client's rights change, and end."""
 
 from pathlib import Path
 
@@ -127,6 +127,37 @@ def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool)
             name = clients.get(reading, client_id).client.name
         click.confirm(f"revoke {client_id} ({name}) for good?", abort=True, err=True)
     return _set_state(surroundings, home, client_id, Event.REVOKE)
+
+
+@client.command()
+@click.argument("client_id")
+@home_option()
+@click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")
+@click.option("--anywhere", is_flag=True, help="From any address: no list.")
+@click.pass_obj
+@shows_result
+def allow(
+    surroundings: Surroundings, *, client_id: str, home: Path, network: tuple[str, ...], anywhere: bool
+) -> Result:
+    """Say from which networks a client may come, in place of what was said before; it holds from the next request on.
+
+    From elsewhere the right secret is refused in the very words of a wrong one; you read the reason with
+    `keyfob-server explain`, and an alarm tells you at once. Behind a proxy, http.trusted_proxy must be set.
+
+    \b
+    Example:
+      keyfob-server client allow cl_3kD... --home ./operator --network 192.0.2.0/24 --network 2001:db8:7::/48
+    """
+    if bool(network) is anywhere:
+        raise Misuse(
+            "networks-or-anywhere", "give --network CIDR, once or more, or --anywhere", hint="see client allow --help"
+        )
+    allowed = clients.read_networks(network, option="--network")
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
+        clients.set_networks(change, client_id, allowed)
+    document = {"client_id": client_id, "networks": list(allowed)}
+    return Result(document, f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
 
 
 def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:

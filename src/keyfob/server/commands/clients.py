@@ -49,6 +49,13 @@ def client() -> None:
     help="Studies, sites, forms and actions in full (RFC 9396).",
 )
 @click.option(
+    "--allow-network",
+    "allowed",
+    multiple=True,
+    metavar="CIDR",
+    help="From where it may come, such as 192.0.2.0/24; repeatable. Default: anywhere.",
+)
+@click.option(
     "--token-lifetime",
     type=click.IntRange(1, MAX_TOKEN_LIFETIME),
     default=DEFAULT_TOKEN_LIFETIME,
@@ -80,6 +87,7 @@ def create(
     study: tuple[str, ...],
     all_studies: bool,
     details_file: Path | None,
+    allowed: tuple[str, ...],
     token_lifetime: int,
     auth_method: str,
     out: Path | None,
@@ -102,6 +110,7 @@ def create(
         details=_details(study, details_file, every=all_studies),
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
+        networks=clients.read_networks(allowed, option="--allow-network"),
     )
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
@@ -227,6 +236,7 @@ def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object
             for grant in one.grants
         ],
         "authorization_details": authorization_details.write_claim(one.authorization_details),
+        "networks": list(one.networks),
         "created_at": one.created_at,
         "credentials": [_credential_document(credential, now) for credential in view.credentials],
     }
@@ -255,6 +265,7 @@ def _view_text(view: ClientView, partner: str, now: int) -> str:
     lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
     lines.append(f"  studies   {_studies(one)}")
+    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
     rows = [
         (
             credential.id,

@@ -25,7 +25,7 @@ def authenticate_caller(state: ServerState, presented: PresentedCredential, *, a
     if presented.method is Method.PRIVATE_KEY_JWT:
         return Caller(None, authenticated_resource(state, presented, now=now).resource.url)
     view = state.find_client(presented.client_id, address=address)
-    client = authenticate(view, presented, state.peppers, now=now).client
+    client = authenticate(view, presented, state.peppers, address=address, now=now).client
     return Caller(client.id, None)
 
 

@@ -1,40 +1,31 @@
 """How every endpoint with credentials says no: slowed down when it is too often, noted for the operator, then said."""
 
+from collections.abc import Mapping
+
 from keyfob.oauth import token_endpoint
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
-from keyfob.secret import Secret
 from keyfob.server.endpoints.request import Request
 from keyfob.server.state import ServerState
-from keyfob.server.storage.records import TokenRefused
 from keyfob.serving import json_response
 
 RETRY_AFTER = 2
 
 
 def refuse(
-    state: ServerState, request: Request, presented: PresentedCredential | None, reason: OAuthError, *, now: int
+    state: ServerState,
+    request: Request,
+    presented: PresentedCredential | None,
+    reason: OAuthError,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    now: int,
 ) -> Response:
     """RFC 6749 §5.2. Only after the check: whoever has the secret is never slowed down by those who guess it."""
     refused = state.throttle.slow_down(reason, presented, address=request.address, now=now)
-    state.refusals.note(_refusal(state, request, presented, refused))
+    state.note_refusal(request, refused, presented=presented, parameters=parameters, now=now)
     return token_endpoint.write_error(refused, error_id=request.id)
-
-
-def _refusal(
-    state: ServerState, request: Request, presented: PresentedCredential | None, refused: OAuthError
-) -> TokenRefused:
-    client_id = presented.client_id if presented is not None else None
-    known = client_id is not None and state.find_client(client_id, address=request.address) is not None
-    return TokenRefused(
-        error=refused.code,
-        reason=refused.detail or refused.description,
-        client_id=client_id if known else None,
-        unknown_client_id=None if known or client_id is None else Secret(client_id),
-        address=request.address,
-        request_id=request.id,
-    )
 
 
 def unavailable(request: Request) -> Response:

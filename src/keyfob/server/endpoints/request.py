@@ -9,7 +9,10 @@ from keyfob.oauth.wire import Headers, values
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`address` is the peer's, as text; `id` is the one that the answer carries as Keyfob-Request-Id."""
+    """`address` is the peer's, as text; `id` is the one that the answer carries as Keyfob-Request-Id.
+
+    `name` is the last part of the path, where the route leaves it open.
+    """
 
     method: str
     headers: Headers
@@ -17,6 +20,7 @@ class Request:
     body: bytes
     address: str
     id: str
+    name: str = ""
 
     def header(self, name: bytes) -> str | None:
         """The value of a header that stands at most once, else None. Decoded as RFC 9110 §5.5's octets."""

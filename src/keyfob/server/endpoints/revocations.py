@@ -11,6 +11,7 @@ from keyfob.problem import Problem
 from keyfob.server.endpoints.caller import authenticated_resource
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import Purpose
 
@@ -29,7 +30,7 @@ def revocations(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             if presented.method is not Method.PRIVATE_KEY_JWT:
-                raise InvalidClient(detail="the feed is for resources, which authenticate with their key")
+                raise InvalidClient(detail=Cause.NOT_A_RESOURCE)
             resource = authenticated_resource(state, presented, now=now).resource
             since = revocation_feed.read_request(parameters)
         except OAuthError as reason:

@@ -12,6 +12,7 @@ from keyfob.problem import Problem
 from keyfob.server.authenticate import authenticate
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 
 _log = logging.getLogger("keyfob.server")
@@ -25,7 +26,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             view = state.find_client(presented.client_id, address=request.address)
-            client = authenticate(view, presented, state.peppers, now=now).client
+            client = authenticate(view, presented, state.peppers, address=request.address, now=now).client
             given_back = revocation.read_request(parameters)
             # A revocation is a durable write like a token: it draws on the same allowance.
             state.throttle.admit(client.id, address=request.address, now=now)
@@ -34,12 +35,13 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 return revocation.write_response()
             # RFC 7009 §2.1: a token of another client is refused, and goes on.
             if found.client_id != client.id:
-                raise UnauthorizedClient("the token was issued to another client")
+                raise UnauthorizedClient("the token was issued to another client", detail=Cause.TOKEN_OF_ANOTHER)
             await asyncio.to_thread(state.revoke, found)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)
         except (Problem, state.database_errors):
             _log.exception("token_not_revoked id=%s", request.id)
+            state.alarms.audit_failed(now)
             return unavailable(request)
         return revocation.write_response()
 

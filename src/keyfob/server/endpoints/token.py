@@ -23,12 +23,13 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         now = state.clock()
         presented: PresentedCredential | None = None
+        parameters: dict[str, str] = {}
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             token_request = token_endpoint.read_request(parameters)
             view = state.find_client(presented.client_id, address=request.address)
-            authenticated = authenticate(view, presented, state.peppers, now=now)
+            authenticated = authenticate(view, presented, state.peppers, address=request.address, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
@@ -36,9 +37,11 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
-            return refuse(state, request, presented, reason, now=now)
+            return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except Unavailable:
+            state.alarms.audit_failed(now)
             return unavailable(request)
+        state.alarms.succeeded(grant.client_id)
         return token_endpoint.write_response(issued)
 
     return answer

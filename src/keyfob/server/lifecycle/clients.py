@@ -1,5 +1,6 @@
 """How a client comes to be, and how its state changes. Everything that was typed is checked before anything is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keyfob import client_secret
@@ -9,6 +10,7 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
+from keyfob.server import networks
 from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
@@ -39,6 +41,7 @@ class Application:
     details: Details
     token_lifetime: int
     auth_method: Method
+    networks: tuple[str, ...] = ()
 
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
@@ -58,6 +61,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         grants=_grants(reading, application),
         authorization_details=application.details,
         created_at=now,
+        networks=application.networks,
     )
     check_free(reading, client)
     return client
@@ -92,6 +96,7 @@ def add(change: Change, client: Client) -> None:
         authorization_details=write_details(client.authorization_details),
         auth_method=client.auth_method.value,
         token_lifetime=client.token_lifetime,
+        networks=list(client.networks),
     )
 
 
@@ -115,6 +120,34 @@ def set_state(change: Change, client_id: str, event: Event, *, now: int) -> Stat
         revocations.of_client(change, client.id, now=now)
     change.record(_KINDS[event], client_id=client.id)
     return state
+
+
+def set_networks(change: Change, client_id: str, wanted: tuple[str, ...]) -> None:
+    """From where a client may come from now on; none is anywhere. Raises Misuse."""
+    client = get(change.reading, client_id).client
+    if client.state is State.REVOKED:
+        raise Misuse("client-revoked", "the client is revoked: it comes from nowhere", hint="nothing was changed")
+    change.set_client_networks(client.id, wanted)
+    change.record(
+        Kind.CLIENT_NETWORKS_CHANGED, client_id=client.id, networks=list(wanted), before=list(client.networks)
+    )
+
+
+def read_networks(texts: Sequence[str], *, option: str) -> tuple[str, ...]:
+    """The allow-list that was typed, each network in its one way to be written. Raises Misuse."""
+    found: list[str] = []
+    for text in texts:
+        try:
+            network = networks.parse(text)
+        except ValueError as wrong:
+            hint = f"for example {option} 192.0.2.0/24"
+            raise Misuse("bad-network", f"{option} {text!r} {wrong}", hint=hint) from None
+        if network in found:
+            raise Misuse("network-twice", f"{option} {network} is given twice", hint="name each network once")
+        found.append(network)
+    if len(found) > networks.MAX_NETWORKS:
+        raise Misuse("many-networks", f"more than {networks.MAX_NETWORKS} networks", hint="name larger ones")
+    return tuple(sorted(found))
 
 
 def full_scope(client: Client) -> Scope:

@@ -1,6 +1,7 @@
 """A change of rights and its audit records, in one transaction. There is no other way to change a right."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from enum import StrEnum
 
@@ -94,8 +95,9 @@ class Change:
     def add_client(self, client: Client) -> None:
         row = _row(client)
         row["authorization_details"] = write_details(client.authorization_details)
-        del row["grants"]
+        del row["grants"], row["networks"]
         self._write(sa.insert(schema.client).values(row))
+        self._add_networks(client.id, client.networks)
         for position, grant in enumerate(client.grants):
             place = {"client_id": client.id, "resource": grant.resource}
             self._write(sa.insert(schema.client_resource).values(place | {"position": position}))
@@ -103,6 +105,16 @@ class Change:
                 is_default = scope in (grant.default_scope or frozenset())
                 values = place | {"scope": scope, "is_default": is_default}
                 self._write(sa.insert(schema.client_grant).values(values))
+
+    def set_client_networks(self, client_id: str, networks: Sequence[str]) -> None:
+        """From where the client may come, in place of what was said before; none is anywhere."""
+        table = schema.client_network
+        self._write(sa.delete(table).where(table.c.client_id == client_id))
+        self._add_networks(client_id, networks)
+
+    def _add_networks(self, client_id: str, networks: Sequence[str]) -> None:
+        for network in networks:
+            self._write(sa.insert(schema.client_network).values(client_id=client_id, network=network))
 
     def set_client_state(self, client_id: str, state: State) -> None:
         table = schema.client

@@ -65,7 +65,9 @@ class Reading:
         chosen = sa.select(schema.client).order_by(schema.client.c.created_at, schema.client.c.id)
         if partner_id is not None:
             chosen = chosen.where(schema.client.c.partner_id == partner_id)
-        return tuple(_client(row, self._grants(row.id)) for row in self._connection.execute(chosen).all())
+        return tuple(
+            _client(row, self._grants(row.id), self._networks(row.id)) for row in self._connection.execute(chosen).all()
+        )
 
     def find_client(self, client_id: str) -> ClientView | None:
         """The client, or None. For an unknown id another client is read, and put away: the time must be the same."""
@@ -80,7 +82,7 @@ class Reading:
         ).one_or_none()
         if row is None:
             return None
-        client = _client(row, self._grants(row.id))
+        client = _client(row, self._grants(row.id), self._networks(row.id))
         view = ClientView(client, State(row.partner_state), self.credentials(row.id))
         return view if client.id == client_id else None
 
@@ -148,6 +150,11 @@ class Reading:
             granted.setdefault(row.resource, []).append((row.scope, row.is_default))
         return tuple(_grant(resource, scopes) for resource, scopes in granted.items())
 
+    def _networks(self, client_id: str) -> tuple[str, ...]:
+        table = schema.client_network
+        chosen = sa.select(table.c.network).where(table.c.client_id == client_id).order_by(table.c.network)
+        return tuple(self._connection.execute(chosen).scalars())
+
 
 def _grant(resource: str, scopes: Sequence[tuple[str, bool]]) -> ResourceGrant:
     defaults = frozenset(scope for scope, is_default in scopes if is_default)
@@ -166,7 +173,7 @@ def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]
     return Resource(**(fields | {"scopes": tuple(scopes), "authorization_details_types": types}))
 
 
-def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...]) -> Client:
+def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...], networks: tuple[str, ...]) -> Client:
     fields = row._asdict()
     fields.pop("partner_state", None)
     return Client(
@@ -177,6 +184,7 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...])
                 "auth_method": Method(fields["auth_method"]),
                 "profile": Profile(fields["profile"]),
                 "grants": grants,
+                "networks": networks,
                 "authorization_details": read_details(fields["authorization_details"]),
             }
         )

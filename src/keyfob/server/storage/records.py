@@ -80,7 +80,10 @@ class ResourceGrant:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A partner's piece of software. `grants` is in the order given: the first is the default resource."""
+    """A partner's piece of software. `grants` is in the order given: the first is the default resource.
+
+    `networks`: where it may come from, as CIDR; none is anywhere.
+    """
 
     id: str
     partner_id: str
@@ -92,6 +95,7 @@ class Client:
     grants: tuple[ResourceGrant, ...]
     authorization_details: Details
     created_at: int
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

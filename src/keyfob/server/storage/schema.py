@@ -201,3 +201,23 @@ refusal_count = sa.Table(
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("records", sa.BigInteger, nullable=False),
 )
+
+# Why requests were refused, for a day. `holder` and `block` are what the budgets count by; see explanations.py.
+explanation = sa.Table(
+    "explanation",
+    metadata,
+    sa.Column("error_id", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("client_id", sa.Text),
+    sa.Column("holder", sa.Text, nullable=False, index=True),
+    sa.Column("block", sa.Text, nullable=False, index=True),
+    sa.Column("document", sa.Text, nullable=False),  # JSON: error, cause, address, facts
+)
+
+# A client with rows here is admitted from these networks only; one without, from anywhere.
+client_network = sa.Table(
+    "client_network",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("network", sa.Text, primary_key=True),
+)

@@ -14,7 +14,8 @@ from keyfob.secret import Secret
 from keyfob.server.audit import chain
 from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import rotation
-from keyfob.server.storage import journal, refusals
+from keyfob.server.refusals.explanation import Explanation
+from keyfob.server.storage import explanations, journal, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
@@ -77,12 +78,23 @@ class Store:
             for grant in batch:
                 _record_grant(change, grant, now)
 
-    def record_refusals(self, batch: Sequence[TokenRefused], now: int) -> None:
-        """Counts every refusal and records a sample. Books that are only useful: they never hold up an answer."""
+    def record_refusals(
+        self, batch: Sequence[TokenRefused], now: int, *, explained: Sequence[Explanation] = ()
+    ) -> None:
+        """Counts every refusal, records a sample, and keeps for a day why each was.
+
+        Books that are only useful: they never hold up an answer.
+        """
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=SERVER)
             refusals.record(connection, change, batch, chain_key=self._chain_key, now=now)
+            explanations.keep(connection, explained, now=now)
             change.finish()
+
+    def find_explanation(self, error_id: str, *, now: int, client_id: str | None = None) -> Explanation | None:
+        """Why a request was refused less than a day ago; with `client_id`, only if it was that client's."""
+        with self._database.read() as connection:
+            return explanations.find(connection, error_id, now=now, client_id=client_id)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Reading]:

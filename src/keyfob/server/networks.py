@@ -1,0 +1,52 @@
+"""Networks of addresses: a client's allow-list, and the coarse blocks by which a flood is counted."""
+
+import functools
+import ipaddress
+
+_BLOCK_BITS = {4: 16, 6: 32}
+MAX_NETWORKS = 64
+
+
+def parse(text: str) -> str:
+    """`text`, a CIDR or a single address, in its one way to be written. Raises ValueError that says what is wrong."""
+    try:
+        network = ipaddress.ip_network(text.strip())
+    except ValueError:
+        try:
+            meant = ipaddress.ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise ValueError("is no address and no network such as 192.0.2.0/24 or 2001:db8::/48") from None
+        raise ValueError(f"has bits set beyond its prefix: {meant} is meant?") from None
+    if network.prefixlen == 0:
+        raise ValueError("is every address: leave the list away instead")
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise ValueError("is an IPv4 network in IPv6's form: write it as IPv4")
+    return str(network)
+
+
+@functools.lru_cache(16_384)
+def admits(allowed: tuple[str, ...], address: str) -> bool:
+    """Whether a client with the allow-list `allowed` may come from `address`. No list: from anywhere.
+
+    Kept, so that a long list takes no more time than none, whoever asks.
+    """
+    if not allowed:
+        return True
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in ipaddress.ip_network(text) for text in allowed)
+
+
+def block_of(address: str) -> str:
+    """The IPv4 /16 or IPv6 /32 of `address`: what one provider has, and an attacker seldom has many of."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "-"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ipaddress.ip_network((found, _BLOCK_BITS[found.version]), strict=False))

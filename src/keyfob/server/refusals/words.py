@@ -1,0 +1,258 @@
+"""What a refusal means, in words: what happened, and what to do next, for the operator and for the client.
+
+`{client}` stands for the client's id. Both texts may be read by the client's people: nothing here tells of others.
+"""
+
+from dataclasses import dataclass
+
+from keyfob.server.refusals.causes import Cause
+from keyfob.server.refusals.explanation import Explanation, Fact
+
+_FORM = "send application/x-www-form-urlencoded, grant_type=client_credentials in the body (RFC 6749 section 4.4.2)"
+_BASIC = "send Authorization: Basic and the base64 of CLIENT_ID:CLIENT_SECRET (RFC 6749 section 2.3.1)"
+_ROTATE = "make a new credential: keyfob-server client rotate {client}"
+_RECEIVE = "use the newest credential: keyfob receive the message that the operator sent last"
+_SHOW = "compare with: keyfob-server client show {client}"
+_ASK_NEW = "ask the operator for a new credential"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    happened: str
+    operator: str
+    client: str
+
+
+_WORDS = {
+    Cause.NO_CREDENTIALS: Words(
+        "No credentials arrived: neither an Authorization header nor a client_secret in the body. The client sent "
+        "none, or a proxy, a redirect or a web server in between removed the header.",
+        "let proxies in front of the issuer pass Authorization on, or have the client send its credentials in the body",
+        f"{_BASIC}; follow no redirect, and ask whether a proxy of yours removes the header",
+    ),
+    Cause.TWO_HEADERS: Words(
+        "Two Authorization headers came.", "look for a proxy that adds one of its own", "send the header once"
+    ),
+    Cause.TWO_METHODS: Words(
+        "Credentials came in the Authorization header and in the body (RFC 6749 section 2.3 allows one way).",
+        "tell the client to use one way",
+        "leave client_secret out of the body, or leave the header out",
+    ),
+    Cause.IDS_DIFFER: Words(
+        "The client_id in the body is not the one in the Authorization header.",
+        "tell the client: two configurations are mixed",
+        "leave client_id out of the body: two configurations are mixed",
+    ),
+    Cause.NOT_BASIC: Words(
+        "The Authorization header is of another scheme than Basic (such as Bearer).",
+        f"tell the client: {_BASIC}",
+        _BASIC,
+    ),
+    Cause.NOT_BASE64: Words(
+        "What follows Basic is no canonical base64: cut, wrapped, of the URL alphabet, or not encoded at all.",
+        f"tell the client: {_BASIC}",
+        f"{_BASIC}; the plain base64 alphabet, with padding, in one line",
+    ),
+    Cause.NO_COLON: Words(
+        "The Basic credentials hold no colon: an id or a secret alone.", f"tell the client: {_BASIC}", _BASIC
+    ),
+    Cause.BADLY_ENCODED: Words(
+        "The Basic credentials hold a broken percent-escape, or are no UTF-8.", f"tell the client: {_BASIC}", _BASIC
+    ),
+    Cause.ENCODED_TWICE: Words(
+        "The credentials are percent-encoded twice: decoded once more, they would have the form of ours.",
+        "tell the client: its library encodes them already",
+        "give the id and the secret to your library as they are: it encodes them itself",
+    ),
+    Cause.SWAPPED: Words(
+        "A client secret came as client_id: it counts as exposed, since ids are logged.",
+        "find out whose it is (partner), and make a new credential for that client",
+        "swap the two fields, and ask the operator for a new credential: that secret may have been logged",
+    ),
+    Cause.NEVER_ISSUED: Words(
+        "The client_id or the secret has a form that was never issued here: empty, too long, or with other characters.",
+        "compare the client_id with: keyfob-server client list",
+        "copy the id and the secret anew; look for spaces, quotes and line ends around them",
+    ),
+    Cause.ASSERTION_REFUSED: Words(
+        "A client assertion came and was not accepted.",
+        "see whether the client may use one: keyfob-server client show CLIENT_ID",
+        "use the method that the operator registered; check the assertion's aud, exp and your clock",
+    ),
+    Cause.UNKNOWN_RESOURCE: Words(
+        "A resource signed who it is, but no resource of that URL is registered here.",
+        "register it: keyfob-server resource add FILE",
+        "ask the operator to register the resource",
+    ),
+    Cause.NOT_A_RESOURCE: Words(
+        "The revocation feed was asked for with a client's credential; it is for resources, by their key.",
+        "let the API use its own key (its init made one)",
+        "use the API's own key",
+    ),
+    Cause.TOKEN_OF_ANOTHER: Words(
+        "The client tried to revoke a token that was issued to another client.",
+        "find out how the client came by it",
+        "revoke tokens of your own only",
+    ),
+    Cause.UNKNOWN_CLIENT: Words(
+        "No client with that client_id is registered at this issuer.",
+        "compare with: keyfob-server client list (a test system and a live one have different ids)",
+        "compare the client_id and the issuer with the sealed message",
+    ),
+    Cause.MALFORMED_SECRET: Words(
+        "The client is known; the secret fails its own checksum: mistyped, cut, or not made here.",
+        "have the client copy it anew, or make a new one: keyfob-server client rotate {client}",
+        "copy the secret anew, whole and without spaces, quotes or line ends",
+    ),
+    Cause.WRONG_SECRET: Words(
+        "The client is known and the secret well-formed, but it is none of this client's.",
+        "perhaps it is another system's or another client's secret; if not, somebody guesses. " + _SHOW,
+        "perhaps it is the secret of another system or another client of yours: " + _RECEIVE,
+    ),
+    Cause.NOT_YET_VALID: Words(
+        "The secret is right, but its credential is not valid yet.", "wait, or check this server's clock", "wait"
+    ),
+    Cause.CREDENTIAL_RETIRED: Words(
+        "The secret is right, but old: a newer credential has replaced it and the overlap is over.",
+        "some instance of the client still has the old secret; to help it: " + _ROTATE,
+        _RECEIVE + "; look for an instance that was not updated",
+    ),
+    Cause.CREDENTIAL_EXPIRED: Words("The secret is right, but its credential has expired.", _ROTATE, _ASK_NEW),
+    Cause.CREDENTIAL_UNOPENED: Words(
+        "The secret is right, but it was not used within 14 days after it was sealed, and has expired.",
+        _ROTATE,
+        _ASK_NEW,
+    ),
+    Cause.CREDENTIAL_REVOKED: Words(
+        "The secret is right, but its credential was revoked. If nobody of the client did this, it is in wrong hands.",
+        "find out who holds it (the address is above); for the client itself: " + _ROTATE,
+        "stop using it, and find out which of your systems still does; " + _RECEIVE,
+    ),
+    Cause.CLIENT_SUSPENDED: Words(
+        "The secret is right, but the client is suspended.",
+        "let it go on: keyfob-server client resume {client}",
+        "ask the operator why the client is suspended",
+    ),
+    Cause.CLIENT_REVOKED: Words(
+        "The secret is right, but the client was revoked, for ever.",
+        "find out who still uses it (the address is above); a client that is wanted again is created anew",
+        "ask the operator for a new client",
+    ),
+    Cause.PARTNER_NOT_ACTIVE: Words(
+        "The secret is right, but the partner is not active.", "see: keyfob-server partner list", "ask the operator"
+    ),
+    Cause.ADDRESS_NOT_ALLOWED: Words(
+        "The secret is right, but the request came from an address that is not on this client's list.",
+        "if the address is the client's: keyfob-server client allow {client} --network CIDR; if not, rotate its secret",
+        "call from the network that the operator knows, or tell the operator the new address; "
+        "if you do not know the address, your secret is in wrong hands",
+    ),
+    Cause.PARAMETERS_IN_URL: Words(
+        "Parameters came in the URL, where they are logged; none of a secret's name.",
+        "tell the client: " + _FORM,
+        _FORM,
+    ),
+    Cause.SECRET_IN_URL: Words(
+        "A secret came in the URL: it counts as exposed, since URLs are logged on the way.",
+        "if the client is known: make a new credential for it, and tell its people why",
+        _ASK_NEW + ", and send secrets in the header or the body only",
+    ),
+    Cause.WRONG_METHOD: Words(
+        "Another method than the allowed one was used.", "tell the client to use POST", "use POST"
+    ),
+    Cause.JSON_BODY: Words("The body is JSON, not a form.", "tell the client: " + _FORM, _FORM),
+    Cause.MULTIPART_BODY: Words("The body is multipart, not a form.", "tell the client: " + _FORM, _FORM),
+    Cause.NOT_A_FORM: Words(
+        "The Content-Type is missing, or is not that of a form.", "tell the client: " + _FORM, _FORM
+    ),
+    Cause.MALFORMED_FORM: Words(
+        "The form or a parameter in it is malformed.", "tell the client what is said above", _FORM
+    ),
+    Cause.GRANT_TYPE_MISSING: Words(
+        "The form holds no grant_type: empty, or the body got lost on the way.", "tell the client: " + _FORM, _FORM
+    ),
+    Cause.GRANT_TYPE_UNSUPPORTED: Words(
+        "Another grant type than client_credentials was asked for.", "tell the client: " + _FORM, _FORM
+    ),
+    Cause.SCOPE_MALFORMED: Words(
+        "The scope is malformed.", "tell the client what is said above", "one space between scopes, nothing around them"
+    ),
+    Cause.NO_DEFAULT_SCOPE: Words(
+        "The client named no scope, and it has no default.",
+        "have the client name its scopes (a client with --default-scope need not)",
+        "name the scopes that the call needs",
+    ),
+    Cause.SCOPE_NOT_GRANTED: Words(
+        "The client asked for a scope that it was not granted at this resource.",
+        "if it is to have it, create a client with that scope; else tell the client what it has",
+        "ask for what is granted, or ask the operator for more",
+    ),
+    Cause.RESOURCE_MALFORMED: Words(
+        "The resource is no absolute https URL without query and fragment (RFC 8707 section 2).",
+        "tell the client what is said above",
+        "use the resource of the sealed message, as it is written there",
+    ),
+    Cause.RESOURCE_NOT_GRANTED: Words(
+        "The client asked for a resource that it was not granted, or that nobody registered.",
+        "if it is to reach it, create a client with that --resource; " + _SHOW,
+        "use a resource of the sealed message, to the letter",
+    ),
+    Cause.DETAILS_REFUSED: Words(
+        "The authorization details are malformed, or more than what was granted.",
+        _SHOW,
+        "ask for less, or for none: then the token carries all that is granted",
+    ),
+    Cause.QUOTA: Words(
+        "The client has had its tokens of this minute.",
+        "does it fetch a token for every call? The limit is limits.tokens_per_client_per_minute",
+        "keep a token until it expires: expires_in says when",
+    ),
+    Cause.OTHER: Words("The request was refused.", "the public text says why", "the public text says why"),
+}
+
+_SLOWED = (
+    " The answer was 429: there were too many failures from this network or of this client before. "
+    "A right secret is never slowed down."
+)
+
+
+def happened(explanation: Explanation) -> str:
+    """One or two sentences for both sides."""
+    said = _WORDS[explanation.cause].happened
+    if explanation.error == "too_many_requests" and explanation.cause is not Cause.QUOTA:
+        said += _SLOWED
+    offset = explanation.facts.get("clock_offset")
+    if isinstance(offset, int):
+        said += f" Its clock is {abs(offset)} s {'ahead of' if offset > 0 else 'behind'} this server's."
+    return said
+
+
+def next_for_operator(explanation: Explanation) -> str:
+    return _WORDS[explanation.cause].operator.replace("{client}", explanation.client_id or "CLIENT_ID")
+
+
+def next_for_client(explanation: Explanation) -> str:
+    return _WORDS[explanation.cause].client
+
+
+def write_for_client(explanation: Explanation) -> dict[str, Fact | dict[str, Fact] | None]:
+    """The JSON document of `/partner/v1/refusals/{error_id}`."""
+    return {**_document(explanation), "next_step": next_for_client(explanation)}
+
+
+def write_for_operator(explanation: Explanation) -> dict[str, Fact | dict[str, Fact] | None]:
+    """The JSON document of `keyfob-server explain`."""
+    return {**_document(explanation), "next_step": next_for_operator(explanation)}
+
+
+def _document(explanation: Explanation) -> dict[str, Fact | dict[str, Fact] | None]:
+    return {
+        "error_id": explanation.error_id,
+        "at": explanation.at,
+        "client_id": explanation.client_id,
+        "address": explanation.address,
+        "error": explanation.error,
+        "reason": explanation.cause.name.lower(),
+        "explanation": happened(explanation),
+        "facts": dict(explanation.facts),
+    }
