@@ -2,6 +2,7 @@
 
 from keyfob.secret import Secret
 from keyfob.server.audit import events
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.storage import refusals
 from keyfob.server.storage.records import TokenRefused
 
@@ -45,10 +46,23 @@ def test_the_next_hour_has_a_budget_of_its_own(made):
 
 
 def test_many_kinds_together_stay_within_the_hours_budget(made):
-    batch = [refused(n, reason=f"reason{n}") for n in range(refusals.RECORDS_PER_HOUR + 50)]
+    batch = [
+        refused(n, reason=cause, client_id=f"cl_{n}")
+        for n in range(refusals.RECORDS_PER_HOUR)
+        for cause in (Cause.WRONG_SECRET, Cause.CLIENT_SUSPENDED)
+    ]
     made.store.record_refusals(batch, made.now)
     assert len(records(made)) == refusals.RECORDS_PER_HOUR
     assert sum(count for count, _ in counts(made, made.now).values()) == len(batch)
+
+
+def test_strangers_can_never_use_up_the_room_for_those_who_have_a_secret(made):
+    """However many ids and reasons are tried: the use of a revoked credential is still recorded."""
+    ids = [f"cl_{n}" for n in range(refusals.RECORDS_PER_HOUR)]
+    made.store.record_refusals([refused(client_id=name) for name in ids], made.now)
+    assert len(records(made)) == refusals.STRANGERS_SHARE
+    made.store.record_refusals([refused(reason=Cause.CREDENTIAL_REVOKED)], made.now)
+    assert records(made)[-1]["reason"] == Cause.CREDENTIAL_REVOKED
 
 
 def test_unknown_clients_share_one_count_however_many_ids_are_tried(made):
