@@ -34,6 +34,7 @@ def test_the_commands_are_those_that_work():
         ("client", "list"),
         ("client", "show"),
         ("client", "rotate"),
+        ("client", "keys"),
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),

@@ -8,9 +8,11 @@ from keyfob.jose.assertions import verify_assertion
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import client_assertion
+from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
 from keyfob.server import networks
+from keyfob.server.decoys import DECOYS
 from keyfob.server.lifecycle import states
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.secret_hash import Pepper, matches
@@ -23,6 +25,7 @@ class AuthenticatedClient:
 
     client: Client
     credential: Credential
+    assertion: ClientAssertion | None = None
 
 
 def authenticate(
@@ -48,6 +51,47 @@ def authenticate(
     if not is_allowed:
         raise InvalidClient(detail=Cause.ADDRESS_NOT_ALLOWED)
     return AuthenticatedClient(view.client, credential)
+
+
+def authenticate_by_key(
+    view: ClientView | None,
+    presented: PresentedCredential,
+    keys: ClientKeys | None,
+    *,
+    audiences: frozenset[str],
+    address: str,
+    now: int,
+) -> AuthenticatedClient:
+    """The client that signed the assertion with one of its `keys`. Raises InvalidClient.
+
+    `keys` None: none is registered, or none can be had; one signature is checked all the same. That the assertion was
+    not used before is for whoever grants something to see to: it is returned with the client.
+    """
+    is_allowed = networks.admits(() if view is None else view.client.networks, address)
+    try:
+        assertion = verify_assertion(
+            presented.secret,
+            keys or DECOYS,
+            client_id=presented.client_id,
+            audiences=audiences,
+            now=now,
+            max_lifetime=client_assertion.MAX_LIFETIME,
+        )
+    except InvalidClient as refused:
+        if view is None:
+            raise InvalidClient(detail=Cause.UNKNOWN_CLIENT) from refused
+        raise
+    if view is None or keys is None:
+        raise InvalidClient(detail=Cause.ASSERTION_REFUSED)
+    credential = view.credentials[-1]
+    if not states.is_usable(credential, view.client, view.partner_state, now):
+        raise InvalidClient(detail=_why_unusable(view, credential, now))
+    if not is_allowed:
+        raise InvalidClient(detail=Cause.ADDRESS_NOT_ALLOWED)
+    # RFC 7523 §3 item 7: without an id it could not be told from a copy of itself.
+    if assertion.jti is None:
+        raise InvalidClient(detail="the assertion has no jti")
+    return AuthenticatedClient(view.client, credential, assertion)
 
 
 @dataclass(frozen=True, slots=True)

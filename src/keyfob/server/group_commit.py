@@ -5,7 +5,7 @@ The event loop never waits for the disk: batches are written in a thread, one af
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -26,9 +26,12 @@ class Unavailable(Exception):
 
 
 class GroupCommit(Generic[T]):
-    """`write` takes a batch and returns when it is durable. It runs in one thread, never twice at a time."""
+    """`write` takes a batch and returns when it is durable. It runs in one thread, never twice at a time.
 
-    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+    What it returns names records of the batch, by their place, that it refused, and why.
+    """
+
+    def __init__(self, write: Callable[[Sequence[T]], Mapping[int, Exception]]) -> None:
         self._write = write
         self._waiting: list[tuple[tuple[T, ...], asyncio.Future[None]]] = []
         self._failed = False
@@ -36,7 +39,7 @@ class GroupCommit(Generic[T]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     async def append(self, record: T) -> None:
-        """Returns when `record` is durable. Raises Unavailable: it may or may not come to be written."""
+        """Returns when `record` is durable. Raises its refusal, or Unavailable: it may or may not be written yet."""
         await self._durable((record,))
 
     async def check(self) -> None:
@@ -71,7 +74,7 @@ class GroupCommit(Generic[T]):
     async def _commit(self, batch: list[tuple[tuple[T, ...], asyncio.Future[None]]]) -> None:
         records = [record for some, _ in batch for record in some]
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
+            refused = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
         except Exception as failed:
             # Fail closed, each of them; the reason is the operator's.
             _log.exception("audit_not_written records=%d", len(records))
@@ -81,9 +84,16 @@ class GroupCommit(Generic[T]):
                     done.set_exception(Unavailable(str(type(failed).__name__)))
         else:
             self._failed = False
-            for _, done in batch:
-                if not done.done():
+            place = 0
+            for some, done in batch:
+                why = next((refused[at] for at in range(place, place + len(some)) if at in refused), None)
+                place += len(some)
+                if done.done():
+                    continue
+                if why is None:
                     done.set_result(None)
+                else:
+                    done.set_exception(why)
 
     async def close(self) -> None:
         """Until everything that waits is written or given up; a disk that hangs is not waited for."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from keyfob.secret import Secret
 
 _ALGORITHM = "hmac-sha256"
+NO_SECRET = "none"  # noqa: S105  # the absence of one
+"""What stands in place of a hash where there is no secret: nothing matches it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
-from keyfob.jose.keys import KeySet, SigningKey, write_jwks
+from keyfob.jose.client_keys import ClientKeys
+from keyfob.jose.keys import KeySet, MalformedKeySet, SigningKey, write_jwks
 from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import PresentedCredential
-from keyfob.oauth.errors import InvalidToken, OAuthError
+from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
@@ -27,6 +28,7 @@ from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
 from keyfob.server.refusals import book
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
@@ -66,7 +68,7 @@ class ServerState:
         self.operator_certificate: Certificate = installation.operator_certificate
         self.clock = clock
         self.entropy = entropy
-        self.grants: GroupCommit[TokenIssued] = GroupCommit(lambda batch: self._store.record_grants(batch, clock()))
+        self.grants: GroupCommit[TokenIssued] = GroupCommit(self._write_grants)
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
@@ -103,6 +105,15 @@ class ServerState:
         if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return view
+
+    async def keys_of(self, view: ClientView | None) -> ClientKeys | None:
+        """The keys that a client registered for its assertions; None when it has none."""
+        if view is None or view.client.jwks is None:
+            return None
+        try:
+            return ClientKeys.parse(view.client.jwks.encode())
+        except MalformedKeySet:
+            return None  # checked when it was registered: a newer program may be stricter
 
     def note_refusal(
         self,
@@ -220,6 +231,10 @@ class ServerState:
         await self.refusals.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
+
+    def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
+        replayed = self._store.record_grants(batch, self.clock())
+        return {place: InvalidClient(detail=Cause.ASSERTION_USED) for place in replayed}
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:
         """In a thread. Alarms go out first, and also when the disk is the trouble."""

@@ -48,6 +48,15 @@ class Throttle:
         wait = self._wait(presented, network_of(address), now)
         return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
 
+    def spare(self, *, address: str, now: int) -> None:
+        """Before a costly check (a signature, a fetch of keys), which a MAC is not. Raises TooManyRequests.
+
+        Where a network's failures are many already, its next one is not even looked at.
+        """
+        wait = self._network.wait(network_of(address), now)
+        if wait:
+            raise TooManyRequests(wait, detail=Cause.ASSERTION_REFUSED)
+
     def admit(self, client_id: str, *, address: str, now: int) -> None:
         """One more token for a client that has proven itself. Raises TooManyRequests."""
         self._pair.forget((network_of(address), client_id))

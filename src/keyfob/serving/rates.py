@@ -19,10 +19,16 @@ class Bucket:
 
     def take(self, key: Hashable, now: float) -> int:
         """Takes one when there is one, and returns 0; else the seconds until there will be one."""
+        wait = self.wait(key, now)
+        if wait == 0:
+            self._keep(key, self._refilled(key, now) - 1, now)
+        return wait
+
+    def wait(self, key: Hashable, now: float) -> int:
+        """The seconds until there will be one; 0 when there is one. Takes nothing."""
         left = self._refilled(key, now)
-        taken = left >= 1
-        self._keep(key, left - 1 if taken else left, now)
-        return 0 if taken else max(1, math.ceil((1 - left) * self._period / self._size))
+        self._keep(key, left, now)
+        return 0 if left >= 1 else max(1, math.ceil((1 - left) * self._period / self._size))
 
     def spend(self, key: Hashable, amount: int, now: float) -> float:
         """Takes what has been used already, into debt if need be, and returns the seconds until the debt is paid."""

@@ -137,6 +137,10 @@ class Operator:
             parameters = {**parameters, **self.assertion()}
         return self.request("POST", path, urlencode(parameters).encode(), headers)
 
+    def form(self, path: str, parameters: dict[str, str]) -> Answer:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self.request("POST", path, urlencode(parameters).encode(), headers)
+
     def assertion(self, url: str = RESOURCE, key: SigningKey | None = None, **changes: object) -> dict[str, str]:
         signer = key or self.resource_key
         claims = client_assertion.write_claims(url, audience=self.issuer, now=system_clock(), jti="1") | changes

@@ -31,7 +31,8 @@ def test_the_metadata_come_from_configuration_and_not_from_the_host(operator):
         assert document["jwks_uri"] == f"{operator.issuer}/oauth2/jwks"
         assert document["grant_types_supported"] == ["client_credentials"]
         assert document["response_types_supported"] == []
-        assert document["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+        methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+        assert document["token_endpoint_auth_methods_supported"] == methods
         assert "studies:read" in document["scopes_supported"]
         assert document["introspection_endpoint"] == f"{operator.issuer}/oauth2/introspect"
         assert document["revocation_endpoint"] == f"{operator.issuer}/oauth2/revoke"
@@ -39,7 +40,7 @@ def test_the_metadata_come_from_configuration_and_not_from_the_host(operator):
         # RFC 8414 §2: where keys authenticate, their algorithms are named; none of them is `none` or an HMAC.
         algorithms = document["introspection_endpoint_auth_signing_alg_values_supported"]
         assert set(algorithms) == {"ES256", "ES384", "EdDSA", "PS256", "RS256", "RS384"}
-        assert document["revocation_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+        assert document["revocation_endpoint_auth_methods_supported"] == methods
         assert document["service_documentation"] == f"{operator.issuer}/documentation"
         assert RESOURCE in document["protected_resources"]
         assert "evil" not in answer.body.decode()

@@ -16,6 +16,7 @@ def test_requests_that_wait_share_one_commit():
     def write(batch):
         gate.wait(10)
         batches.append(list(batch))
+        return {}
 
     async def many():
         commits: GroupCommit[int] = GroupCommit(write)
@@ -36,6 +37,7 @@ def test_a_batch_that_fails_fails_each_of_its_requests_and_the_next_one_is_tried
     def write(_batch):
         if (failed := broken.pop(0)) is not None:
             raise failed
+        return {}
 
     async def two():
         commits: GroupCommit[int] = GroupCommit(write)
@@ -55,6 +57,7 @@ def test_who_waits_too_long_is_told_and_is_not_recorded_afterwards(monkeypatch):
     def write(batch):
         gate.wait(10)
         written.extend(batch)
+        return {}
 
     async def late():
         commits: GroupCommit[int] = GroupCommit(write)
@@ -71,12 +74,27 @@ def test_who_waits_too_long_is_told_and_is_not_recorded_afterwards(monkeypatch):
     assert written == [1]
 
 
+def test_one_of_a_batch_may_be_refused_and_the_others_are_written():
+    class Refused(Exception): ...
+
+    async def three():
+        commits: GroupCommit[int] = GroupCommit(lambda batch: {batch.index(2): Refused()} if 2 in batch else {})
+        answers = await asyncio.gather(*(commits.append(number) for number in (1, 2, 3)), return_exceptions=True)
+        await commits.check()
+        await commits.close()
+        return answers
+
+    first, second, third = asyncio.run(three())
+    assert (first, third) == (None, None)
+    assert isinstance(second, Refused)
+
+
 def test_too_many_that_wait_are_refused_at_once(monkeypatch):
     monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     gate = threading.Event()
 
     async def crowd():
-        commits: GroupCommit[int] = GroupCommit(lambda _batch: gate.wait(10))
+        commits: GroupCommit[int] = GroupCommit(lambda _batch: {} if gate.wait(10) else {})
         first = asyncio.create_task(commits.append(1))
         await asyncio.sleep(0)
         with pytest.raises(Unavailable):

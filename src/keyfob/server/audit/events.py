@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"
+    CLIENT_KEYS_CHANGED = "client_keys_changed"
     CLIENT_NETWORKS_CHANGED = "client_networks_changed"
     CREDENTIAL_SEALED = "credential_sealed"
     CREDENTIAL_REPLACED = "credential_replaced"

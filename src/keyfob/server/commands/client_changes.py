@@ -8,7 +8,7 @@ from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
 from keyfob.server.commands.clients import client, sealed_document
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
 from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.records import Credential
@@ -75,6 +75,35 @@ def _until(successor: Credential) -> str:
     if successor.replaces is None:
         return "then"
     return "the new one's first use" if days == 0 else f"{days} days after the new one's first use"
+
+
+@client.command("keys")
+@click.argument("client_id")
+@home_option()
+@click.option(
+    "--jwks",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Its public keys from now on, a JWK set: all of them, the old one too while it is in use.",
+)
+@click.pass_obj
+@shows_result
+def set_keys(surroundings: Surroundings, *, client_id: str, home: Path, jwks: Path) -> Result:
+    """Give a client that signs other public keys, in place of those it had; they hold from the next request on.
+
+    To change over without a failed call: first both keys, then, when the partner signs with the new one, that alone.
+
+    \b
+    Example:
+      keyfob-server client keys cl_3kD... --jwks partner-keys.json --home ./operator
+    """
+    document = clients.read_jwks(read_file(jwks), where=jwks)
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
+        clients.set_keys(change, client_id, jwks=document, jwks_uri=None)
+    names = clients.thumbprints(document)
+    return Result({"client_id": client_id, "thumbprints": names}, f"{client_id} signs with: {', '.join(names)}")
 
 
 @client.command()

@@ -20,7 +20,7 @@ from keyfob.server.storage.records import Client, ClientView, Credential
 
 MAX_TOKEN_LIFETIME = 900
 DEFAULT_TOKEN_LIFETIME = 300
-_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value)
+_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
 
 
 @click.group()
@@ -68,7 +68,10 @@ def client() -> None:
     type=click.Choice(_METHODS),
     default=_METHODS[0],
     show_default=True,
-    help="How it presents its secret; the server takes either.",
+    help="How it proves who it is: by a secret (the server takes it in the header and in the body), or by a key.",
+)
+@click.option(
+    "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
@@ -90,11 +93,15 @@ def create(
     allowed: tuple[str, ...],
     token_lifetime: int,
     auth_method: str,
+    jwks: Path | None,
     out: Path | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
 
     The secret is shown nowhere, also not to you. Send the file by any channel.
+
+    With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
+    nothing is sealed: you are given its public half (--jwks).
 
     \b
     Example:
@@ -111,21 +118,39 @@ def create(
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
+        jwks=None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks),
     )
+    has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
+    if out is not None and not has_secret:
+        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
-        issued = credentials.create_client(
-            installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
-        )
+        if has_secret:
+            issued = credentials.create_client(
+                installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
+            )
+        else:
+            issued = credentials.create_key_client(
+                installation, application, now=now, entropy=surroundings.entropy, actor=actor()
+            )
+        settings = installation.settings
         operator = installation.operator_certificate.fingerprint
         apis = [one for one in installation.store.resources() if one.url in resource]
-    lines = [f"made {issued.client.id}; its secret is sealed to {partner} in {issued.path}"]
+    lines = [
+        f"made {issued.client.id}" + (f"; its secret is sealed to {partner} in {issued.path}" if has_secret else "")
+    ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
         lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
-    lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+    if issued.path is not None:
+        lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+    else:
+        lines.append(
+            f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
+        )
+        lines.append(f"its assertions have aud {settings.issuer}, a jti of their own, and live an hour at most")
     return Result(sealed_document(issued, operator), "\n".join(lines))
 
 
@@ -185,7 +210,7 @@ def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> di
     return {
         "client_id": issued.client.id,
         "credential_id": issued.credential.id,
-        "sealed": str(issued.path),
+        "sealed": None if issued.path is None else str(issued.path),
         "operator_fingerprint": operator_fingerprint,
     }
 
@@ -225,6 +250,8 @@ def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object
         "partner_state": view.partner_state.value,
         "state": one.state.value,
         "auth_method": one.auth_method.value,
+        "thumbprints": clients.thumbprints(one.jwks),
+        "jwks_uri": one.jwks_uri,
         "token_lifetime": one.token_lifetime,
         "profile": one.profile.value,
         "grants": [
@@ -263,6 +290,7 @@ def _credential_document(credential: Credential, now: int) -> dict[str, object]:
 def _view_text(view: ClientView, partner: str, now: int) -> str:
     one = view.client
     lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
+    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
     lines.append(f"  studies   {_studies(one)}")
     lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")

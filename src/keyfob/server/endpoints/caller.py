@@ -1,10 +1,16 @@
-"""Who asks about tokens: a client, with its secret, or a resource, with the key that it registered."""
+"""Who calls: a client, by its secret or its key, or a resource, by the key that it registered."""
 
 from dataclasses import dataclass
 
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import Method, PresentedCredential
-from keyfob.server.authenticate import AuthenticatedResource, authenticate, authenticate_resource
+from keyfob.server.authenticate import (
+    AuthenticatedClient,
+    AuthenticatedResource,
+    authenticate,
+    authenticate_by_key,
+    authenticate_resource,
+)
 from keyfob.server.state import ServerState
 
 
@@ -20,21 +26,32 @@ class Caller:
         return self.client_id == token.client_id or self.resource == token.audience
 
 
-def authenticate_caller(state: ServerState, presented: PresentedCredential, *, address: str, now: int) -> Caller:
-    """Raises InvalidClient."""
-    if presented.method is Method.PRIVATE_KEY_JWT:
-        return Caller(None, authenticated_resource(state, presented, now=now).resource.url)
+async def authenticated_client(
+    state: ServerState, presented: PresentedCredential, *, address: str, now: int
+) -> AuthenticatedClient:
+    """Raises InvalidClient, or TooManyRequests before the costly check of a signature."""
     view = state.find_client(presented.client_id, address=address)
-    client = authenticate(view, presented, state.peppers, address=address, now=now).client
-    return Caller(client.id, None)
+    if presented.method is not Method.PRIVATE_KEY_JWT:
+        return authenticate(view, presented, state.peppers, address=address, now=now)
+    state.throttle.spare(address=address, now=now)
+    keys = await state.keys_of(view)
+    return authenticate_by_key(view, presented, keys, audiences=_audiences(state), address=address, now=now)
+
+
+async def authenticated_caller(state: ServerState, presented: PresentedCredential, *, address: str, now: int) -> Caller:
+    """Raises InvalidClient, or TooManyRequests."""
+    if presented.method is Method.PRIVATE_KEY_JWT and state.find_resource(presented.client_id) is not None:
+        return Caller(None, authenticated_resource(state, presented, now=now).resource.url)
+    found = await authenticated_client(state, presented, address=address, now=now)
+    return Caller(found.client.id, None)
 
 
 def authenticated_resource(state: ServerState, presented: PresentedCredential, *, now: int) -> AuthenticatedResource:
     """Raises InvalidClient."""
-    settings = state.settings
-    return authenticate_resource(
-        state.find_resource(presented.client_id),
-        presented,
-        audiences=frozenset({settings.issuer, settings.token_endpoint}),
-        now=now,
-    )
+    resource = state.find_resource(presented.client_id)
+    return authenticate_resource(resource, presented, audiences=_audiences(state), now=now)
+
+
+def _audiences(state: ServerState) -> frozenset[str]:
+    """What an assertion may call us: from configuration, and never from the request."""
+    return frozenset({state.settings.issuer, state.settings.token_endpoint})

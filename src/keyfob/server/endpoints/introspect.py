@@ -6,7 +6,7 @@ from keyfob.oauth import client_authentication, introspection
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
-from keyfob.server.endpoints.caller import authenticate_caller
+from keyfob.server.endpoints.caller import authenticated_caller
 from keyfob.server.endpoints.refusal import refuse
 from keyfob.server.endpoints.request import Request
 from keyfob.server.state import ServerState
@@ -19,7 +19,7 @@ def introspect(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            caller = authenticate_caller(state, presented, address=request.address, now=now)
+            caller = await authenticated_caller(state, presented, address=request.address, now=now)
             asked = introspection.read_request(parameters)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)

@@ -13,7 +13,7 @@ from keyfob.server.state import ServerState
 from keyfob.server.storage.records import Purpose
 
 MAX_AGE = 300
-_SECRET = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value)
+_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
 
 
 def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
@@ -27,10 +27,12 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             revocation_endpoint=f"{issuer}/oauth2/revoke",
             service_documentation=state.settings.service_documentation,
             scopes_supported=tuple(sorted({scope for resource in resources for scope in resource.scope})),
-            token_endpoint_auth_methods_supported=_SECRET,
-            introspection_endpoint_auth_methods_supported=(*_SECRET, Method.PRIVATE_KEY_JWT.value),
+            token_endpoint_auth_methods_supported=_METHODS,
+            token_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
+            introspection_endpoint_auth_methods_supported=_METHODS,
             introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
-            revocation_endpoint_auth_methods_supported=_SECRET,
+            revocation_endpoint_auth_methods_supported=_METHODS,
+            revocation_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             authorization_details_types_supported=tuple(
                 sorted({kind for resource in resources for kind in resource.authorization_details_types})
             ),

@@ -10,7 +10,7 @@ from keyfob.oauth import client_authentication
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidRequest, OAuthError
 from keyfob.oauth.wire import Response
-from keyfob.server.authenticate import authenticate
+from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse
 from keyfob.server.endpoints.request import Request
 from keyfob.server.refusals import words
@@ -30,8 +30,7 @@ def refusals(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             if request.query_string:
                 raise InvalidRequest("there are no parameters here")
             presented = client_authentication.read(request.headers, {})
-            view = state.find_client(presented.client_id, address=request.address)
-            authenticated = authenticate(view, presented, state.peppers, address=request.address, now=now)
+            authenticated = await authenticated_client(state, presented, address=request.address, now=now)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)
         found = None

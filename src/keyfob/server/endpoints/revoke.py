@@ -9,7 +9,7 @@ from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import OAuthError, UnauthorizedClient
 from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
-from keyfob.server.authenticate import authenticate
+from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.refusals.causes import Cause
@@ -25,8 +25,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            view = state.find_client(presented.client_id, address=request.address)
-            client = authenticate(view, presented, state.peppers, address=request.address, now=now).client
+            client = (await authenticated_client(state, presented, address=request.address, now=now)).client
             given_back = revocation.read_request(parameters)
             # A revocation is a durable write like a token: it draws on the same allowance.
             state.throttle.admit(client.id, address=request.address, now=now)

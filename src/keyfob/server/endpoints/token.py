@@ -7,8 +7,9 @@ from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.token_endpoint import IssuedToken
 from keyfob.oauth.wire import Response
-from keyfob.server.authenticate import authenticate
+from keyfob.server.authenticate import AuthenticatedClient
 from keyfob.server.authorize import Grant, authorize
+from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
@@ -28,14 +29,13 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
             token_request = token_endpoint.read_request(parameters)
-            view = state.find_client(presented.client_id, address=request.address)
-            authenticated = authenticate(view, presented, state.peppers, address=request.address, now=now)
+            authenticated = await authenticated_client(state, presented, address=request.address, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
             issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=state.entropy(16).hex())
             # Evidence first: a token that left without its record could never be accounted for.
-            await state.grants.append(_evidence(request, grant, issued, kid=key.kid, now=now))
+            await state.grants.append(_evidence(request, authenticated, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except Unavailable:
@@ -47,7 +47,9 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _evidence(request: Request, grant: Grant, issued: IssuedToken, *, kid: str, now: int) -> TokenIssued:
+def _evidence(
+    request: Request, authenticated: AuthenticatedClient, grant: Grant, issued: IssuedToken, *, kid: str, now: int
+) -> TokenIssued:
     return TokenIssued(
         jti=issued.jti,
         client_id=grant.client_id,
@@ -59,4 +61,5 @@ def _evidence(request: Request, grant: Grant, issued: IssuedToken, *, kid: str, 
         expires_at=now + issued.lifetime,
         address=request.address,
         request_id=request.id,
+        assertion=authenticated.assertion,
     )

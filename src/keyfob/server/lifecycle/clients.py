@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from keyfob import client_secret
 from keyfob.ambient import Entropy
+from keyfob.jose.client_keys import ClientKeys
+from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
@@ -42,11 +44,14 @@ class Application:
     token_lifetime: int
     auth_method: Method
     networks: tuple[str, ...] = ()
+    jwks: str | None = None
+    jwks_uri: str | None = None
 
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
     """The client that `application` describes, all of it checked; nothing is written. Raises Misuse or Problem."""
     check_name(application.name, of="client")
+    _check_keys(application)
     partner = partners.get(reading, application.partner)
     if partner.state is not State.ACTIVE:
         raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
@@ -62,6 +67,8 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         authorization_details=application.details,
         created_at=now,
         networks=application.networks,
+        jwks=application.jwks,
+        jwks_uri=application.jwks_uri,
     )
     check_free(reading, client)
     return client
@@ -97,6 +104,8 @@ def add(change: Change, client: Client) -> None:
         auth_method=client.auth_method.value,
         token_lifetime=client.token_lifetime,
         networks=list(client.networks),
+        thumbprints=thumbprints(client.jwks),
+        jwks_uri=client.jwks_uri,
     )
 
 
@@ -120,6 +129,43 @@ def set_state(change: Change, client_id: str, event: Event, *, now: int) -> Stat
         revocations.of_client(change, client.id, now=now)
     change.record(_KINDS[event], client_id=client.id)
     return state
+
+
+def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
+    """Other keys for a client that has some, from the next request on. Raises Misuse."""
+    client = get(change.reading, client_id).client
+    if client.auth_method is not Method.PRIVATE_KEY_JWT:
+        raise Misuse(
+            "no-key-client",
+            f"{client.id} authenticates by a secret",
+            hint="make a client of its own for keys: client create --auth-method private_key_jwt",
+        )
+    change.set_client_keys(client.id, jwks=jwks, jwks_uri=jwks_uri)
+    change.record(Kind.CLIENT_KEYS_CHANGED, client_id=client.id, thumbprints=thumbprints(jwks), jwks_uri=jwks_uri)
+
+
+def read_jwks(content: bytes, *, where: object) -> str:
+    """A JWK set as it is stored. Raises Misuse that names the file."""
+    try:
+        ClientKeys.parse(content)
+    except MalformedKeySet as malformed:
+        raise Misuse("bad-jwks", f"{where}: {malformed}", hint='a JWK set is {"keys": [{"kty": "EC", ...}]}') from None
+    return content.decode()
+
+
+def thumbprints(jwks: str | None) -> list[str]:
+    """RFC 7638: what the keys are called in the audit."""
+    return [] if jwks is None else [key.thumbprint for key in ClientKeys.parse(jwks.encode()).keys]
+
+
+def _check_keys(application: Application) -> None:
+    has_keys = (application.jwks is not None) + (application.jwks_uri is not None)
+    if application.auth_method is Method.PRIVATE_KEY_JWT and has_keys != 1:
+        raise Misuse(
+            "keys-missing", "a client that signs needs its public keys", hint="add --jwks FILE, or --jwks-uri URL"
+        )
+    if application.auth_method is not Method.PRIVATE_KEY_JWT and has_keys:
+        raise Misuse("keys-unused", "a client with a secret has no keys", hint="add --auth-method private_key_jwt")
 
 
 def set_networks(change: Change, client_id: str, wanted: tuple[str, ...]) -> None:

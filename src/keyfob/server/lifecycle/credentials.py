@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyfob import client_secret
 from keyfob.ambient import Entropy
+from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Kind
 from keyfob.server.installation import Installation
@@ -11,17 +13,21 @@ from keyfob.server.lifecycle import clients, handoff, partners, rotation
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.secret_hash import NO_SECRET
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Client, ClientView, Credential, State
+
+_NEVER = 253402300799
+"""The end of the year 9999: keys are replaced by their owner, and end with the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A client, its newest credential, and the file that holds its sealed secret."""
+    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential."""
 
     client: Client
     credential: Credential
-    path: Path
+    path: Path | None
 
 
 def create_client(
@@ -49,6 +55,38 @@ def create_client(
     return Issued(client, sealed.credential, path)
 
 
+def create_key_client(
+    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: str
+) -> Issued:
+    """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
+    with installation.store.reading() as reading:
+        client = clients.draft(reading, application, now=now, entropy=entropy)
+    credential = Credential(
+        id=client_secret.new_id("", entropy(partners.ID_BYTES)),
+        client_id=client.id,
+        state=State.ACTIVE,
+        secret_hash=NO_SECRET,
+        not_before=now,
+        expires_at=_NEVER,
+        created_at=now,
+        replaces=None,
+        overlap=0,
+        first_use_by=None,
+        overlap_ends_at=None,
+        sealed_at=None,
+        delivered_at=None,
+        acknowledged_at=None,
+        first_used_at=None,
+        first_used_from=None,
+        last_used_at=None,
+        last_used_from=None,
+    )
+    with installation.store.change(now=now, actor=actor) as change:
+        clients.add(change, client)
+        change.add_credential(credential)
+    return Issued(client, credential, None)
+
+
 def rotate(
     installation: Installation,
     client_id: str,
@@ -68,6 +106,12 @@ def rotate(
         view = clients.get(reading, client_id)
         partner = reading.partner_of(view.client)
     _check_not_revoked(view)
+    if view.client.auth_method is Method.PRIVATE_KEY_JWT:
+        raise Misuse(
+            "no-secret",
+            f"{client_id} authenticates by keys, and has no secret",
+            hint=f"keyfob-server client keys {client_id} --jwks FILE",
+        )
     replaced = rotation.current(view.credentials, now)
     sealed = handoff.make(
         installation,

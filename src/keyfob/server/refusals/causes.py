@@ -21,6 +21,7 @@ class Cause(StrEnum):
     SWAPPED = "the client_id is a client secret"
     NEVER_ISSUED = "credentials of a form that was never issued"
     ASSERTION_REFUSED = "the client assertion is not accepted"
+    ASSERTION_USED = "the client assertion was used before"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
     NOT_A_RESOURCE = "a client asked for what is for resources"
     # Whose it is, and what has become of it.
@@ -75,6 +76,7 @@ PROVEN = frozenset(
         Cause.RESOURCE_NOT_GRANTED,
         Cause.TOKEN_OF_ANOTHER,
         Cause.QUOTA,
+        Cause.ASSERTION_USED,
     }
 )
 """Only whoever has a secret of the client, good or past, can cause these."""

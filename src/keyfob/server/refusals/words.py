@@ -79,6 +79,11 @@ _WORDS = {
         "see whether the client may use one: keyfob-server client show CLIENT_ID",
         "use the method that the operator registered; check the assertion's aud, exp and your clock",
     ),
+    Cause.ASSERTION_USED: Words(
+        "The client assertion had been used before: its jti is the same. It got no second token.",
+        "ask the partner whether one program sends twice; if not, somebody has read an assertion on its way",
+        "sign a new assertion, with a jti of its own, for each request",
+    ),
     Cause.UNKNOWN_RESOURCE: Words(
         "A resource signed who it is, but no resource of that URL is registered here.",
         "register it: keyfob-server resource add FILE",

@@ -6,6 +6,7 @@ from dataclasses import fields
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import AuditEvent, Field, Kind
@@ -106,6 +107,10 @@ class Change:
                 values = place | {"scope": scope, "is_default": is_default}
                 self._write(sa.insert(schema.client_grant).values(values))
 
+    def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
+        table = schema.client
+        self._write(sa.update(table).where(table.c.id == client_id).values(jwks=jwks, jwks_uri=jwks_uri))
+
     def set_client_networks(self, client_id: str, networks: Sequence[str]) -> None:
         """From where the client may come, in place of what was said before; none is anywhere."""
         table = schema.client_network
@@ -120,7 +125,8 @@ class Change:
         table = schema.client
         self._write(sa.update(table).where(table.c.id == client_id).values(state=state.value))
 
-    def add_credential(self, credential: Credential, message: SealedMessage) -> None:
+    def add_credential(self, credential: Credential, message: SealedMessage | None = None) -> None:
+        """`message`: what holds its secret; None for a credential that is a key."""
         row = _row(credential)
         rights = {name: value for name, value in row.items() if name in _RIGHTS}
         observed = {name: value for name, value in row.items() if name in _OBSERVED}
@@ -131,7 +137,8 @@ class Change:
         generation = self._connection.execute(last).scalar_one() + 1
         self._write(sa.insert(table).values(rights | {"generation": generation}))
         self._write(sa.insert(schema.credential_observation).values(observed | {"credential_id": credential.id}))
-        self._write(sa.insert(schema.sealed_message).values(_row(message)))
+        if message is not None:
+            self._write(sa.insert(schema.sealed_message).values(_row(message)))
 
     def set_credential_state(self, credential_id: str, state: State, *, overlap_ends_at: int | None = None) -> None:
         values: dict[str, str | int] = {"state": state.value}
@@ -152,6 +159,15 @@ class Change:
             return True
         self._write(sa.update(table).where(here).values(seen), changes_rights=False)
         return False
+
+    def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
+        """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has."""
+        table = schema.presented_jti
+        row = {"client_id": client_id, "jti": jti, "expires_at": until}
+        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        is_new = self._write(insert(table).values(row).on_conflict_do_nothing(), changes_rights=False)
+        self._write(sa.delete(table).where(table.c.expires_at < self._now), changes_rights=False)
+        return bool(is_new)
 
     def finish(self) -> None:
         """Bump the revision and append the records. A change of rights without a record is a bug, and rolls back."""

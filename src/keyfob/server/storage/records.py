@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
+from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
@@ -82,7 +83,8 @@ class ResourceGrant:
 class Client:
     """A partner's piece of software. `grants` is in the order given: the first is the default resource.
 
-    `networks`: where it may come from, as CIDR; none is anywhere.
+    `networks`: where it may come from, as CIDR; none is anywhere. A client that authenticates by key has one of `jwks`
+    (a JWK set by value) and `jwks_uri`.
     """
 
     id: str
@@ -96,6 +98,8 @@ class Client:
     authorization_details: Details
     created_at: int
     networks: tuple[str, ...] = ()
+    jwks: str | None = None
+    jwks_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ class TokenIssued:
     expires_at: int
     address: str
     request_id: str
+    assertion: ClientAssertion | None = None  # works once
 
 
 @dataclass(frozen=True, slots=True)

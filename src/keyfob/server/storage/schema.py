@@ -64,6 +64,8 @@ client = sa.Table(
     sa.Column("profile", sa.Text, nullable=False),
     sa.Column("authorization_details", sa.Text, nullable=False),  # JSON array; [] is no study at all
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("jwks", sa.Text),  # a JWK set
+    sa.Column("jwks_uri", sa.Text),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.

@@ -9,6 +9,7 @@ from pathlib import Path
 from keyfob import ledger
 from keyfob.ambient import Entropy
 from keyfob.database import Database
+from keyfob.oauth.client_assertion import LEEWAY
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
@@ -69,14 +70,20 @@ class Store:
         with self.reading() as reading:
             return reading.revocations()
 
-    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> None:
+    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> frozenset[int]:
         """The evidence of tokens that may leave when this has returned: one transaction for all of them.
 
-        The first use of a successor starts the overlap of the credential that it replaces, in the same transaction.
+        Returns the places in `batch` of those that may not: their assertion was used before. The first use of a
+        successor starts the overlap of the credential that it replaces, in the same transaction.
         """
+        replayed: set[int] = set()
         with self.change(now=now, actor=SERVER) as change:
-            for grant in batch:
-                _record_grant(change, grant, now)
+            for place, grant in enumerate(batch):
+                if _is_replay(change, grant):
+                    replayed.add(place)
+                else:
+                    _record_grant(change, grant, now)
+        return frozenset(replayed)
 
     def record_refusals(
         self, batch: Sequence[TokenRefused], now: int, *, explained: Sequence[Explanation] = ()
@@ -142,6 +149,14 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _is_replay(change: Change, grant: TokenIssued) -> bool:
+    assertion = grant.assertion
+    if assertion is None:
+        return False
+    # `read_claims` allows for a clock that is ahead: so long it must be remembered.
+    return not change.use_once(grant.client_id, assertion.jti or "", until=assertion.expires_at + LEEWAY)
 
 
 def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
