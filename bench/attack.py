@@ -145,7 +145,7 @@ async def run(options: argparse.Namespace) -> None:
     attack = Attack(options.port, tls.client_context(options.ca, environ={}), options.client, options.idle)
     acts: list[Callable[[], Awaitable[None]]] = []
     for number in range(options.idle):
-        acts.append(lambda number=number: attack.idle(number, secure=number % 10 == 0))
+        acts.append(lambda number=number: attack.idle(number, secure=number % 50 == 0))
     for number in range(SLOW):
         acts.append(lambda number=number: attack.slow_body(number))
         acts.append(lambda number=number: attack.slow_handshake(number))

@@ -18,7 +18,7 @@ from keyfob.serving.limits import Limits
 _log = logging.getLogger("keyfob.serving")
 
 HANDSHAKE_DEADLINE = 10.0
-"""Seconds from a TCP connection to the end of its TLS handshake."""
+"""Seconds from a TCP connection to its first byte, and from there to the end of its TLS handshake."""
 _RESERVED_DESCRIPTORS = 256
 """For everything that is no connection: the database, certificates, connections that are just closing."""
 _PAUSE = 0.05
@@ -85,6 +85,7 @@ class Reception:
         try:
             # What other connections of its network read beyond the budget, a new one waits for, too.
             await asyncio.sleep(guest.spend(0, loop.time()))
+            await _first_byte(connection)
             await loop.connect_accepted_socket(
                 lambda: self._make_protocol(guest),
                 connection,
@@ -105,6 +106,23 @@ class Reception:
         if self._told_at is None or now - self._told_at >= _MINUTE:
             _log.warning("connections_turned_away count=%d last=%s", self._turned_away, address)
             self._turned_away, self._told_at = 0, now
+
+
+async def _first_byte(connection: socket.socket) -> None:
+    """Until the client speaks, as it does first in HTTP and in TLS: the silent cost no more than their socket.
+
+    Raises TimeoutError after HANDSHAKE_DEADLINE.
+    """
+    if sys.platform == "win32":  # the event loop there cannot be asked
+        return
+    loop = asyncio.get_running_loop()
+    spoken = asyncio.Event()
+    loop.add_reader(connection, spoken.set)
+    try:
+        async with asyncio.timeout(HANDSHAKE_DEADLINE):
+            await spoken.wait()
+    finally:
+        loop.remove_reader(connection)
 
 
 def within_descriptors(limits: Limits) -> Limits:
