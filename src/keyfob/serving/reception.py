@@ -5,6 +5,7 @@ its handshake is done: those that never are would be counted by nobody.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import socket
@@ -21,6 +22,9 @@ HANDSHAKE_DEADLINE = 10.0
 """Seconds from a TCP connection to its first byte, and from there to the end of its TLS handshake."""
 _RESERVED_DESCRIPTORS = 256
 """For everything that is no connection: the database, certificates, connections that are just closing."""
+_SWEEP_EVERY = 0.1
+_SLICE = 20
+"""Silent connections that are closed in a row before others have their turn: thousands may end at once."""
 _PAUSE = 0.05
 """Seconds before accepting is tried again when the system has no more to give."""
 _MINUTE = 60.0
@@ -42,20 +46,24 @@ class Reception:
         self._gate = gate
         self._make_protocol = make_protocol
         self._context = context
-        self._accepting: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
+        self._silent: dict[Guest, tuple[socket.socket, float]] = {}
         self._welcoming: set[asyncio.Task[None]] = set()
         self._turned_away = 0
         self._told_at: float | None = None
 
     def open(self) -> None:
-        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+        self._running = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+        self._running.append(asyncio.create_task(self._sweep()))
 
     async def close(self) -> None:
-        """Nobody comes in any more, and who was still shaking hands is let go."""
-        tasks = [*self._accepting, *self._welcoming]
+        """Nobody comes in any more, and who was silent or still shaking hands is let go."""
+        tasks = [*self._running, *self._welcoming]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for guest in list(self._silent):
+            self._give_up(guest)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -74,10 +82,45 @@ class Reception:
                 connection.close()
                 self._tell_of_turned_away(str(address[0]), loop.time())
                 continue
-            task = loop.create_task(self._welcome(connection, guest))
-            guest.close = task.cancel
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+            self._await_first_byte(connection, guest, loop)
+
+    def _await_first_byte(self, connection: socket.socket, guest: Guest, loop: asyncio.AbstractEventLoop) -> None:
+        """The client speaks first, in HTTP and in TLS: until it does, it costs no more than its socket."""
+        connection.setblocking(False)
+        self._silent[guest] = (connection, loop.time() + HANDSHAKE_DEADLINE)
+        guest.close = lambda: self._give_up(guest)
+        try:
+            loop.add_reader(connection, self._begin, guest)
+        except NotImplementedError:  # one of Windows' event loops cannot be asked
+            self._begin(guest)
+
+    def _begin(self, guest: Guest) -> None:
+        connection, _ = self._silent.pop(guest)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_reader(connection)
+        task = loop.create_task(self._welcome(connection, guest))
+        guest.close = task.cancel
+        self._welcoming.add(task)
+        task.add_done_callback(self._welcoming.discard)
+
+    def _give_up(self, guest: Guest) -> None:
+        connection, _ = self._silent.pop(guest)
+        asyncio.get_running_loop().remove_reader(connection)
+        connection.close()
+        guest.leaves()
+
+    async def _sweep(self) -> None:
+        """Those who say nothing for too long; they came in this order."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            closed = 0
+            while self._silent and next(iter(self._silent.values()))[1] < loop.time():
+                self._give_up(next(iter(self._silent)))
+                closed += 1
+                if closed % _SLICE == 0:
+                    await asyncio.sleep(0)
 
     async def _welcome(self, connection: socket.socket, guest: Guest) -> None:
         is_in = False
@@ -85,7 +128,6 @@ class Reception:
         try:
             # What other connections of its network read beyond the budget, a new one waits for, too.
             await asyncio.sleep(guest.spend(0, loop.time()))
-            await _first_byte(connection)
             await loop.connect_accepted_socket(
                 lambda: self._make_protocol(guest),
                 connection,
@@ -106,23 +148,6 @@ class Reception:
         if self._told_at is None or now - self._told_at >= _MINUTE:
             _log.warning("connections_turned_away count=%d last=%s", self._turned_away, address)
             self._turned_away, self._told_at = 0, now
-
-
-async def _first_byte(connection: socket.socket) -> None:
-    """Until the client speaks, as it does first in HTTP and in TLS: the silent cost no more than their socket.
-
-    Raises TimeoutError after HANDSHAKE_DEADLINE.
-    """
-    if sys.platform == "win32":  # the event loop there cannot be asked
-        return
-    loop = asyncio.get_running_loop()
-    spoken = asyncio.Event()
-    loop.add_reader(connection, spoken.set)
-    try:
-        async with asyncio.timeout(HANDSHAKE_DEADLINE):
-            await spoken.wait()
-    finally:
-        loop.remove_reader(connection)
 
 
 def within_descriptors(limits: Limits) -> Limits:
