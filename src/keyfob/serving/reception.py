@@ -24,7 +24,7 @@ _RESERVED_DESCRIPTORS = 256
 """For everything that is no connection: the database, certificates, connections that are just closing."""
 _SWEEP_EVERY = 0.1
 _SLICE = 20
-"""Silent connections that are closed in a row before others have their turn: thousands may end at once."""
+"""Connections that are accepted, or closed for their silence, in a row: thousands may come or end at once."""
 _PAUSE = 0.05
 """Seconds before accepting is tried again when the system has no more to give."""
 _MINUTE = 60.0
@@ -70,18 +70,24 @@ class Reception:
         listener.setblocking(False)
         while True:
             try:
-                connection, address = await loop.sock_accept(listener)
+                self._admit(*await loop.sock_accept(listener))
+                # More than one in a turn of the loop: a full queue of the system's would drop whoever comes next.
+                with contextlib.suppress(BlockingIOError):
+                    for _ in range(_SLICE):
+                        self._admit(*listener.accept())
             except OSError as failed:
                 # The peer has gone again, or descriptors ran out: whoever has been idle longest gives one back.
                 _log.warning("accept_failed errno=%s", failed.errno)
                 self._gate.make_room()
                 await asyncio.sleep(_PAUSE)
-                continue
-            guest = self._gate.admit(str(address[0]), loop.time())
-            if guest is None:
-                connection.close()
-                self._tell_of_turned_away(str(address[0]), loop.time())
-                continue
+
+    def _admit(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        guest = self._gate.admit(address[0], loop.time())
+        if guest is None:
+            connection.close()
+            self._tell_of_turned_away(address[0], loop.time())
+        else:
             self._await_first_byte(connection, guest, loop)
 
     def _await_first_byte(self, connection: socket.socket, guest: Guest, loop: asyncio.AbstractEventLoop) -> None:
