@@ -57,6 +57,7 @@ format: $(VENV)/ready ## bring the code into its one form
 bench: $(VENV)/ready ## what a token costs, what time tells a stranger, and what a good client feels of an attack
 	@$(BIN)/python bench/token_endpoint.py
 	@$(BIN)/python bench/unknown_or_wrong.py
+	@$(BIN)/python bench/under_attack.py
 
 docs: $(VENV)/ready ## run every command and example of the documents
 	@$(BIN)/python -m pytest tests/docs

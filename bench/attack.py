@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import base64
 import json
+import random
 import resource
 import ssl
 import sys
@@ -25,6 +26,8 @@ from keyfob import tls
 PER_ADDRESS = 500
 OPENING = 100
 """Connections that are being opened at a time."""
+SPREAD = 3.0
+"""Seconds within which a closed one is opened again: they come all the time, and not all at a time."""
 GUESSERS = 10
 SLOW = 20
 """Slow bodies, and as many slow handshakes."""
@@ -80,6 +83,7 @@ class Attack:
         finally:
             self._count(-1)
             transport.abort()
+        await asyncio.sleep(random.uniform(0, SPREAD))
 
     def _count(self, change: int) -> None:
         self.open += change
@@ -145,7 +149,7 @@ async def run(options: argparse.Namespace) -> None:
     attack = Attack(options.port, tls.client_context(options.ca, environ={}), options.client, options.idle)
     acts: list[Callable[[], Awaitable[None]]] = []
     for number in range(options.idle):
-        acts.append(lambda number=number: attack.idle(number, secure=number % 10 == 0))
+        acts.append(lambda number=number: attack.idle(number, secure=number % 50 == 0))
     for number in range(SLOW):
         acts.append(lambda number=number: attack.slow_body(number))
         acts.append(lambda number=number: attack.slow_handshake(number))

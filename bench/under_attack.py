@@ -17,7 +17,7 @@ from ground import BODY, PORT, Ground, ground
 from keyfob import tls
 
 IDLE = 10_000
-REQUESTS = 1000
+REQUESTS = 400
 PAUSE = 0.02
 """Seconds between two requests: a client, and not a load."""
 BOUND = 100.0

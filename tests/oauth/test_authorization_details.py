@@ -27,7 +27,14 @@ def test_what_is_written_is_read_back(value: details.Details):
     assert details.read_claim(details.write_claim(value)) == value
 
 
-@given(st.text(max_size=100) | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+KEYS = st.sampled_from(["type", "identifier", "sites", "forms", "actions", "locations", "x"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just("cdms_study") | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+)
+
+
+@given(st.text(max_size=100) | JSON.map(json.dumps) | st.lists(JSON, max_size=3).map(json.dumps))
 def test_any_text_is_read_or_refused(text: str):
     with contextlib.suppress(InvalidAuthorizationDetails):
         details.parse(text)

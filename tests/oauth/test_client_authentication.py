@@ -94,3 +94,12 @@ def test_absent_or_unreadable_credentials_are_an_invalid_client_that_says_nothin
 def test_any_header_is_read_or_refused(header: bytes):
     with contextlib.suppress(InvalidClient, InvalidRequest):
         authentication.read([(b"authorization", header)], {})
+
+
+NAMES = st.sampled_from(["client_id", "client_secret", "client_assertion", "client_assertion_type"])
+
+
+@given(st.dictionaries(NAMES, st.text(max_size=40)))
+def test_any_form_is_read_or_refused(form: dict[str, str]):
+    with contextlib.suppress(InvalidClient, InvalidRequest):
+        authentication.read([], form)

@@ -71,3 +71,9 @@ def test_a_refusal_does_not_repeat_what_may_be_a_secret():
 def test_too_many_parameters_are_refused():
     with pytest.raises(InvalidRequest):
         form.parse(FORM, b"&".join(b"p%d=1" % n for n in range(65)))
+
+
+@given(st.text(max_size=60) | st.text('; =charsetuf-8"', max_size=20).map("application/x-www-form-urlencoded".__add__))
+def test_any_content_type_is_taken_or_refused(content_type: str):
+    with contextlib.suppress(InvalidRequest):
+        form.parse(content_type, b"a=b")

@@ -1,5 +1,6 @@
 """A real server process around a small application that shows what reached it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -64,10 +65,10 @@ class Running:
         return self.process.stdout.readline().strip()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Callable[..., Running]]:
     started: list[subprocess.Popen[str]] = []
-    script = tmp_path / "application.py"
+    script = folder / "application.py"
     script.write_text(APPLICATION)
 
     def begin(
@@ -78,7 +79,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         descriptors: int | None = None,
         **limits: int,
     ) -> Running:
-        log = tmp_path / f"log-{port}"
+        log = folder / f"log-{port}"
         arguments = [str(port), str(certificate or ""), str(private_key or ""), json.dumps(limits)]
         bounded = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
         process = subprocess.Popen(
@@ -98,6 +99,17 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         process.wait(timeout=30)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    with starting(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def start_in() -> Callable[..., contextlib.AbstractContextManager[Callable[..., Running]]]:
+    return starting
 
 
 @pytest.fixture

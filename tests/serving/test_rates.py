@@ -46,3 +46,9 @@ def test_whoever_waits_as_told_spends_no_more_than_the_bucket_and_what_time_brou
         now += bucket.spend("key", amount, now) + pause
         total += amount
         assert total <= 1000 + (now - NOW) * 100 + 1e-3
+
+
+@given(st.text(max_size=50) | st.ip_addresses().map(str))
+def test_any_address_has_one_network(address: str):
+    assert network_of(address) == network_of(address.partition("%")[0]) or "%" in address
+    assert network_of(network_of(address)) == network_of(address)

@@ -176,7 +176,7 @@ def _bind(host: str, port: int) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)
-            listener.listen(2048)
+            listener.listen(4096)
             bound.append(listener)
         except OSError as failed:
             listener.close()

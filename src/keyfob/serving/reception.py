@@ -5,6 +5,7 @@ its handshake is done: those that never are would be counted by nobody.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import socket
@@ -18,9 +19,12 @@ from keyfob.serving.limits import Limits
 _log = logging.getLogger("keyfob.serving")
 
 HANDSHAKE_DEADLINE = 10.0
-"""Seconds from a TCP connection to the end of its TLS handshake."""
+"""Seconds from a TCP connection to its first byte, and from there to the end of its TLS handshake."""
 _RESERVED_DESCRIPTORS = 256
 """For everything that is no connection: the database, certificates, connections that are just closing."""
+_SWEEP_EVERY = 0.1
+_SLICE = 20
+"""Connections that are accepted, or closed for their silence, in a row: thousands may come or end at once."""
 _PAUSE = 0.05
 """Seconds before accepting is tried again when the system has no more to give."""
 _MINUTE = 60.0
@@ -42,42 +46,87 @@ class Reception:
         self._gate = gate
         self._make_protocol = make_protocol
         self._context = context
-        self._accepting: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
+        self._silent: dict[Guest, tuple[socket.socket, float]] = {}
         self._welcoming: set[asyncio.Task[None]] = set()
         self._turned_away = 0
         self._told_at: float | None = None
 
     def open(self) -> None:
-        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+        self._running = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+        self._running.append(asyncio.create_task(self._sweep()))
 
     async def close(self) -> None:
-        """Nobody comes in any more, and who was still shaking hands is let go."""
-        tasks = [*self._accepting, *self._welcoming]
+        """Nobody comes in any more, and who was silent or still shaking hands is let go."""
+        tasks = [*self._running, *self._welcoming]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for guest in list(self._silent):
+            self._give_up(guest)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
         while True:
             try:
-                connection, address = await loop.sock_accept(listener)
+                self._admit(*await loop.sock_accept(listener))
+                # More than one in a turn of the loop: a full queue of the system's would drop whoever comes next.
+                with contextlib.suppress(BlockingIOError):
+                    for _ in range(_SLICE):
+                        self._admit(*listener.accept())
             except OSError as failed:
                 # The peer has gone again, or descriptors ran out: whoever has been idle longest gives one back.
                 _log.warning("accept_failed errno=%s", failed.errno)
                 self._gate.make_room()
                 await asyncio.sleep(_PAUSE)
-                continue
-            guest = self._gate.admit(str(address[0]), loop.time())
-            if guest is None:
-                connection.close()
-                self._tell_of_turned_away(str(address[0]), loop.time())
-                continue
-            task = loop.create_task(self._welcome(connection, guest))
-            guest.close = task.cancel
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+
+    def _admit(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        guest = self._gate.admit(address[0], loop.time())
+        if guest is None:
+            connection.close()
+            self._tell_of_turned_away(address[0], loop.time())
+        else:
+            self._await_first_byte(connection, guest, loop)
+
+    def _await_first_byte(self, connection: socket.socket, guest: Guest, loop: asyncio.AbstractEventLoop) -> None:
+        """The client speaks first, in HTTP and in TLS: until it does, it costs no more than its socket."""
+        connection.setblocking(False)
+        self._silent[guest] = (connection, loop.time() + HANDSHAKE_DEADLINE)
+        guest.close = lambda: self._give_up(guest)
+        try:
+            loop.add_reader(connection, self._begin, guest)
+        except NotImplementedError:  # one of Windows' event loops cannot be asked
+            self._begin(guest)
+
+    def _begin(self, guest: Guest) -> None:
+        connection, _ = self._silent.pop(guest)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_reader(connection)
+        task = loop.create_task(self._welcome(connection, guest))
+        guest.close = task.cancel
+        self._welcoming.add(task)
+        task.add_done_callback(self._welcoming.discard)
+
+    def _give_up(self, guest: Guest) -> None:
+        connection, _ = self._silent.pop(guest)
+        asyncio.get_running_loop().remove_reader(connection)
+        connection.close()
+        guest.leaves()
+
+    async def _sweep(self) -> None:
+        """Those who say nothing for too long; they came in this order."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            closed = 0
+            while self._silent and next(iter(self._silent.values()))[1] < loop.time():
+                self._give_up(next(iter(self._silent)))
+                closed += 1
+                if closed % _SLICE == 0:
+                    await asyncio.sleep(0)
 
     async def _welcome(self, connection: socket.socket, guest: Guest) -> None:
         is_in = False

@@ -93,8 +93,12 @@ def test_too_many_that_wait_are_refused_at_once(monkeypatch):
     monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     gate = threading.Event()
 
+    def write(_batch):
+        gate.wait(10)
+        return {}
+
     async def crowd():
-        commits: GroupCommit[int] = GroupCommit(lambda _batch: {} if gate.wait(10) else {})
+        commits: GroupCommit[int] = GroupCommit(write)
         first = asyncio.create_task(commits.append(1))
         await asyncio.sleep(0)
         with pytest.raises(Unavailable):
