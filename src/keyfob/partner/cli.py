@@ -237,6 +237,35 @@ def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: 
         click.echo(held.access_token.reveal())
 
 
+@cli.command(short_help="Say why the issuer refused a request.")
+@click.argument("error_id")
+@_using_options
+@shows_result
+def explain(error_id: str, **using: "Path | str | None") -> Result:
+    """Say why the issuer refused a request, by the ERROR_ID of the refusal; it is kept for 24 hours.
+
+    The vault's present credential proves who asks. When that one is refused, too, only the operator can tell.
+
+    \b
+    Example:
+      keyfob explain 5f0c2b9e4d7a41c38f6e0d1b2a3c4d5e
+    """
+    from keyfob.partner import opening
+
+    client, *paths = (using[name] for name in ("client", "vault", "private_key", "key_file", "ca"))
+    vault, private_key, key_file, ca = (None if path is None else Path(path) for path in paths)
+    told = opening.explain(
+        error_id,
+        client=None if client is None else str(client),
+        vault=vault,
+        private_key=private_key,
+        key_file=key_file,
+        ca=ca,
+    )
+    lines = [f"{told.reason}: {told.explanation}", *(f"  {name}: {value}" for name, value in told.facts)]
+    return Result(told.document, "\n".join([*lines, f"next: {told.next_step}"]))
+
+
 def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding":
     from keyfob.partner.opening import open_binding
 

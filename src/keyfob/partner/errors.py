@@ -97,7 +97,7 @@ class Unreachable(Problem):
 
 
 ASK_FOR_SCOPE = "what a client may do never changes: for another scope ask the operator for a new client"
-_HINT_ELSE = "tell the operator the error_id"
+_HINT_ELSE = "ask for the reason: keyfob explain ERROR_ID, or tell the operator the error_id"
 _HINTS = {
     "invalid_client": "the credential was withdrawn, has expired, was replaced or suspended: ask the operator, and "
     "keyfob receive the new sealed message if there is one",

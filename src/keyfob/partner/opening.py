@@ -16,7 +16,10 @@ from keyfob import ambient, tls
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
+from keyfob.partner import explaining
 from keyfob.partner.authorizer import Authorizer
+from keyfob.partner.errors import VaultProblem
+from keyfob.partner.explaining import Told
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
@@ -83,6 +86,28 @@ def open_binding(
     return Binding(
         Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
     )
+
+
+def explain(
+    error_id: str,
+    *,
+    client: str | None = None,
+    vault: Path | None = None,
+    private_key: Path | None = None,
+    key_file: Path | None = None,
+    ca: Path | None = None,
+) -> Told:
+    """Why the issuer refused a request of the client, asked with its present credential. Raises Problem."""
+    wanted = explaining.check_error_id(error_id)
+    environ = os.environ
+    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    entry = folder.choose(client=client, url=None)
+    keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
+    information = keeper.open(folder.current(entry.client_id))
+    if information.issuer != entry.issuer:
+        raise VaultProblem("changed-issuer", "the vault's credential is now another issuer's", hint="start anew")
+    request = explaining.write_request(wanted, information)
+    return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
 def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
