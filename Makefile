@@ -23,7 +23,7 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 demo: $(VENV)/ready ## play the whole journey on this machine, and write a transcript
 	@$(BIN)/python -m keyfob.demo
 
-run: $(VENV)/ready ## set the same up in ./demo-home and leave both servers running
+run: $(VENV)/ready ## set the same up in ./demo-home, or start it again; leave both servers running
 	@$(BIN)/python -m keyfob.demo --keep-running demo-home
 
 test: $(VENV)/ready ## run all tests

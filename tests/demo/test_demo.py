@@ -1,6 +1,9 @@
 """The demonstration is a test of the whole: it passes as it is, and fails when any of its three safeguards is gone."""
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -32,7 +35,7 @@ tls.client_context = anybody
 
 def play(folder: Path, sabotage: str = "") -> subprocess.CompletedProcess[str]:
     """The demonstration in its own process; `sabotage` runs at the start of each Python process in it."""
-    environment = dict(os.environ)
+    environment = environment_of(folder)
     if sabotage:
         (folder / "sitecustomize.py").write_text(sabotage)
         environment["PYTHONPATH"] = str(folder)
@@ -47,25 +50,30 @@ def play(folder: Path, sabotage: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-def left_running() -> list[str]:
-    """What still plays in a folder of the demonstration, once what was told to end has had ten seconds to do so."""
+def left_running(folder: Path) -> list[str]:
+    """What is still there of the run in `folder`, once what was told to end has had ten seconds to do so."""
     deadline = time.monotonic() + 10
-    while (found := playing_now()) and time.monotonic() < deadline:
+    while (found := playing_now(folder)) and time.monotonic() < deadline:
         pass
     return found
 
 
-def playing_now() -> list[str]:
-    """Command lines of processes in a folder of the demonstration."""
+def playing_now(folder: Path) -> list[str]:
+    """Command lines of the processes that were started below `folder`'s run: others may play at the same time."""
     found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "/tmp/kf-" in line:
-            found.append(line)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marked(folder).encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     return found
+
+
+def marked(folder: Path) -> str:
+    return f"DEMO_OF_TEST={folder}"
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    return {**os.environ, **dict([marked(folder).split("=", 1)])}
 
 
 def test_the_demonstration_passes_and_leaves_nothing_running(tmp_path):
@@ -85,7 +93,45 @@ def test_the_demonstration_passes_and_leaves_nothing_running(tmp_path):
     ):
         assert shown in transcript
     assert "kfs_" not in transcript
-    assert left_running() == []
+    # As it happened: the status of an answer stands before the answer.
+    lines = [line.strip() for line in transcript.splitlines()]
+    assert lines[lines.index("HTTP 200 OK") + 1].startswith('{"items"')
+    assert left_running(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_and_leaves_nothing(tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keyfob.demo", "--transcript", str(tmp_path / "t")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment_of(tmp_path),
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "fingerprint:" in line:  # both servers run, and gpg's agent
+            break
+    running = " ".join(playing_now(tmp_path))
+    (folder,) = set(re.findall(r"/tmp/kf-\w+", running))
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.strip() == "stopped before its end; nothing is left running"
+    assert left_running(tmp_path) == []
+    assert not Path(folder).exists()
+
+
+def test_a_transcript_that_cannot_be_written_is_told_before_anything_is_played(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "keyfob.demo", "--transcript", str(tmp_path / "none" / "t")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--transcript" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("sabotage", [NO_SEALING, NO_SIGNATURE_CHECK, NO_TLS_VERIFICATION])
@@ -93,4 +139,4 @@ def test_the_demonstration_fails_without_a_safeguard(tmp_path, sabotage):
     done = play(tmp_path, sabotage)
     assert done.returncode == 1, done.stdout[-2000:]
     assert "the demonstration failed" in done.stderr
-    assert left_running() == []
+    assert left_running(tmp_path) == []

@@ -39,24 +39,24 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def script(ports: dict[str, str]) -> str:
-    lines = ["set -euo pipefail", "trap 'kill $(jobs -p)' EXIT"]
+    lines = ["set -euo pipefail", "trap 'kill $(jobs -p); wait' EXIT"]
     for name in STORY:
         lines.append(f"echo '== {name}'")
         for number, (language, content) in enumerate(blocks((ROOT / name).read_text(encoding="utf-8"))):
             if language == "python":
-                lines.append(f"cat > block-{number}.py <<'END'\n{content}END\npython block-{number}.py")
+                # A block that begins with its file's name is used later by that name.
+                named = re.match(r"# (\w+\.py)\n", content)
+                file = named.group(1) if named else f"block-{number}.py"
+                lines.append(f"cat > {file} <<'END'\n{content}END\npython {file}")
             elif language == "sh":
                 # What a person waits for with her eyes: the server that was just started answers.
-                lines.append(
-                    re.sub(r"serve --home (\w+) (.*) &$", r"serve --home \1 \2 &\nuntil_ready \1", content, flags=re.M)
-                )
+                lines.append(re.sub(r"> (\S+\.log) 2>&1 &$", r"\g<0>\nuntil_ready \1", content, flags=re.M))
     text = "\n".join(lines)
     for usual, free in ports.items():
         text = text.replace(usual, free)
     waiting = """until_ready() {
-  case $1 in operator) log=server.log;; *) log=cdms.log;; esac
-  for _ in $(seq 3000); do grep -q '^ready' $log && return; read -rt 0.01 <> <(:) || :; done
-  cat $log; return 1
+  for _ in $(seq 3000); do grep -Eq '^ready|Uvicorn running' $1 && return; read -rt 0.01 <> <(:) || :; done
+  cat $1; return 1
 }"""
     return f"{waiting}\n{text}"
 
@@ -89,7 +89,7 @@ def test_every_command_of_the_documents_runs(folder, free_port_of):
         "PYTHONPATH": str(ROOT / "src"),
         "PYTHONWARNINGS": "default",
     }
-    text = script({"8443": str(free_port_of()), "9443": str(free_port_of())})
+    text = script({usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543")})
     # A link to the environment's Python would lose its packages: the venv is found by the path it is called by.
     (programs / "python").unlink()
     (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')

@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import httpx2
@@ -342,10 +343,11 @@ def test_output_is_written_with_json_too_and_its_place_is_had_before_anything_is
     assert "body" not in document
     assert json.loads(output.read_text()) == {"items": []}
     asked = len(service.calls)
-    for place in (tmp_path / "none" / "out", tmp_path):
+    for place in (tmp_path / "none" / "out", tmp_path, Path(os.devnull)):
         done = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--output", str(place))
         assert (done.returncode, "--output" in done.stderr) == (2, True), done.stderr
     assert len(service.calls) == asked
+    assert Path(os.devnull).is_char_device()
 
 
 def test_a_refusal_does_not_touch_the_output(ready, service, tmp_path):

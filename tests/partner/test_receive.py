@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from keyfob.demo.stage import SERVER_PACKAGES
-from keyfob.openpgp import keys, seal
+from keyfob.openpgp import gpg, keys, seal
 from keyfob.partner import cli, opening
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.folder import Vault
@@ -108,10 +108,11 @@ def test_a_damaged_message_is_refused(handoff):
     message = handoff.message()
     place = len(message) // 2
     damaged = message[:place] + (b"A" if message[place : place + 1] != b"A" else b"B") + message[place + 1 :]
-    with pytest.raises(Problem):
-        handoff.receive(damaged)
-    with pytest.raises(Problem):
-        handoff.receive(message[: len(message) // 2])
+    for content in (damaged, message[: len(message) // 2]):
+        with pytest.raises(Problem) as refusal:
+            handoff.receive(content)
+        assert refusal.value.hint.startswith("ask the operator to send it anew")
+    assert gpg._why_not([]).hint.startswith("ask the operator to send it anew")
     assert not handoff.vault.exists()
 
 
@@ -220,6 +221,10 @@ def test_without_a_terminal_a_way_of_keeping_must_be_named(handoff):
     assert document["client_id"] == "cl_1"
     assert document["operator_fingerprint"] == handoff.operator.fingerprint
     assert handoff.info.client_secret.reveal() not in done.stdout + done.stderr
+    again = receive_by_command(handoff, "--key", "file")
+    assert again.stdout.startswith("received again, as it was already there: the credential")
+    missing = receive_by_command(handoff, "--key", "file", "--ca", handoff.folder / "none.pem")
+    assert (missing.returncode, "none.pem" in missing.stderr) == (2, True)
 
 
 def test_receives_at_once_leave_one_whole_vault(handoff):

@@ -115,7 +115,7 @@ class Stage:
             self.say(f"    {line}")
 
     def stop(self) -> None:
-        """End every server that was started."""
+        """End every server that was started; once more is nothing."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from keyfob.secret import Secret
 SCOPES = "studies:read subjects:read subjects:write clinical-data:read clinical-data:write"
 _ODM = "{http://www.cdisc.org/ns/odm/v1.3}"
 _IDENTIFYING = "I.BRTHDAT"
-_CA = "operator/tls/ca.pem"
+CA = "operator/tls/ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def set_up(stage: Stage) -> Scene:
     stage.start("operator", "keyfob-server", "serve", "--home", "operator")
 
     stage.act("The clinical data API describes itself, loads a study, and is registered")
-    stage.run("api", "keyfob-cdms", "init", "--home", "cdms", "--issuer", issuer, "--resource", api, "--ca", _CA)
+    stage.run("api", "keyfob-cdms", "init", "--home", "cdms", "--issuer", issuer, "--resource", api, "--ca", CA)
     study = _write_studies(stage.folder)
     stage.run("api", "keyfob-cdms", "load", "--home", "cdms", "design.xml", "other-design.xml")
     stage.run("operator", "keyfob-server", "resource", "add", "cdms/resource.json", "--home", "operator")
@@ -73,7 +72,7 @@ def set_up(stage: Stage) -> Scene:
     _show_message(stage, "credentials.asc")
 
     stage.act("The partner receives it: signature checked, opened, kept under a key of its own")
-    stage.environment |= {"KEYFOB_CA_FILE": str(stage.folder / _CA), "KEYFOB_VAULT": str(stage.folder / "vault")}
+    stage.environment |= {"KEYFOB_CA_FILE": str(stage.folder / CA), "KEYFOB_VAULT": str(stage.folder / "vault")}
     stage.show("(from here on KEYFOB_CA_FILE names the API's authority, and KEYFOB_VAULT the vault)")
     _receive(stage, partner, "credentials.asc", fingerprint)
     return Scene(issuer, api, study, client_id, fingerprint, partner)
@@ -102,7 +101,7 @@ def work(stage: Stage, scene: Scene) -> None:
 
 def refusals(stage: Stage, scene: Scene) -> None:
     """What must not work, does not."""
-    ca, base = stage.folder / _CA, f"{scene.api}/v1/studies"
+    ca, base = stage.folder / CA, f"{scene.api}/v1/studies"
     stage.act("What is refused: wrong hands")
     _refuse_impostors(stage, scene)
     stage.act("What is refused: more than was granted")
@@ -153,18 +152,6 @@ def evidence(stage: Stage, scene: Scene) -> None:
     stage.run("operator", "keyfob-server", "audit", "verify", "--home", "operator")
 
 
-def next_commands(stage: Stage, scene: Scene) -> list[str]:
-    """What to try while both servers run: the settings of this set-up, then three commands."""
-    beside = Path(sys.executable).parent
-    path = "" if shutil.which("keyfob") else f' PATH="{beside}:$PATH"'
-    return [
-        f"export KEYFOB_CA_FILE={stage.folder / _CA} KEYFOB_VAULT={stage.folder / 'vault'}{path}",
-        f"keyfob call GET {scene.api}/v1/studies",
-        f"keyfob-server client show {scene.client_id} --home {stage.folder / 'operator'}",
-        f"keyfob-server audit tail --home {stage.folder / 'operator'}",
-    ]
-
-
 def _refuse_impostors(stage: Stage, scene: Scene) -> None:
     """A message by somebody else, a message for somebody else, a server that is somebody else."""
     now = system_clock()
@@ -206,7 +193,7 @@ def _refuse_impostors(stage: Stage, scene: Scene) -> None:
 
 def _refuse_spare(stage: Stage, scene: Scene) -> None:
     """A spare client with tokens of one second: one expires, and its secret is exposed in a URL and revoked."""
-    ca, base = stage.folder / _CA, f"{scene.api}/v1/studies"
+    ca, base = stage.folder / CA, f"{scene.api}/v1/studies"
     _create_client(stage, scene.api, scene.study, "spare", "spare.asc", "--token-lifetime", "1")
     spare_id = _newest_client(stage)
     spare = {"KEYFOB_VAULT": str(stage.folder / "vault-of-the-spare")}

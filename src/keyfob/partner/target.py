@@ -23,10 +23,11 @@ def opened(output: Path | None) -> Iterator[Write]:
             yield write
         return
     draft = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
-    if output.is_dir():
-        raise Misuse("output", f"{output} is a folder", hint="name a file: --output FILE")
+    if output.exists() and not output.is_file():  # a folder, or a device that a rename would replace
+        raise Misuse("output", f"{output} is there already, and is no file", hint="name a file: --output FILE")
     try:
-        file = draft.open("wb")
+        draft.unlink(missing_ok=True)
+        file = draft.open("xb")  # through no link that somebody laid there
     except OSError as failed:
         raise Misuse(
             "output", f"{output} cannot be written: {failed.strerror}; nothing was sent", hint="name another --output"

@@ -156,7 +156,7 @@ def open(  # noqa: A001  # as in installation.open(home)
     """
     checked = home.check(path, HomeKind.SERVER)
     settings = setting_files.load(path, environ)
-    wrapper = KeyFileWrapper.load(path / _KEK)
+    wrapper = _load_kek(path)
     chain_key = _open_file(checked, "audit-chain", "audit-chain-key", wrapper=wrapper)
     peppers = _open_peppers(checked, wrapper)
     certificate = certificates.read_signer(_read(path / _OPERATOR_CERTIFICATE))
@@ -182,6 +182,16 @@ def open(  # noqa: A001  # as in installation.open(home)
         opened.close()
         raise
     return Installation(checked, settings, store, peppers, certificate, wrapper)
+
+
+def _load_kek(path: Path) -> Wrapper:
+    try:
+        return KeyFileWrapper.load(path / _KEK)
+    except Problem as failed:
+        if failed.code != "key-file-missing" or not (path / _RECOVERY).is_file():
+            raise
+        copy = f"or, with the recovery key: gpg --decrypt {path / _RECOVERY} > {path / _KEK}"
+        raise Problem(failed.code, failed.message, hint=f"{failed.hint}; {copy}") from failed
 
 
 def _upgrade(opened: database.Database, path: Path) -> None:

@@ -162,6 +162,10 @@ def test_the_recovery_copy_opens_with_the_recovery_key_to_the_key_encryption_key
     signer = certificate.read_signer((home / "operator.asc").read_bytes())
     copy = PrivateKeyUnsealer(other_key[0]).unseal((home / "recovery.asc").read_bytes(), signer=signer)
     assert copy.reveal_bytes() == (home / "keys" / "kek").read_bytes()
+    (home / "keys" / "kek").unlink()
+    refused = program.run("client", "list", "--home", home, "--json", code=1).json
+    assert refused["error"] == "key-file-missing"
+    assert f"gpg --decrypt {home / 'recovery.asc'} > {home / 'keys' / 'kek'}" in refused["hint"]
 
 
 def test_a_database_may_lie_elsewhere_and_is_never_overwritten(program, tmp_path):

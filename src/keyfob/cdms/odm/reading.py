@@ -73,9 +73,11 @@ def _parse(body: bytes) -> etree._Element:
 
 def _why(broken: Exception) -> str:
     """The kind of the error without the text around it, which may be a value."""
-    code = getattr(broken, "code", None)
-    line, column = getattr(broken, "position", (0, 0)) or (0, 0)
-    return f"error {code} at line {line}, column {column}" if code else type(broken).__name__
+    if not isinstance(broken, etree.XMLSyntaxError):
+        return type(broken).__name__
+    last = getattr(broken.error_log, "last_error", None)
+    kind = "unreadable" if last is None else last.type_name.removeprefix("ERR_").replace("_", " ").lower()
+    return f"{kind}, column {(broken.position or (0, 0))[1]}"
 
 
 def _check_size(root: etree._Element) -> None:

@@ -29,7 +29,8 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
     """Copy the home into the new folder DIR, consistently, while the server runs.
 
     The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. Keep
-    keys/kek (or its recovery copy's private key) elsewhere. To restore: put keys/kek and the TLS key back into DIR.
+    keys/kek (or its recovery copy's private key) and the TLS private key elsewhere. To restore: copy DIR to where the
+    home was, put both back into it, and start the server.
     Note the audit head that is printed: `audit verify --expect` proves later that nothing was cut off.
 
     \b

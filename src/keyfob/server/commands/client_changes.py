@@ -6,7 +6,7 @@ import click
 
 from keyfob import command
 from keyfob.command import Result, shows_result
-from keyfob.problem import Misuse
+from keyfob.problem import Misuse, Problem
 from keyfob.server.commands.clients import client, sealed_document
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
 from keyfob.server.lifecycle import clients, credentials, rotation
@@ -77,7 +77,7 @@ def _until(successor: Credential) -> str:
     return "the new one's first use" if days == 0 else f"{days} days after the new one's first use"
 
 
-@client.command("keys")
+@client.command("keys", short_help="Give a client that signs other public keys.")
 @click.argument("client_id")
 @home_option()
 @click.option(
@@ -106,7 +106,7 @@ def set_keys(surroundings: Surroundings, *, client_id: str, home: Path, jwks: Pa
     return Result({"client_id": client_id, "thumbprints": names}, f"{client_id} signs with: {', '.join(names)}")
 
 
-@client.command()
+@client.command(short_help="Refuse a client's token requests until `resume`.")
 @click.argument("client_id")
 @home_option()
 @click.pass_obj
@@ -136,7 +136,7 @@ def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     return _set_state(surroundings, home, client_id, Event.RESUME)
 
 
-@client.command()
+@client.command(short_help="End a client for good.")
 @click.argument("client_id")
 @home_option()
 @click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
@@ -154,7 +154,8 @@ def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool)
     if not yes and command.is_attended():
         with opened(surroundings, home) as installation, installation.store.reading() as reading:
             name = clients.get(reading, client_id).client.name
-        click.confirm(f"revoke {client_id} ({name}) for good?", abort=True, err=True)
+        if not click.confirm(f"revoke {client_id} ({name}) for good?", err=True):
+            raise Problem("not-confirmed", "nothing was done", hint="to stop it for a while: client suspend")
     return _set_state(surroundings, home, client_id, Event.REVOKE)
 
 

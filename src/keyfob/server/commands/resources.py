@@ -33,7 +33,10 @@ def add(surroundings: Surroundings, *, file: Path, home: Path) -> Result:
         metadata = resource_metadata.read(read_file(file))
     except MalformedMetadata as wrong:
         raise Misuse(
-            "bad-resource", f"{file}: {wrong}", hint="give the resource.json that the API's init wrote"
+            "bad-resource",
+            f"{file}: {wrong}",
+            hint="give the resource.json that the API's init wrote, or write one: resource, authorization_servers, "
+            "scopes_supported",
         ) from None
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
