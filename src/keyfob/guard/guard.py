@@ -7,9 +7,8 @@ from collections import OrderedDict
 
 from keyfob import tls
 from keyfob.ambient import Clock, system_clock, system_entropy
-from keyfob.guard.errors import MissingToken
+from keyfob.guard.errors import IssuerUnavailable, MissingToken
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
-from keyfob.guard.refreshing import Refreshing
 from keyfob.jose import keys as jose_keys
 from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.tokens import UnknownKey, verify_access_token
@@ -18,6 +17,7 @@ from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidTarget, InvalidToken
 from keyfob.oauth.wire import Headers
 from keyfob.problem import Misuse, Problem
+from keyfob.refreshing import Refreshing, Unavailable
 from keyfob.secret import Secret
 
 _MAX_REMEMBERED = 10_000
@@ -77,8 +77,8 @@ class Guard:
         if resource_key is not None:
             key = resource_key if isinstance(resource_key, SigningKey) else _load(resource_key)
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
-            withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what="revocation feed", clock=clock)
-        keys = Refreshing(source.keys, KEYS, what="keys", clock=clock)
+            withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
+        keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
         return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, clock=clock)
 
     async def admit(self, headers: Headers, query_string: bytes, scope: str) -> AccessToken:
@@ -99,24 +99,32 @@ class Guard:
     async def verify(self, presented: Secret) -> AccessToken:
         """The token, if it is good now. Raises InvalidToken or IssuerUnavailable."""
         now = self._clock()
-        keys = await self._keys.get(now)
         try:
-            token = self._check(presented, keys, now)
-        except UnknownKey:
-            newer = await self._keys.newer(now)
-            if newer is None:
-                raise
-            token = self._check(presented, newer, now)
-        if self._withdrawn is not None:
-            _check_not_withdrawn(token, await self._withdrawn.get(now))
+            token = await self._verify(presented, now)
+            if self._withdrawn is not None:
+                _check_not_withdrawn(token, await self._withdrawn.get(now))
+        except Unavailable as away:
+            raise IssuerUnavailable(detail=str(away)) from away
         return token
 
     def check(self, presented: Secret, now: int) -> AccessToken:
         """As `verify`, with what is at hand and without any I/O. Raises IssuerUnavailable when that is not enough."""
-        token = self._check(presented, self._keys.known(now), now)
-        if self._withdrawn is not None:
-            _check_not_withdrawn(token, self._withdrawn.known(now))
+        try:
+            token = self._check(presented, self._keys.known(now), now)
+            if self._withdrawn is not None:
+                _check_not_withdrawn(token, self._withdrawn.known(now))
+        except Unavailable as away:
+            raise IssuerUnavailable(detail=str(away)) from away
         return token
+
+    async def _verify(self, presented: Secret, now: int) -> AccessToken:
+        try:
+            return self._check(presented, await self._keys.get(now), now)
+        except UnknownKey:
+            newer = await self._keys.newer(now)
+            if newer is None:
+                raise
+            return self._check(presented, newer, now)
 
     def _check(self, presented: Secret, keys: KeySet, now: int) -> AccessToken:
         if self._remembered_with is not keys:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import httpx2
 
 from keyfob.ambient import Clock, Entropy
-from keyfob.guard.refreshing import Ages, CannotFetch
 from keyfob.jose.assertions import sign_assertion
 from keyfob.jose.feeds import MAX_BYTES, UnknownFeedKey, verify_feed
 from keyfob.jose.keys import MAX_JWKS_BYTES, KeySet, MalformedKeySet, SigningKey
 from keyfob.oauth import client_authentication, revocation_feed, server_metadata
 from keyfob.oauth.revocation_feed import MalformedFeed, Revocations
 from keyfob.oauth.server_metadata import MalformedMetadata, ServerMetadata
+from keyfob.refreshing import Ages, CannotFetch
 
 _log = logging.getLogger("keyfob.guard")
 

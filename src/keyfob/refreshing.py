@@ -1,8 +1,8 @@
-"""Something of the issuer's that is kept fresh while requests go on: its keys, its revocation feed.
+"""Something of another server's that is kept fresh while requests go on: an issuer's keys, a client's.
 
 It is fetched anew when it is getting old, by one fetch at a time, and only when somebody needs it. A request waits for
-a fetch only where what is at hand is too old, and never long; an issuer that is away does not slow down the API, which
-goes on with what it knows for as long as that may be believed.
+a fetch only where what is at hand is too old, and never long; a server that is away slows nobody down: what is known
+is used for as long as it may be believed.
 """
 
 import asyncio
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keyfob.ambient import Clock
-from keyfob.guard.errors import IssuerUnavailable
 
-_log = logging.getLogger("keyfob.guard")
+_log = logging.getLogger("keyfob.refreshing")
 _DEADLINE = 5.0
 """Seconds for one fetch as a whole, however slowly it drips."""
 _PATIENCE = 1.0
@@ -22,6 +21,10 @@ _PATIENCE = 1.0
 _SAY_AGAIN = 60
 
 T = TypeVar("T")
+
+
+class Unavailable(Exception):
+    """There is nothing that may be believed."""
 
 
 class CannotFetch(Exception):
@@ -57,7 +60,7 @@ class Refreshing(Generic[T]):
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, now: int) -> T:
-        """The value to decide with. Raises IssuerUnavailable when there is none that may be believed."""
+        """The value to decide with. Raises Unavailable when there is none that may be believed."""
         if self._known is None or self._age(now) >= self._ages.renew:
             task = self._start(now)
             if task is not None and (self._known is None or self._age(now) >= self._ages.good):
@@ -69,9 +72,9 @@ class Refreshing(Generic[T]):
         return self.known(now)
 
     def known(self, now: int) -> T:
-        """What is at hand, without any I/O. Raises IssuerUnavailable."""
+        """What is at hand, without any I/O. Raises Unavailable."""
         if self._known is None or self._age(now) >= self._ages.good:
-            raise IssuerUnavailable(detail=f"no {self._what} of the issuer could be fetched")
+            raise Unavailable(f"no {self._what} could be fetched")
         return self._known
 
     async def newer(self, now: int) -> T | None:
@@ -107,7 +110,7 @@ class Refreshing(Generic[T]):
             # As of its start: what happened meanwhile may not be in it.
             self._at = now
             if self._is_failing and self._said_at is not None:
-                _log.warning("issuer_reached_again what=%s", self._what)
+                _log.warning("reached_again what=%s", self._what)
             self._is_failing, self._said_at = False, None
         finally:
             self._ended_at = self._clock()
@@ -117,6 +120,4 @@ class Refreshing(Generic[T]):
         if self._said_at is None or not 0 <= now - self._said_at < _SAY_AGAIN:
             self._said_at = now
             age = "none" if self._known is None else str(self._age(now))
-            _log.error(
-                "issuer_not_reached what=%s known_for=%s until=%d reason=%s", self._what, age, self._ages.good, reason
-            )
+            _log.error("not_reached what=%s known_for=%s until=%d reason=%s", self._what, age, self._ages.good, reason)
