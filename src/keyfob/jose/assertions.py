@@ -12,6 +12,10 @@ from keyfob.secret import Secret
 MAX_BYTES = 8192
 
 
+class UnknownAssertionKey(InvalidClient):
+    """The assertion names a key that the set does not hold: it may be newer than the set."""
+
+
 def sign_assertion(client_id: str, key: SigningKey, *, audience: str, now: int, jti: str) -> Secret:
     """A statement that its bearer is `client_id`, for the issuer `audience`, good for a minute."""
     claims = client_assertion.write_claims(client_id, audience=audience, now=now, jti=jti)
@@ -40,5 +44,5 @@ def _keys_for(header: Header, keys: ClientKeys) -> tuple[VerificationKey, ...]:
         raise InvalidClient(detail="the assertion's typ is another token's")
     found = keys.may_have_signed(header)
     if not found:
-        raise InvalidClient(detail="the assertion names a key that is not registered")
+        raise UnknownAssertionKey(detail="the assertion names a key that is not registered")
     return found

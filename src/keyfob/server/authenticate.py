@@ -79,6 +79,7 @@ def authenticate_by_key(
         )
     except InvalidClient as refused:
         if view is None:
+            # What it does not know of, it does not know of: the same words as for a secret.
             raise InvalidClient(detail=Cause.UNKNOWN_CLIENT) from refused
         raise
     if view is None or keys is None:

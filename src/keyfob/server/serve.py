@@ -9,7 +9,7 @@ from keyfob import serving, tls
 from keyfob.server import group_commit, installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
-from keyfob.server.commands.surroundings import Surroundings, home_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
 from keyfob.server.state import ServerState
 
 _HTTPS = 443
@@ -42,7 +42,13 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
         click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
     try:
         told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
-        state = ServerState(found, clock=surroundings.clock, entropy=surroundings.entropy, sinks=told)
+        state = ServerState(
+            found,
+            clock=surroundings.clock,
+            entropy=surroundings.entropy,
+            sinks=told,
+            key_sets=key_sets(surroundings, settings),
+        )
         serving.serve(
             make_app(state),
             host=host,

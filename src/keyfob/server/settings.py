@@ -7,6 +7,7 @@ from pathlib import Path
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.problem import Misuse
+from keyfob.server import networks
 from keyfob.server.alarms.syslog import parse_address
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
@@ -45,6 +46,8 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
+    jwks_uri_ca: Path | None
+    jwks_uri_networks: tuple[str, ...]
     alarm_webhook: str | None
     alarm_webhook_ca: Path | None
     alarm_syslog: str | None
@@ -81,6 +84,10 @@ def _syslog(value: Value) -> str:
     if address:
         parse_address(address)
     return address
+
+
+def _networks(value: Value) -> str:
+    return " ".join(networks.parse(part) for part in text(value).split())
 
 
 def _algorithm(value: Value) -> str:
@@ -122,6 +129,14 @@ SETTINGS = (
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
     Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
+    Setting("keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", text),
+    Setting(
+        "keys",
+        "jwks_uri_networks",
+        "",
+        "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
+        _networks,
+    ),
     Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
     Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
     Setting(
@@ -152,6 +167,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
+        jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
+        jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
         alarm_webhook=str(values["alarms.webhook"]) or None,
         alarm_webhook_ca=_optional_path(home, values["alarms.webhook_ca"]),
         alarm_syslog=str(values["alarms.syslog"]) or None,

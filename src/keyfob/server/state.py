@@ -24,6 +24,7 @@ from keyfob.server.alarms.watch import Watch
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
+from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
@@ -59,7 +60,13 @@ class ServerState:
     database_errors: type[Exception] = sa.exc.DBAPIError
 
     def __init__(
-        self, installation: Installation, *, clock: Clock, entropy: Entropy, sinks: Sequence[Sink] = ()
+        self,
+        installation: Installation,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        sinks: Sequence[Sink] = (),
+        key_sets: KeySets | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -80,6 +87,7 @@ class ServerState:
             network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
+        self._key_sets = key_sets
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
@@ -106,14 +114,22 @@ class ServerState:
             self._clients.popitem(last=False)
         return view
 
-    async def keys_of(self, view: ClientView | None) -> ClientKeys | None:
-        """The keys that a client registered for its assertions; None when it has none."""
+    async def keys_of(self, view: ClientView | None, now: int) -> ClientKeys | None:
+        """The keys that a client registered for its assertions; None when it has none, or they cannot be had."""
+        if view is not None and view.client.jwks_uri is not None and self._key_sets is not None:
+            return await self._key_sets.get(view.client.jwks_uri, now)
         if view is None or view.client.jwks is None:
             return None
         try:
             return ClientKeys.parse(view.client.jwks.encode())
         except MalformedKeySet:
             return None  # checked when it was registered: a newer program may be stricter
+
+    async def newer_keys_of(self, view: ClientView | None, now: int) -> ClientKeys | None:
+        """The same, after one more fetch; None when there is nothing newer."""
+        if view is None or view.client.jwks_uri is None or self._key_sets is None:
+            return None
+        return await self._key_sets.newer(view.client.jwks_uri, now)
 
     def note_refusal(
         self,

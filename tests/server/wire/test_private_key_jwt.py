@@ -184,6 +184,28 @@ def test_what_excludes_what_is_said_when_the_client_is_made(operator, signer, tm
     assert operator.run("client", "rotate", signer.client_id, status=2)["error"] == "no-secret"
 
 
+def test_keys_are_taken_from_where_the_client_publishes_them(new_operator, monkeypatch, issuer, until):
+    """RFC 7591 §2: `jwks_uri`. A key that is new there is found at its first use."""
+    monkeypatch.setenv("KEYFOB_KEYS_JWKS_URI_CA", str(issuer.ca))
+    operator, url = new_operator(), f"{issuer.url}/client.jwks"
+    made = ("client", "create", "--partner", "Acme", "--name", "publishes", "--scope", "studies:read")
+    made = (*made, "--resource", RESOURCE, "--auth-method", "private_key_jwt", "--jwks-uri", url)
+    assert operator.run(*made, status=1)["error"] == "keys-not-fetched"
+    monkeypatch.setenv("KEYFOB_KEYS_JWKS_URI_NETWORKS", "127.0.0.0/8 ::1/128")
+    assert operator.run(*made, status=1)["error"] == "keys-not-fetched"
+    first, second = keys.generate("ES256"), keys.generate("RS384")
+    issuer.answers["/client.jwks"] = (200, {}, keys.write_jwks([first.public_jwk()]))
+    signer = Signer.__new__(Signer)
+    signer.operator, signer.key, signer.client_id = operator, first, operator.run(*made)["client_id"]
+    assert operator.run("client", "show", signer.client_id)["jwks_uri"] == url
+    operator.serve()
+    assert signer.ask().status == 200
+    assert signer.ask(signer.assertion(key=second)).status == 401
+    issuer.answers["/client.jwks"] = (200, {}, keys.write_jwks([second.public_jwk()]))
+    until(lambda: signer.ask(signer.assertion(key=second)).status == 200, 30)
+    assert signer.ask(signer.assertion(key=first)).status == 401
+
+
 def test_the_metadata_name_the_method_and_its_algorithms(operator):
     """RFC 8414 §2."""
     for endpoint in ("token", "introspection", "revocation"):

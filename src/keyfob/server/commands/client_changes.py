@@ -7,7 +7,7 @@ import click
 from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse, Problem
-from keyfob.server.commands.clients import client, sealed_document
+from keyfob.server.commands.clients import client, sealed_document, see_keys
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
 from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.lifecycle.states import Event
@@ -83,13 +83,15 @@ def _until(successor: Credential) -> str:
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="FILE",
     help="Its public keys from now on, a JWK set: all of them, the old one too while it is in use.",
 )
+@click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead.")
 @click.pass_obj
 @shows_result
-def set_keys(surroundings: Surroundings, *, client_id: str, home: Path, jwks: Path) -> Result:
+def set_keys(
+    surroundings: Surroundings, *, client_id: str, home: Path, jwks: Path | None, jwks_uri: str | None
+) -> Result:
     """Give a client that signs other public keys, in place of those it had; they hold from the next request on.
 
     To change over without a failed call: first both keys, then, when the partner signs with the new one, that alone.
@@ -98,12 +100,18 @@ def set_keys(surroundings: Surroundings, *, client_id: str, home: Path, jwks: Pa
     Example:
       keyfob-server client keys cl_3kD... --jwks partner-keys.json --home ./operator
     """
-    document = clients.read_jwks(read_file(jwks), where=jwks)
+    if (jwks is None) == (jwks_uri is None):
+        raise Misuse("keys-missing", "give --jwks FILE or --jwks-uri URL", hint="see client keys --help")
+    document = None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks)
+    url = None if jwks_uri is None else clients.check_jwks_uri(jwks_uri)
     now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        clients.set_keys(change, client_id, jwks=document, jwks_uri=None)
+    with opened(surroundings, home) as installation:
+        see_keys(surroundings, installation.settings, url)
+        with installation.store.change(now=now, actor=actor()) as change:
+            clients.set_keys(change, client_id, jwks=document, jwks_uri=url)
     names = clients.thumbprints(document)
-    return Result({"client_id": client_id, "thumbprints": names}, f"{client_id} signs with: {', '.join(names)}")
+    shown = {"client_id": client_id, "thumbprints": names, "jwks_uri": url}
+    return Result(shown, f"{client_id} signs with: {url or ', '.join(names)}")
 
 
 @client.command(short_help="Refuse a client's token requests until `resume`.")

@@ -1,5 +1,6 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -11,11 +12,21 @@ from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.scope import Scope
-from keyfob.problem import Misuse
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.problem import Misuse, Problem
+from keyfob.refreshing import CannotFetch
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    key_sets,
+    opened,
+    read_file,
+    show_time,
+)
 from keyfob.server.lifecycle import clients, credentials, studies
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.states import effective
+from keyfob.server.settings import Settings
 from keyfob.server.storage.records import Client, ClientView, Credential
 
 MAX_TOKEN_LIFETIME = 900
@@ -73,6 +84,7 @@ def client() -> None:
 @click.option(
     "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
 )
+@click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
@@ -94,6 +106,7 @@ def create(
     token_lifetime: int,
     auth_method: str,
     jwks: Path | None,
+    jwks_uri: str | None,
     out: Path | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
@@ -101,7 +114,7 @@ def create(
     The secret is shown nowhere, also not to you. Send the file by any channel.
 
     With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
-    nothing is sealed: you are given its public half (--jwks).
+    nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
 
     \b
     Example:
@@ -119,6 +132,7 @@ def create(
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
         jwks=None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks),
+        jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
     )
     has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
     if out is not None and not has_secret:
@@ -130,6 +144,7 @@ def create(
                 installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
             )
         else:
+            see_keys(surroundings, installation.settings, application.jwks_uri)
             issued = credentials.create_key_client(
                 installation, application, now=now, entropy=surroundings.entropy, actor=actor()
             )
@@ -215,6 +230,18 @@ def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> di
     }
 
 
+def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None) -> None:
+    """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
+    if jwks_uri is None:
+        return
+    try:
+        asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
+    except CannotFetch as failed:
+        raise Problem(
+            "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
+        ) from failed
+
+
 def _scope(text: str, option: str) -> Scope:
     try:
         return scopes.parse(text)
@@ -291,6 +318,7 @@ def _view_text(view: ClientView, partner: str, now: int) -> str:
     one = view.client
     lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
     lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
+    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
     lines.append(f"  studies   {_studies(one)}")
     lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")

@@ -1,6 +1,7 @@
 """What every command stands on: the clock, randomness, the environment, the home, and files that were named."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import click
 
-from keyfob import command
+from keyfob import command, tls
 from keyfob.ambient import Clock, Entropy
 from keyfob.server import installation, settings
 from keyfob.server.installation import Installation
+from keyfob.server.key_sets import KeySets
+from keyfob.server.settings import Settings
 
 _MAX_FILE_BYTES = 1024 * 1024
 
@@ -23,6 +26,12 @@ class Surroundings:
     clock: Clock
     entropy: Entropy
     environ: Mapping[str, str]
+
+
+def key_sets(surroundings: Surroundings, settings: Settings) -> KeySets:
+    """What fetches the keys that clients publish, as the settings say."""
+    trust = functools.partial(tls.client_context, settings.jwks_uri_ca, environ=surroundings.environ)
+    return KeySets(trust, inner=settings.jwks_uri_networks, clock=surroundings.clock)
 
 
 def home_option() -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from keyfob.jose.assertions import UnknownAssertionKey
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import Method, PresentedCredential
 from keyfob.server.authenticate import (
@@ -34,8 +35,14 @@ async def authenticated_client(
     if presented.method is not Method.PRIVATE_KEY_JWT:
         return authenticate(view, presented, state.peppers, address=address, now=now)
     state.throttle.spare(address=address, now=now)
-    keys = await state.keys_of(view)
-    return authenticate_by_key(view, presented, keys, audiences=_audiences(state), address=address, now=now)
+    keys, audiences = await state.keys_of(view, now), _audiences(state)
+    try:
+        return authenticate_by_key(view, presented, keys, audiences=audiences, address=address, now=now)
+    except UnknownAssertionKey:
+        newer = await state.newer_keys_of(view, now)
+        if newer is None:
+            raise
+    return authenticate_by_key(view, presented, newer, audiences=audiences, address=address, now=now)
 
 
 async def authenticated_caller(state: ServerState, presented: PresentedCredential, *, address: str, now: int) -> Caller:

@@ -20,6 +20,7 @@ from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, ClientView, Profile, ResourceGrant, State
+from keyfob.settings import https_url
 
 DETAILS_TYPE = "cdms_study"
 _NEEDS_TYPE = "the resource describes what it can limit in its resource.json"
@@ -151,6 +152,16 @@ def read_jwks(content: bytes, *, where: object) -> str:
     except MalformedKeySet as malformed:
         raise Misuse("bad-jwks", f"{where}: {malformed}", hint='a JWK set is {"keys": [{"kty": "EC", ...}]}') from None
     return content.decode()
+
+
+def check_jwks_uri(url: str) -> str:
+    """Raises Misuse."""
+    try:
+        return https_url(url)
+    except ValueError as wrong:
+        raise Misuse(
+            "bad-jwks-uri", f"--jwks-uri {wrong}", hint="for example https://partner.example/jwks.json"
+        ) from None
 
 
 def thumbprints(jwks: str | None) -> list[str]:
