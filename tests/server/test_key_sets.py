@@ -1,4 +1,4 @@
-"""keyfob.server.key_sets: a client's keys from a real HTTPS server of its own, and every way in which that goes wrong."""
+"""keyfob.server.key_sets: a client's keys from a real HTTPS server of its own, and every way in which it goes wrong."""
 
 import asyncio
 import json
