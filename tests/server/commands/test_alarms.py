@@ -91,5 +91,5 @@ def test_a_mistyped_setting_is_named(program, home, line):
 
 def test_a_ca_file_that_is_missing_is_named_before_anything_is_sent(program, home):
     configure(home, 'webhook = "https://localhost/x"', 'webhook_ca = "missing.pem"')
-    refused = program.run("alarm", "test", "--home", home, "--json", code=1).json
+    refused = program.run("alarm", "test", "--home", home, "--json", code=2).json
     assert "missing.pem" in refused["message"]
