@@ -147,7 +147,7 @@ def test_a_plan_that_fails_midway_leaves_nothing(tmp_path, monkeypatch):
         raise OSError("no room")
 
     monkeypatch.setattr(installation, "_create_database", broken)
-    with pytest.raises(OSError, match="no room"):
+    with pytest.raises(Problem, match="no room"):
         make(tmp_path / "h")
     assert list(tmp_path.iterdir()) == []
 
