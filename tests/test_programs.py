@@ -9,10 +9,11 @@ import pytest
 
 from keyfob.cdms.cli import cli as cdms
 from keyfob.demo.stage import SERVER_PACKAGES
+from keyfob.guard.cli import cli as guard
 from keyfob.partner.cli import cli as partner
 from keyfob.server.cli import cli as server
 
-PROGRAMS = {"keyfob": partner, "keyfob-cdms": cdms, "keyfob-server": server}
+PROGRAMS = {"keyfob": partner, "keyfob-cdms": cdms, "keyfob-guard": guard, "keyfob-server": server}
 LIGHT = f"import sys; sys.modules.update(dict.fromkeys({SERVER_PACKAGES})); "
 
 
@@ -46,7 +47,7 @@ def test_h_is_help_and_a_program_alone_shows_its_help_and_nothing_else(module):
     assert run(script, "call" if module == "partner" else "init", "-h").returncode == 0
 
 
-@pytest.mark.parametrize("program", ["server", "cdms"])
+@pytest.mark.parametrize("program", ["server", "cdms", "guard"])
 def test_a_program_without_its_packages_says_what_installs_them(program):
     script = LIGHT + f"from keyfob.programs import {program}; {program}()"
     done = run(script, "--help")

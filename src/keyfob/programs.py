@@ -20,6 +20,11 @@ def cdms() -> NoReturn:
     _start("keyfob-cdms", "keyfob.cdms.cli", extra="cdms")
 
 
+def guard() -> NoReturn:
+    """`keyfob-guard`."""
+    _start("keyfob-guard", "keyfob.guard.cli", extra="guard")
+
+
 def not_installed(program: str, extra: str) -> Misuse:
     """`program` cannot run: the packages of `extra` are not here."""
     # From the checkout: on the public registry the name may be somebody else's.

@@ -30,6 +30,7 @@ INSTALL = re.compile(
 PROGRAMS = {
     "keyfob-server": "keyfob.server.cli",
     "keyfob-cdms": "keyfob.cdms.cli",
+    "keyfob-guard": "keyfob.guard.cli",
     "keyfob": "keyfob.partner.cli",
 }
 

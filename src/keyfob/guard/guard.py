@@ -4,8 +4,9 @@ import functools
 import hashlib
 import os
 from collections import OrderedDict
+from pathlib import Path
 
-from keyfob import tls
+from keyfob import home, tls
 from keyfob.ambient import Clock, system_clock, system_entropy
 from keyfob.guard.errors import IssuerUnavailable, MissingToken
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
@@ -54,7 +55,7 @@ class Guard:
         *,
         audience: str,
         ca_file: str | os.PathLike[str] | None = None,
-        resource_key: SigningKey | Secret | None = None,
+        resource_key: SigningKey | Secret | str | os.PathLike[str] | None = None,
         max_feed_age: int = MAX_FEED_AGE,
         clock: Clock = system_clock,
     ) -> "Guard":
@@ -63,10 +64,10 @@ class Guard:
         `ca_file`: the authority that signed the issuer's TLS certificate; without it KEYFOB_CA_FILE, SSL_CERT_FILE or
         the system's.
 
-        `resource_key`: the private key whose public half the audience's resource.json registers (a Secret holds it as
-        PEM). With it the guard polls the issuer's revocation feed, and a revoked token is refused within 5 seconds; an
-        issuer that is away is done without for `max_feed_age` seconds, then nobody is admitted (503). Without it a
-        token lives until it expires.
+        `resource_key`: the private key whose public half the audience's resource.json registers, as `keyfob-guard key`
+        made it: the path of a PEM file, or a Secret that holds the PEM. With it the guard polls the issuer's revocation
+        feed, and a revoked token is refused within 5 seconds; an issuer that is away is done without for `max_feed_age`
+        seconds, then nobody is admitted (503). Without it a token lives until it expires.
 
         Raises Problem when a file, a key or a URL is unusable.
         """
@@ -75,7 +76,7 @@ class Guard:
         source = Issuer(issuer, tls.client_context(ca_file, environ=os.environ), clock=clock, entropy=system_entropy)
         withdrawn: Refreshing[Withdrawn] | None = None
         if resource_key is not None:
-            key = resource_key if isinstance(resource_key, SigningKey) else _load(resource_key)
+            key = _load(resource_key)
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
             withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
         keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
@@ -161,7 +162,16 @@ def _check_url(name: str, url: str) -> None:
         raise Problem("bad-url", f"the {name} {url!r} ends with a slash", hint=f"write {checked!r}")
 
 
-def _load(resource_key: Secret) -> SigningKey:
+def _load(resource_key: SigningKey | Secret | str | os.PathLike[str]) -> SigningKey:
+    if isinstance(resource_key, SigningKey):
+        return resource_key
+    if not isinstance(resource_key, Secret):
+        path = Path(resource_key)
+        try:
+            home.check_private(path)
+            resource_key = Secret(path.read_bytes())
+        except OSError as failed:
+            raise Misuse("bad-resource-key", f"the resource key {path} cannot be read: {failed.strerror}") from failed
     try:
         return jose_keys.load(resource_key)
     except ValueError as wrong:

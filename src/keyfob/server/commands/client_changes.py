@@ -167,7 +167,7 @@ def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool)
     return _set_state(surroundings, home, client_id, Event.REVOKE)
 
 
-@client.command()
+@client.command(short_help="Say from which networks a client may come.")
 @click.argument("client_id")
 @home_option()
 @click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")

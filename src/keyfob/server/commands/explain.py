@@ -18,7 +18,7 @@ _LOOKS, _PAUSE = 10, 0.2
 _DATES = frozenset({"not_before", "expired_at", "overlap_ended_at"})
 
 
-@click.command()
+@click.command(short_help="Say why a request was refused.")
 @click.argument("error_id")
 @home_option()
 @click.pass_obj
