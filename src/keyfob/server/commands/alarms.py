@@ -20,7 +20,7 @@ def alarm() -> None:
     """Attempted misuse, told at once to a webhook or a syslog daemon."""
 
 
-@alarm.command()
+@alarm.command(short_help="Make the secret that signs alarms to the webhook.")
 @home_option()
 @click.option(
     "--out",
@@ -54,7 +54,7 @@ def secret(surroundings: Surroundings, *, home: Path, out: Path) -> Result:
     return Result({"secret_file": str(out)}, f"made {out}: give it to the receiver, then delete it")
 
 
-@alarm.command()
+@alarm.command(short_help="Send a test alarm to every place of the settings.")
 @home_option()
 @click.pass_obj
 @shows_result
