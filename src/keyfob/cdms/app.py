@@ -88,7 +88,8 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
     async def _admit(scope: Scope, route: Route) -> AccessToken | None:
         if route.scope is None:
             return None
-        return await guard.admit(scope["headers"], scope["query_string"], route.scope)
+        method, path = scope["method"], scope["raw_path"]
+        return await guard.admit(scope["headers"], scope["query_string"], route.scope, method=method, path=path)
 
     return edge(
         app, entropy=surroundings.entropy, max_body_bytes=surroundings.settings.max_body_bytes, refuse=problems.refuse

@@ -11,6 +11,7 @@ try:
     from keyfob.guard.errors import IssuerUnavailable, MissingToken
     from keyfob.guard.guard import Guard
     from keyfob.guard.refusal import refusal
+    from keyfob.guard.replays import Replays
     from keyfob.oauth.access_token import AccessToken
 except ModuleNotFoundError as missing:
     if missing.name not in ("joserfc", "msgspec"):
@@ -18,4 +19,4 @@ except ModuleNotFoundError as missing:
     said = 'the packages of keyfob.guard are not installed; in the checkout: python -m pip install ".[guard]"'
     raise ModuleNotFoundError(said, name=missing.name) from missing
 
-__all__ = ["Guard", "AccessToken", "require", "protect", "refusal", "MissingToken", "IssuerUnavailable"]
+__all__ = ["Guard", "AccessToken", "require", "protect", "refusal", "Replays", "MissingToken", "IssuerUnavailable"]

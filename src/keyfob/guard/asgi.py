@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from keyfob.guard.guard import Guard
 from keyfob.guard.refusal import refusal
+from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
 
@@ -43,7 +44,7 @@ def require(
         async def guarded(*args: P.args, **options: P.kwargs) -> T:
             request: Any = signature.bind(*args, **options).arguments["request"]
             try:
-                token = await guard.admit(request.scope["headers"], request.scope["query_string"], scope)
+                token = await _admit(guard, request.scope, scope)
             except OAuthError as refused:
                 answer: Any = _starlette(_refuse(refused, resource_metadata, request.scope))
                 return answer  # type: ignore[no-any-return]  # a Response, as every handler of a framework may return
@@ -67,7 +68,7 @@ def protect(app: App, guard: Guard, scope: str, *, resource_metadata: str | None
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            token = await guard.admit(asgi["headers"], asgi["query_string"], scope)
+            token = await _admit(guard, asgi, scope)
         except OAuthError as refused:
             response = _refuse(refused, resource_metadata, asgi)
             length = (b"content-length", str(len(response.body)).encode())
@@ -79,6 +80,12 @@ def protect(app: App, guard: Guard, scope: str, *, resource_metadata: str | None
         await app(asgi, receive, send)
 
     return protected
+
+
+async def _admit(guard: Guard, asgi: Scope, scope: str) -> AccessToken:
+    # A server may leave raw_path away: then a path of plain characters is what came.
+    path = asgi.get("raw_path") or str(asgi["path"]).encode("utf-8")
+    return await guard.admit(asgi["headers"], asgi["query_string"], scope, method=asgi["method"], path=path)
 
 
 def _refuse(refused: OAuthError, resource_metadata: str | None, asgi: Scope) -> Response:

@@ -1,5 +1,6 @@
 """The two answers of a guard that are not errors of a token."""
 
+from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import OAuthError
 
 
@@ -11,6 +12,12 @@ class MissingToken(OAuthError):
 
     def __init__(self) -> None:
         super().__init__("this resource needs an access token in the Authorization header")
+
+
+class RefusedProof(InvalidDpopProof):
+    """RFC 9449 §7.1: at a resource, a token without a good proof is answered 401."""
+
+    status = 401
 
 
 class IssuerUnavailable(OAuthError):

@@ -2,19 +2,23 @@
 
 import functools
 import hashlib
+import hmac
 import os
 from collections import OrderedDict
 from pathlib import Path
 
 from keyfob import home, tls
 from keyfob.ambient import Clock, system_clock, system_entropy
-from keyfob.guard.errors import IssuerUnavailable, MissingToken
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedProof
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
+from keyfob.guard.replays import MemoryReplays, Replays
 from keyfob.jose import keys as jose_keys
 from keyfob.jose.keys import KeySet, SigningKey
+from keyfob.jose.proofs import verify_proof
 from keyfob.jose.tokens import UnknownKey, verify_access_token
-from keyfob.oauth import bearer, resource_indicator
+from keyfob.oauth import bearer, dpop, resource_indicator
 from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InsufficientScope, InvalidTarget, InvalidToken
 from keyfob.oauth.wire import Headers
 from keyfob.problem import Misuse, Problem
@@ -38,12 +42,15 @@ class Guard:
         audience: str,
         keys: Refreshing[KeySet],
         withdrawn: Refreshing[Withdrawn] | None,
+        replays: Replays,
         clock: Clock,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self._keys = keys
         self._withdrawn = withdrawn
+        self._replays = replays
+        self._origin = resource_indicator.origin(audience)
         self._clock = clock
         self._remembered: OrderedDict[bytes, AccessToken] = OrderedDict()
         self._remembered_with: KeySet | None = None
@@ -57,6 +64,7 @@ class Guard:
         ca_file: str | os.PathLike[str] | None = None,
         resource_key: SigningKey | Secret | str | os.PathLike[str] | None = None,
         max_feed_age: int = MAX_FEED_AGE,
+        replays: Replays | None = None,
         clock: Clock = system_clock,
     ) -> "Guard":
         """A guard that finds the issuer's keys by its metadata (RFC 8414) when the first token comes.
@@ -69,6 +77,9 @@ class Guard:
         feed, and a revoked token is refused within 5 seconds; an issuer that is away is done without for `max_feed_age`
         seconds, then nobody is admitted (503). Without it a token lives until it expires.
 
+        `replays`: where used DPoP proofs are remembered; by default in this process's memory, which several processes
+        in front of one API do not share: give them one of their own.
+
         Raises Problem when a file, a key or a URL is unusable.
         """
         for name, url in (("issuer", issuer), ("audience", audience)):
@@ -80,28 +91,38 @@ class Guard:
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
             withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
         keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
-        return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, clock=clock)
+        known = replays or MemoryReplays()
+        return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, replays=known, clock=clock)
 
-    async def admit(self, headers: Headers, query_string: bytes, scope: str) -> AccessToken:
+    async def admit(
+        self, headers: Headers, query_string: bytes, scope: str, *, method: str = "", path: bytes = b""
+    ) -> AccessToken:
         """The token of a request that may do what needs `scope`.
 
-        Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken (401), InsufficientScope (403) or
-        IssuerUnavailable (503): give them to `refusal`.
+        `method` and `path` (as it came, percent-encoded) are what a DPoP proof must be for: without them no token that
+        is bound to a key is admitted. Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken or
+        RefusedProof (401), InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
-        presented = bearer.read(headers, query_string)
+        presented, proof = bearer.read(headers, query_string), None
         if presented is None:
-            raise MissingToken
-        token = await self.verify(presented)
+            presented, proof = self._read_bound(headers)
+        token = await self._verify(presented)
+        self._check_possession(token, presented, proof, method=method, path=path)
         # Scope-tokens are compared whole (RFC 6749 §3.3): nothing implies anything else.
         if scope not in token.scope:
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         return token
 
     async def verify(self, presented: Secret) -> AccessToken:
-        """The token, if it is good now. Raises InvalidToken or IssuerUnavailable."""
+        """The token, if it is good now for whoever bears it. Raises InvalidToken or IssuerUnavailable."""
+        token = await self._verify(presented)
+        _check_unbound(token)
+        return token
+
+    async def _verify(self, presented: Secret) -> AccessToken:
         now = self._clock()
         try:
-            token = await self._verify(presented, now)
+            token = await self._check_signed(presented, now)
             if self._withdrawn is not None:
                 _check_not_withdrawn(token, await self._withdrawn.get(now))
         except Unavailable as away:
@@ -116,9 +137,10 @@ class Guard:
                 _check_not_withdrawn(token, self._withdrawn.known(now))
         except Unavailable as away:
             raise IssuerUnavailable(detail=str(away)) from away
+        _check_unbound(token)
         return token
 
-    async def _verify(self, presented: Secret, now: int) -> AccessToken:
+    async def _check_signed(self, presented: Secret, now: int) -> AccessToken:
         try:
             return self._check(presented, await self._keys.get(now), now)
         except UnknownKey:
@@ -126,6 +148,36 @@ class Guard:
             if newer is None:
                 raise
             return self._check(presented, newer, now)
+
+    def _read_bound(self, headers: Headers) -> tuple[Secret, Secret]:
+        try:
+            found = dpop.read(headers)
+        except InvalidDpopProof as refused:
+            raise RefusedProof(detail=refused.detail) from refused
+        if found is None:
+            raise MissingToken
+        return found
+
+    def _check_possession(
+        self, token: AccessToken, presented: Secret, proof: Secret | None, *, method: str, path: bytes
+    ) -> None:
+        """RFC 9449 §7.1, §7.2. Raises InvalidToken or RefusedProof."""
+        if proof is None:
+            _check_unbound(token)
+            return
+        bound_to = (token.confirmation or {}).get("jkt")
+        if bound_to is None or len(token.confirmation or {}) != 1:
+            raise InvalidToken(detail="the token is not bound to the key of a DPoP proof")
+        now = self._clock()
+        url = self._origin + path.decode("latin-1")
+        try:
+            found, _ = verify_proof(proof, method=method, url=url, now=now, access_token=presented)
+        except InvalidDpopProof as refused:
+            raise RefusedProof(detail=refused.detail) from refused
+        if not hmac.compare_digest(found.key_id, bound_to):
+            raise InvalidToken(detail="the proof is by another key than the token's")
+        if not self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
+            raise RefusedProof(detail="the proof was used before")
 
     def _check(self, presented: Secret, keys: KeySet, now: int) -> AccessToken:
         if self._remembered_with is not keys:
@@ -144,6 +196,12 @@ class Guard:
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return token
+
+
+def _check_unbound(token: AccessToken) -> None:
+    # RFC 9449 §7.1, RFC 8705 §3: a token that is bound to a key is worth nothing without proof of the key.
+    if token.confirmation is not None:
+        raise InvalidToken(detail="the token is bound to a key, and came without proof of it")
 
 
 def _check_not_withdrawn(token: AccessToken, withdrawn: Withdrawn) -> None:

@@ -2,8 +2,9 @@
 
 import json
 
-from keyfob.guard.errors import IssuerUnavailable, MissingToken
-from keyfob.oauth import bearer
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedProof
+from keyfob.jose.algorithms import ALGORITHMS
+from keyfob.oauth import bearer, dpop
 from keyfob.oauth.errors import InsufficientScope, OAuthError
 from keyfob.oauth.wire import Response
 
@@ -33,5 +34,9 @@ def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id
     else:
         # RFC 6750 §3.1: no error code when no token came.
         said = None if isinstance(error, MissingToken) else error
-        headers.append((b"www-authenticate", bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)))
+        if isinstance(error, RefusedProof):
+            challenge = dpop.challenge(said, resource_metadata=resource_metadata, algorithms=tuple(ALGORITHMS))
+        else:
+            challenge = bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)
+        headers.append((b"www-authenticate", challenge))
     return Response(error.status, tuple(headers), json.dumps(problem).encode())

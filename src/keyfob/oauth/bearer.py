@@ -27,17 +27,23 @@ def read(headers: Headers, query_string: bytes) -> Secret | None:
         return None
     if len(found) > 1:
         raise InvalidRequest("more than one Authorization header")
-    scheme, _, token = found[0].partition(b" ")
     # RFC 9110 §11.1: the scheme's case does not matter.
-    if scheme.lower() != b"bearer":
+    if found[0].partition(b" ")[0].lower() != b"bearer":
         return None
-    token = token.strip(b" ")
+    return read_token(found[0])
+
+
+def read_token(header: bytes) -> Secret:
+    """The token after the scheme of an Authorization header. Raises InvalidRequest."""
+    token = header.partition(b" ")[2].strip(b" ")
     if len(token) > MAX_BYTES or not _TOKEN.fullmatch(token):
         raise InvalidRequest("the Authorization header holds no bearer token")
     return Secret(token)
 
 
-def challenge(error: OAuthError | None, *, resource_metadata: str | None, scope: str | None = None) -> bytes:
+def challenge(
+    error: OAuthError | None, *, resource_metadata: str | None, scope: str | None = None, scheme: str = "Bearer"
+) -> bytes:
     """The WWW-Authenticate value (RFC 6750 §3, RFC 9728 §5.1); no error code when no token came."""
     parameters: list[tuple[str, str]] = []
     if error is not None:
@@ -46,7 +52,8 @@ def challenge(error: OAuthError | None, *, resource_metadata: str | None, scope:
         parameters.append(("scope", scope))
     if resource_metadata is not None:
         parameters.append(("resource_metadata", resource_metadata))
-    return b"Bearer " + b", ".join(_quoted(*pair) for pair in parameters) if parameters else b"Bearer"
+    said = b", ".join(_quoted(*pair) for pair in parameters)
+    return scheme.encode() + (b" " + said if said else b"")
 
 
 def _quoted(name: str, value: str) -> bytes:

@@ -4,11 +4,13 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from keyfob.oauth import bearer
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.wire import Headers, values
 from keyfob.secret import Secret
 
 TYPE = "dpop+jwt"
@@ -47,6 +49,34 @@ class Proof:
     key_id: str
     jti: str
     expires_at: int
+
+
+def read(headers: Headers) -> tuple[Secret, Secret] | None:
+    """Token and proof of a request to a resource (RFC 9449 §7.1); None when it presents no token in this way.
+
+    Raises InvalidRequest, and InvalidDpopProof when there is a token but not exactly one proof.
+    """
+    found = values(headers, b"authorization")
+    if len(found) != 1 or not found[0].lower().startswith(SCHEME.lower().encode() + b" "):
+        return None
+    proof = read_proof(headers)
+    if proof is None:
+        raise InvalidDpopProof(detail="the token came without a proof")
+    return bearer.read_token(found[0]), proof
+
+
+def read_proof(headers: Headers) -> Secret | None:
+    """RFC 9449 §4.1: the one DPoP header; None when there is none. Raises InvalidDpopProof."""
+    found = values(headers, b"dpop")
+    if len(found) > 1:
+        raise InvalidDpopProof(detail="more than one DPoP header")
+    return Secret(found[0]) if found else None
+
+
+def challenge(error: OAuthError | None, *, resource_metadata: str | None, algorithms: Sequence[str]) -> bytes:
+    """The WWW-Authenticate value of a resource that wants a proof (RFC 9449 §7.1)."""
+    said = bearer.challenge(error, resource_metadata=resource_metadata, scheme=SCHEME)
+    return said + (b", " if b"=" in said else b" ") + b'algs="' + " ".join(algorithms).encode() + b'"'
 
 
 def write_claims(

@@ -37,6 +37,12 @@ def covers(resource: str, url: str) -> bool:
     return asked.path == prefix or asked.path.startswith(prefix + "/") or (not prefix and not asked.path)
 
 
+def origin(url: str) -> str:
+    """`https://host:port` of a URL that was checked (RFC 6454 §4)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def is_loopback(host: str) -> bool:
     """RFC 8252 §7.3, RFC 6761 §6.3: localhost, 127.0.0.0/8, ::1."""
     if host == "localhost":

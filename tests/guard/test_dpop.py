@@ -1,0 +1,143 @@
+"""Tokens that are bound to a key (RFC 9449 §7): worth nothing without a fresh proof, and each proof works once."""
+
+import asyncio
+
+import pytest
+
+from keyfob.guard import Guard, IssuerUnavailable, MissingToken, refusal
+from keyfob.guard.errors import RefusedProof
+from keyfob.guard.replays import MemoryReplays
+from keyfob.jose import keys
+from keyfob.jose.proofs import sign_proof
+from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
+from keyfob.secret import Secret
+
+AUDIENCE = "https://api.example"
+NOW = 1_000_000
+KEY = keys.generate("ES256")
+URL = f"{AUDIENCE}/v1/studies"
+
+
+@pytest.fixture
+def guard(issuer) -> Guard:
+    return Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca, clock=lambda: NOW)
+
+
+@pytest.fixture
+def token(issuer) -> Secret:
+    return issuer.token(cnf={"jkt": KEY.kid})
+
+
+def proof(token: Secret, *, key=KEY, method="GET", url=URL, now=NOW, jti="1") -> Secret:
+    return sign_proof(key, method=method, url=url, now=now, jti=jti, access_token=token)
+
+
+def headers(token: Secret, *proofs: Secret, scheme: bytes = b"DPoP") -> list[tuple[bytes, bytes]]:
+    presented = (b"authorization", scheme + b" " + token.reveal_bytes())
+    return [presented, *((b"dpop", one.reveal_bytes()) for one in proofs)]
+
+
+def admit(guard, found, scope="studies:read", method="GET", path=b"/v1/studies"):
+    return asyncio.run(guard.admit(found, b"a=1", scope, method=method, path=path))
+
+
+def test_who_holds_the_key_is_admitted(guard, token):
+    assert admit(guard, headers(token, proof(token))).confirmation == {"jkt": KEY.kid}
+    assert admit(guard, headers(token, proof(token, jti="2"), scheme=b"dpop"))
+    with pytest.raises(InsufficientScope):
+        admit(guard, headers(token, proof(token, jti="3")), scope="studies:write")
+
+
+def test_a_bound_token_without_its_proof_is_refused(guard, token):
+    """RFC 9449 §7.1, §7.2: also as a bearer token, and where nobody says what the request was."""
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(token, scheme=b"Bearer"))
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(token, proof(token), scheme=b"Bearer"))
+    with pytest.raises(RefusedProof):
+        admit(guard, headers(token))
+    with pytest.raises(RefusedProof):
+        admit(guard, headers(token, proof(token, jti="a"), proof(token, jti="b")))
+    with pytest.raises(RefusedProof):
+        asyncio.run(guard.admit(headers(token, proof(token)), b"", "studies:read"))
+    with pytest.raises(InvalidToken):
+        asyncio.run(guard.verify(token))
+    with pytest.raises(InvalidToken):
+        guard.check(token, NOW)
+
+
+def test_a_token_that_is_bound_to_something_else_is_refused(guard, issuer, token):
+    """RFC 8705 §3 names another confirmation; what is not understood is not skipped."""
+    for bound in ({"jkt": "x"}, {"x5t#S256": "x"}, {"jkt": KEY.kid, "x5t#S256": "x"}):
+        other = issuer.token(cnf=bound)
+        with pytest.raises(InvalidToken):
+            admit(guard, headers(other, proof(other)))
+    unbound = issuer.token()
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(unbound, proof(unbound)))
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(issuer.token(cnf={"x5t#S256": "x"}), scheme=b"Bearer"))
+
+
+def test_a_proof_of_another_request_key_or_token_is_refused(guard, issuer, token):
+    stranger = keys.generate("ES256")
+    for wrong in (
+        proof(token, method="POST"),
+        proof(token, url=f"{AUDIENCE}/v1/other"),
+        proof(token, url="https://other.example/v1/studies"),
+        proof(token, now=NOW - 60),
+        proof(token, now=NOW + 31),
+        proof(issuer.token(jti="other")),
+        Secret("no.proof.atall"),
+    ):
+        with pytest.raises(RefusedProof):
+            admit(guard, headers(token, wrong))
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(token, proof(token, key=stranger)))
+    with pytest.raises(InvalidRequest):
+        admit(guard, [*headers(token, proof(token)), *headers(token)])
+    with pytest.raises(MissingToken):
+        admit(guard, [(b"dpop", proof(token).reveal_bytes())])
+
+
+def test_a_proof_works_once_also_in_a_race(guard, token):
+    """RFC 9449 §11.1: of fifty at once exactly one."""
+    found = headers(token, proof(token))
+
+    async def all_at_once():
+        asked = [guard.admit(found, b"", "studies:read", method="GET", path=b"/v1/studies") for _ in range(50)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(all_at_once())
+    assert sum(not isinstance(answer, Exception) for answer in answers) == 1
+    assert sum(isinstance(answer, RefusedProof) for answer in answers) == 49
+
+
+def test_the_refusal_says_that_a_proof_is_wanted(guard, token):
+    """RFC 9449 §7.1."""
+    with pytest.raises(RefusedProof) as refused:
+        admit(guard, headers(token))
+    answer = refusal(refused.value, resource_metadata="https://api.example/.well-known/x")
+    challenge = dict(answer.headers)[b"www-authenticate"]
+    assert answer.status == 401
+    assert challenge.startswith(b'DPoP error="invalid_dpop_proof", ')
+    assert b'algs="ES256 ES384 EdDSA' in challenge
+    assert b"resource_metadata=" in challenge
+
+
+def test_what_was_used_is_remembered_for_as_long_as_it_could_work():
+    used = MemoryReplays()
+    assert used.use("a", until=NOW + 90, now=NOW)
+    assert not used.use("a", until=NOW + 90, now=NOW + 89)
+    assert used.use("a", until=NOW + 180, now=NOW + 90)
+    assert used.use("b", until=NOW + 90, now=NOW + 90)
+
+
+def test_a_full_memory_admits_nobody_rather_than_a_replay(monkeypatch):
+    monkeypatch.setattr("keyfob.guard.replays._MAX_REMEMBERED", 2)
+    used = MemoryReplays()
+    assert used.use("a", until=NOW + 90, now=NOW) and used.use("b", until=NOW + 90, now=NOW)
+    with pytest.raises(IssuerUnavailable):
+        used.use("c", until=NOW + 90, now=NOW)
+    assert not used.use("a", until=NOW + 90, now=NOW)
+    assert used.use("c", until=NOW + 180, now=NOW + 90)
