@@ -32,7 +32,7 @@ def write_response(token: AccessToken | None) -> Response:
             "active": True,
             "scope": scope.write(token.scope),
             "client_id": token.client_id,
-            "token_type": "Bearer",
+            "token_type": "DPoP" if "jkt" in (token.confirmation or {}) else "Bearer",
             "exp": token.expires_at,
             "iat": token.issued_at,
             "sub": token.subject,

@@ -34,6 +34,9 @@ class ServerMetadata:
     introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
     revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
+    dpop_signing_alg_values_supported: tuple[str, ...] = ()
+    """RFC 9449 §5.1."""
+
     authorization_details_types_supported: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     """RFC 9728 §4."""

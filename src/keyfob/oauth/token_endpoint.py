@@ -51,6 +51,7 @@ class IssuedToken:
     authorization_details: Details
     jti: str
     resource: str
+    token_type: str = "Bearer"  # noqa: S105  # the name of a type
 
 
 def read_request(form: Mapping[str, str]) -> TokenRequest:
@@ -71,19 +72,22 @@ def read_request(form: Mapping[str, str]) -> TokenRequest:
     )
 
 
-def write_response(issued: IssuedToken) -> Response:
-    """RFC 6749 §5.1, with the scope always stated and RFC 9396 §7's authorization_details."""
+def write_response(issued: IssuedToken, *, nonce: str | None = None) -> Response:
+    """RFC 6749 §5.1, with the scope always stated and RFC 9396 §7's authorization_details.
+
+    `nonce`: RFC 9449 §8.2, for the client's next proof.
+    """
     document = {
         "access_token": issued.access_token.reveal(),
-        "token_type": "Bearer",
+        "token_type": issued.token_type,
         "expires_in": issued.lifetime,
         "scope": scope.write(issued.scope),
         "authorization_details": authorization_details.write_claim(issued.authorization_details),
     }
-    return Response(200, _HEADERS, _json(document))
+    return Response(200, (*_HEADERS, *_nonce(nonce)), _json(document))
 
 
-def write_error(error: OAuthError, *, error_id: str) -> Response:
+def write_error(error: OAuthError, *, error_id: str, nonce: str | None = None) -> Response:
     """RFC 6749 §5.2. The private `detail` stays behind; `error_id` finds it in the operator's audit."""
     document = {"error": error.code, "error_description": error.description, "error_id": error_id}
     headers: tuple[tuple[bytes, bytes], ...] = _HEADERS
@@ -92,7 +96,11 @@ def write_error(error: OAuthError, *, error_id: str) -> Response:
         headers = (*headers, (b"www-authenticate", _REALM))
     if isinstance(error, TooManyRequests):
         headers = (*headers, (b"retry-after", str(error.retry_after).encode()))
-    return Response(error.status, headers, _json(document))
+    return Response(error.status, (*headers, *_nonce(nonce)), _json(document))
+
+
+def _nonce(nonce: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    return () if nonce is None else ((b"dpop-nonce", nonce.encode()),)
 
 
 def _json(document: object) -> bytes:

@@ -2,14 +2,20 @@
 
 from keyfob.jose.keys import SigningKey
 from keyfob.jose.tokens import sign_access_token
-from keyfob.oauth import access_token
+from keyfob.oauth import access_token, dpop
 from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.dpop import Proof
 from keyfob.oauth.token_endpoint import IssuedToken
 from keyfob.server.authorize import Grant
 
 
-def mint(grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str) -> IssuedToken:
-    """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client."""
+def mint(
+    grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str, bound_to: Proof | None = None
+) -> IssuedToken:
+    """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client.
+
+    `bound_to`: RFC 9449 §6.1, the key without which it is worth nothing.
+    """
     token = AccessToken(
         issuer=issuer,
         subject=grant.client_id,
@@ -21,6 +27,7 @@ def mint(grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str) -> I
         scope=grant.scope,
         authorization_details=grant.authorization_details,
         credential_id=grant.credential_id,
+        confirmation=None if bound_to is None else {"jkt": bound_to.key_id},
     )
     return IssuedToken(
         access_token=sign_access_token(access_token.write_claims(token), key),
@@ -29,4 +36,5 @@ def mint(grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str) -> I
         authorization_details=grant.authorization_details,
         jti=jti,
         resource=grant.resource,
+        token_type="Bearer" if bound_to is None else dpop.SCHEME,  # the name of a type
     )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -11,8 +11,10 @@ from keyfob.ambient import Clock, Entropy
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import KeySet, MalformedKeySet, SigningKey, write_jwks
 from keyfob.jose.tokens import verify_access_token
+from keyfob.oauth import dpop
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations
 from keyfob.openpgp.certificate import Certificate
@@ -41,6 +43,7 @@ from keyfob.server.storage.records import (
     RevocationRecord,
     SigningKeyRecord,
     TokenIssued,
+    Used,
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
@@ -49,6 +52,11 @@ from keyfob.serving.rates import network_of
 _MAX_CLIENTS = 10_000
 _HERE = ""
 """Where the server itself asks from."""
+
+_REPLAYED: dict[Used, Callable[[], OAuthError]] = {
+    Used.ASSERTION: lambda: InvalidClient(detail=Cause.ASSERTION_USED),
+    Used.PROOF: lambda: InvalidDpopProof(detail=Cause.PROOF_USED),
+}
 
 
 class ServerState:
@@ -154,6 +162,13 @@ class ServerState:
             found = self._store.find_explanation(error_id, now=now, client_id=client_id)
         return found
 
+    def dpop_nonce(self, now: int) -> str:
+        """RFC 9449 §8: for the client's next proof; every node that has the pepper knows it as ours."""
+        return dpop.new_nonce(self.peppers[0].key, now)
+
+    def is_fresh_nonce(self, nonce: object, now: int) -> bool:
+        return any(dpop.is_fresh(nonce, pepper.key, now) for pepper in self.peppers)
+
     def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
         """The current one. Raises Problem when there is none."""
         for record, phase in self._phases(purpose, now):
@@ -250,7 +265,7 @@ class ServerState:
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
         replayed = self._store.record_grants(batch, self.clock())
-        return {place: InvalidClient(detail=Cause.ASSERTION_USED) for place in replayed}
+        return {place: _REPLAYED[what]() for place, what in replayed.items()}
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:
         """In a thread. Alarms go out first, and also when the disk is the trouble."""

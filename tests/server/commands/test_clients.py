@@ -134,7 +134,7 @@ def test_a_named_file_is_used_and_never_overwritten(acme, tmp_path):
         (("--study", "S.1", "--all-studies"), {}, "studies-twice", "--authorization-details"),
         (("--token-lifetime", "901"), {}, "usage", "--help"),
         (("--token-lifetime", "0"), {}, "usage", "--help"),
-        (("--auth-method", "private_key_jwt"), {}, "usage", "--help"),
+        (("--auth-method", "tls_client_auth"), {}, "usage", "--help"),
         ((), {"name": " "}, "bad-name", "printable"),
     ],
 )
@@ -319,5 +319,5 @@ def test_a_commit_that_fails_takes_the_message_back(program, acme, tmp_path, mon
 
 def test_what_does_not_work_yet_is_not_in_the_help(program):
     out = program.run("client", "create", "--help").out
-    assert not re.search("jwks|private_key_jwt|tls_client_auth|fapi2|smart", out)
+    assert not re.search("tls_client_auth|fapi2|smart", out)
     assert "client_secret_basic" in out

@@ -126,9 +126,16 @@ class Operator:
     def metadata(self) -> dict[str, object]:
         return self.request("GET", "/.well-known/oauth-authorization-server").document
 
-    def post(self, path: str, parameters: dict[str, str], *, client: ClientInformation | None = None) -> Answer:
-        """As `client`, or as the resource, which signs an assertion."""
-        headers = {"content-type": "application/x-www-form-urlencoded"}
+    def post(
+        self,
+        path: str,
+        parameters: dict[str, str],
+        *,
+        client: ClientInformation | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> Answer:
+        """As `client`, or as the resource, which signs an assertion. `extra`: more headers."""
+        headers = {"content-type": "application/x-www-form-urlencoded", **(extra or {})}
         if client is not None:
             assert client.client_secret is not None
             pair = f"{client.client_id}:{client.client_secret.reveal()}".encode()

@@ -84,6 +84,7 @@ def client() -> None:
 @click.option(
     "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
 )
+@click.option("--dpop", is_flag=True, help="Its tokens are bound to a key of its own; without a proof it gets none.")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
@@ -107,6 +108,7 @@ def create(
     auth_method: str,
     jwks: Path | None,
     jwks_uri: str | None,
+    dpop: bool,
     out: Path | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
@@ -133,6 +135,7 @@ def create(
         networks=clients.read_networks(allowed, option="--allow-network"),
         jwks=None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks),
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
+        dpop_bound=dpop,
     )
     has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
     if out is not None and not has_secret:
@@ -279,6 +282,7 @@ def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object
         "auth_method": one.auth_method.value,
         "thumbprints": clients.thumbprints(one.jwks),
         "jwks_uri": one.jwks_uri,
+        "dpop_bound": one.dpop_bound,
         "token_lifetime": one.token_lifetime,
         "profile": one.profile.value,
         "grants": [

@@ -33,6 +33,7 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             revocation_endpoint_auth_methods_supported=_METHODS,
             revocation_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
+            dpop_signing_alg_values_supported=tuple(ALGORITHMS),
             authorization_details_types_supported=tuple(
                 sorted({kind for resource in resources for kind in resource.authorization_details_types})
             ),

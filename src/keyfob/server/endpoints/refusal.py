@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from keyfob.oauth import token_endpoint
 from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.dpop import UseDpopNonce
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.request import Request
@@ -25,7 +26,9 @@ def refuse(
     """RFC 6749 §5.2. Only after the check: whoever has the secret is never slowed down by those who guess it."""
     refused = state.throttle.slow_down(reason, presented, address=request.address, now=now)
     state.note_refusal(request, refused, presented=presented, parameters=parameters, now=now)
-    return token_endpoint.write_error(refused, error_id=request.id)
+    # RFC 9449 §8: with this nonce the client may try again at once.
+    nonce = state.dpop_nonce(now) if isinstance(refused, UseDpopNonce) else None
+    return token_endpoint.write_error(refused, error_id=request.id, nonce=nonce)
 
 
 def unavailable(request: Request) -> Response:

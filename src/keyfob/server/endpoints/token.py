@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from keyfob.oauth import client_authentication, token_endpoint
+from keyfob.oauth import client_assertion, client_authentication, token_endpoint
+from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.dpop import Proof
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.token_endpoint import IssuedToken
 from keyfob.oauth.wire import Response
@@ -14,8 +16,9 @@ from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
 from keyfob.server.mint import mint
+from keyfob.server.possession import read_possession
 from keyfob.server.state import ServerState
-from keyfob.server.storage.records import TokenIssued
+from keyfob.server.storage.records import SingleUse, TokenIssued, Used
 
 
 def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
@@ -30,25 +33,40 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             presented = client_authentication.read(request.headers, parameters)
             token_request = token_endpoint.read_request(parameters)
             authenticated = await authenticated_client(state, presented, address=request.address, now=now)
+            proof = read_possession(
+                authenticated,
+                request.headers,
+                token_endpoint=state.settings.token_endpoint,
+                is_fresh_nonce=lambda nonce: state.is_fresh_nonce(nonce, now),
+                now=now,
+            )
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
-            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=state.entropy(16).hex())
+            jti = state.entropy(16).hex()
+            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=jti, bound_to=proof)
             # Evidence first: a token that left without its record could never be accounted for.
-            await state.grants.append(_evidence(request, authenticated, grant, issued, kid=key.kid, now=now))
+            await state.grants.append(_evidence(request, authenticated, proof, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except Unavailable:
             state.alarms.audit_failed(now)
             return unavailable(request)
         state.alarms.succeeded(grant.client_id)
-        return token_endpoint.write_response(issued)
+        return token_endpoint.write_response(issued, nonce=None if proof is None else state.dpop_nonce(now))
 
     return answer
 
 
 def _evidence(
-    request: Request, authenticated: AuthenticatedClient, grant: Grant, issued: IssuedToken, *, kid: str, now: int
+    request: Request,
+    authenticated: AuthenticatedClient,
+    proof: Proof | None,
+    grant: Grant,
+    issued: IssuedToken,
+    *,
+    kid: str,
+    now: int,
 ) -> TokenIssued:
     return TokenIssued(
         jti=issued.jti,
@@ -61,5 +79,15 @@ def _evidence(
         expires_at=now + issued.lifetime,
         address=request.address,
         request_id=request.id,
-        assertion=authenticated.assertion,
+        single_uses=_single_uses(authenticated.assertion, proof),
     )
+
+
+def _single_uses(assertion: ClientAssertion | None, proof: Proof | None) -> tuple[SingleUse, ...]:
+    """RFC 7523 §3 item 7, RFC 9449 §11.1: remembered for as long as a clock that is ahead could use them again."""
+    uses = []
+    if assertion is not None:
+        uses.append(SingleUse(Used.ASSERTION, assertion.jti or "", assertion.expires_at + client_assertion.LEEWAY))
+    if proof is not None:
+        uses.append(SingleUse(Used.PROOF, f"{proof.key_id} {proof.jti}", proof.expires_at))
+    return tuple(uses)

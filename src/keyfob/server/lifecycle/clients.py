@@ -47,6 +47,7 @@ class Application:
     networks: tuple[str, ...] = ()
     jwks: str | None = None
     jwks_uri: str | None = None
+    dpop_bound: bool = False
 
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
@@ -70,6 +71,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         networks=application.networks,
         jwks=application.jwks,
         jwks_uri=application.jwks_uri,
+        dpop_bound=application.dpop_bound,
     )
     check_free(reading, client)
     return client
@@ -107,6 +109,7 @@ def add(change: Change, client: Client) -> None:
         networks=list(client.networks),
         thumbprints=thumbprints(client.jwks),
         jwks_uri=client.jwks_uri,
+        dpop_bound=int(client.dpop_bound),
     )
 
 

@@ -21,6 +21,10 @@ class Cause(StrEnum):
     SWAPPED = "the client_id is a client secret"
     NEVER_ISSUED = "credentials of a form that was never issued"
     ASSERTION_REFUSED = "the client assertion is not accepted"
+    PROOF_MISSING = "the client needs a DPoP proof"
+    PROOF_REFUSED = "the DPoP proof does not hold"
+    PROOF_USED = "the DPoP proof was used before"
+    PROOF_NONCE = "the DPoP proof has no nonce, or an old one"
     ASSERTION_USED = "the client assertion was used before"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
     NOT_A_RESOURCE = "a client asked for what is for resources"
@@ -77,6 +81,8 @@ PROVEN = frozenset(
         Cause.TOKEN_OF_ANOTHER,
         Cause.QUOTA,
         Cause.ASSERTION_USED,
+        Cause.PROOF_MISSING,
+        Cause.PROOF_USED,
     }
 )
 """Only whoever has a secret of the client, good or past, can cause these."""

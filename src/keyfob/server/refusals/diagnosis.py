@@ -122,6 +122,8 @@ _BY_ERROR: dict[str, Callable[[Sighting], Cause]] = {
     "invalid_scope": lambda _: Cause.SCOPE_MALFORMED,
     "invalid_target": lambda _: Cause.RESOURCE_MALFORMED,
     "invalid_authorization_details": lambda _: Cause.DETAILS_REFUSED,
+    "invalid_dpop_proof": lambda _: Cause.PROOF_REFUSED,
+    "use_dpop_nonce": lambda _: Cause.PROOF_NONCE,
     "method_not_allowed": lambda _: Cause.WRONG_METHOD,
 }
 

@@ -79,6 +79,26 @@ _WORDS = {
         "see whether the client may use one: keyfob-server client show CLIENT_ID",
         "use the method that the operator registered; check the assertion's aud, exp and your clock",
     ),
+    Cause.PROOF_MISSING: Words(
+        "The client gets only tokens that are bound to a key, and its request held no proof of one (RFC 9449).",
+        "tell the client to use DPoP",
+        "send a DPoP header: a proof by your key for POST and the token endpoint",
+    ),
+    Cause.PROOF_REFUSED: Words(
+        "The DPoP proof does not hold: of another request, another time, or not signed by the key in it.",
+        "compare the client's clock and the URL that it uses with the token endpoint",
+        "sign htm POST, htu the token endpoint as the metadata say it, iat now, and a jti of its own",
+    ),
+    Cause.PROOF_USED: Words(
+        "The DPoP proof had been used before: its jti is the same. It got no second token.",
+        "ask the partner whether one program sends twice; if not, somebody has read a request on its way",
+        "sign a new proof, with a jti of its own, for each request",
+    ),
+    Cause.PROOF_NONCE: Words(
+        "The DPoP proof named a nonce that is none of ours, or an old one; a fresh one was sent with the refusal.",
+        "nothing: the client's library tries again by itself",
+        "try again with the nonce of the answer's DPoP-Nonce header",
+    ),
     Cause.ASSERTION_USED: Words(
         "The client assertion had been used before: its jti is the same. It got no second token.",
         "ask the partner whether one program sends twice; if not, somebody has read an assertion on its way",

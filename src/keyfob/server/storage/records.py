@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
-from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
@@ -84,7 +83,7 @@ class Client:
     """A partner's piece of software. `grants` is in the order given: the first is the default resource.
 
     `networks`: where it may come from, as CIDR; none is anywhere. A client that authenticates by key has one of `jwks`
-    (a JWK set by value) and `jwks_uri`.
+    (a JWK set by value) and `jwks_uri`. `dpop_bound`: it gets no token without proof of a key (RFC 9449 §5.2).
     """
 
     id: str
@@ -100,6 +99,7 @@ class Client:
     networks: tuple[str, ...] = ()
     jwks: str | None = None
     jwks_uri: str | None = None
+    dpop_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,22 @@ class ClientView:
         return next((one for one in self.credentials if one.id == credential_id), None)
 
 
+class Used(StrEnum):
+    """What a client presents only once."""
+
+    ASSERTION = "assertion"
+    PROOF = "proof"
+
+
+@dataclass(frozen=True, slots=True)
+class SingleUse:
+    """Something that this grant uses up; until `until` nobody can use it again."""
+
+    what: Used
+    name: str
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class TokenIssued:
     """A grant, to be recorded before its token leaves. `address` is the peer's, as text."""
@@ -199,7 +215,7 @@ class TokenIssued:
     expires_at: int
     address: str
     request_id: str
-    assertion: ClientAssertion | None = None  # works once
+    single_uses: tuple[SingleUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

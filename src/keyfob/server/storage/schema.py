@@ -66,6 +66,7 @@ client = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("jwks", sa.Text),  # a JWK set
     sa.Column("jwks_uri", sa.Text),
+    sa.Column("dpop_bound", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.

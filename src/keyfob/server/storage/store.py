@@ -9,7 +9,6 @@ from pathlib import Path
 from keyfob import ledger
 from keyfob.ambient import Entropy
 from keyfob.database import Database
-from keyfob.oauth.client_assertion import LEEWAY
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
@@ -28,6 +27,7 @@ from keyfob.server.storage.records import (
     SigningKeyRecord,
     TokenIssued,
     TokenRefused,
+    Used,
 )
 
 SERVER = "server"
@@ -70,20 +70,21 @@ class Store:
         with self.reading() as reading:
             return reading.revocations()
 
-    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> frozenset[int]:
+    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> dict[int, Used]:
         """The evidence of tokens that may leave when this has returned: one transaction for all of them.
 
-        Returns the places in `batch` of those that may not: their assertion was used before. The first use of a
+        Returns the places in `batch` of those that may not, and what of theirs was used before. The first use of a
         successor starts the overlap of the credential that it replaces, in the same transaction.
         """
-        replayed: set[int] = set()
+        replayed: dict[int, Used] = {}
         with self.change(now=now, actor=SERVER) as change:
             for place, grant in enumerate(batch):
-                if _is_replay(change, grant):
-                    replayed.add(place)
+                used = _used_before(change, grant)
+                if used is not None:
+                    replayed[place] = used
                 else:
                     _record_grant(change, grant, now)
-        return frozenset(replayed)
+        return replayed
 
     def record_refusals(
         self, batch: Sequence[TokenRefused], now: int, *, explained: Sequence[Explanation] = ()
@@ -151,12 +152,12 @@ class Store:
         self._database.close()
 
 
-def _is_replay(change: Change, grant: TokenIssued) -> bool:
-    assertion = grant.assertion
-    if assertion is None:
-        return False
-    # `read_claims` allows for a clock that is ahead: so long it must be remembered.
-    return not change.use_once(grant.client_id, assertion.jti or "", until=assertion.expires_at + LEEWAY)
+def _used_before(change: Change, grant: TokenIssued) -> Used | None:
+    """Uses up what the grant presents; says what of it somebody had used up before."""
+    for one in grant.single_uses:
+        if not change.use_once(grant.client_id, f"{one.what} {one.name}", until=one.until):
+            return one.what
+    return None
 
 
 def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
