@@ -1,6 +1,7 @@
 """RFC 7523 client assertions as signed JWTs: signature and claims are one call."""
 
 from keyfob.jose import jws
+from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.jws import Header, InvalidJws
 from keyfob.jose.keys import SigningKey, VerificationKey
@@ -23,14 +24,21 @@ def sign_assertion(client_id: str, key: SigningKey, *, audience: str, now: int, 
 
 
 def verify_assertion(
-    assertion: Secret, keys: ClientKeys, *, client_id: str, audiences: frozenset[str], now: int, max_lifetime: int
+    assertion: Secret,
+    keys: ClientKeys,
+    *,
+    client_id: str,
+    audiences: frozenset[str],
+    now: int,
+    max_lifetime: int,
+    algorithms: frozenset[str] = frozenset(ALGORITHMS),
 ) -> ClientAssertion:
     """The assertion, when a key of `client_id` signed it and it is good now. Raises InvalidClient, reason in `detail`.
 
     RFC 7523 §3, RFC 8725 §3.11.
     """
     try:
-        _, claims = jws.verify(assertion, lambda header: _keys_for(header, keys), max_bytes=MAX_BYTES)
+        _, claims = jws.verify(assertion, lambda header: _keys_for(header, keys, algorithms), max_bytes=MAX_BYTES)
     except InvalidJws as invalid:
         raise InvalidClient(detail=f"the assertion cannot be believed: {invalid}") from invalid
     return client_assertion.read_claims(
@@ -38,10 +46,12 @@ def verify_assertion(
     )
 
 
-def _keys_for(header: Header, keys: ClientKeys) -> tuple[VerificationKey, ...]:
+def _keys_for(header: Header, keys: ClientKeys, algorithms: frozenset[str]) -> tuple[VerificationKey, ...]:
     # RFC 8725 §3.11: what was signed as something else is no assertion; most libraries say JWT, or nothing.
     if "typ" in header and not any(jws.has_type(header, kind) for kind in ("jwt", client_assertion.JWT_TYPE)):
         raise InvalidClient(detail="the assertion's typ is another token's")
+    if header.get("alg") not in algorithms:
+        raise InvalidClient(detail="the assertion's alg is not one that this client may use")
     found = keys.may_have_signed(header)
     if not found:
         raise UnknownAssertionKey(detail="the assertion names a key that is not registered")

@@ -16,6 +16,7 @@ from keyfob.server.endpoints.refusals import refusals
 from keyfob.server.endpoints.request import Request
 from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
+from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
 from keyfob.server.refusals.sighting import has_secret, look
 from keyfob.server.state import ServerState
@@ -41,6 +42,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
+        "/.well-known/smart-configuration": (GET, smart_configuration(state)),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
         "/documentation": (GET, documentation(state)),
         "/healthz": (GET, live),

@@ -11,12 +11,14 @@ from keyfob.oauth import client_assertion
 from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
-from keyfob.server import networks
+from keyfob.server import networks, profiles
 from keyfob.server.decoys import DECOYS
 from keyfob.server.lifecycle import states
+from keyfob.server.profiles import RULES
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.secret_hash import Pepper, matches
-from keyfob.server.storage.records import Client, ClientView, Credential, Resource, State
+from keyfob.server.settings import Settings
+from keyfob.server.storage.records import Client, ClientView, Credential, Profile, Resource, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ def authenticate_by_key(
     view: ClientView | None,
     presented: PresentedCredential,
     keys: ClientKeys | None,
+    settings: Settings,
     *,
-    audiences: frozenset[str],
     address: str,
     now: int,
 ) -> AuthenticatedClient:
@@ -68,14 +70,16 @@ def authenticate_by_key(
     not used before is for whoever grants something to see to: it is returned with the client.
     """
     is_allowed = networks.admits(() if view is None else view.client.networks, address)
+    profile = Profile.DEFAULT if view is None else view.client.profile
     try:
         assertion = verify_assertion(
             presented.secret,
             keys or DECOYS,
             client_id=presented.client_id,
-            audiences=audiences,
+            audiences=profiles.audiences(profile, settings),
             now=now,
-            max_lifetime=client_assertion.MAX_LIFETIME,
+            max_lifetime=RULES[profile].assertion_lifetime,
+            algorithms=RULES[profile].assertion_algorithms,
         )
     except InvalidClient as refused:
         if view is None:

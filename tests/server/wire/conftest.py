@@ -144,8 +144,8 @@ class Operator:
             parameters = {**parameters, **self.assertion()}
         return self.request("POST", path, urlencode(parameters).encode(), headers)
 
-    def form(self, path: str, parameters: dict[str, str]) -> Answer:
-        headers = {"content-type": "application/x-www-form-urlencoded"}
+    def form(self, path: str, parameters: dict[str, str], *, extra: dict[str, str] | None = None) -> Answer:
+        headers = {"content-type": "application/x-www-form-urlencoded", **(extra or {})}
         return self.request("POST", path, urlencode(parameters).encode(), headers)
 
     def assertion(self, url: str = RESOURCE, key: SigningKey | None = None, **changes: object) -> dict[str, str]:

@@ -14,6 +14,7 @@ from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
+from keyfob.server import profiles
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -26,8 +27,9 @@ from keyfob.server.commands.surroundings import (
 from keyfob.server.lifecycle import clients, credentials, studies
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.states import effective
+from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import Client, ClientView, Credential
+from keyfob.server.storage.records import Client, ClientView, Credential, Profile
 
 MAX_TOKEN_LIFETIME = 900
 DEFAULT_TOKEN_LIFETIME = 300
@@ -84,6 +86,13 @@ def client() -> None:
 @click.option(
     "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
 )
+@click.option(
+    "--profile",
+    type=click.Choice([one.value for one in Profile]),
+    default=Profile.DEFAULT.value,
+    show_default=True,
+    help="A published profile that it follows: smart (HL7 SMART Backend Services) or fapi2 (FAPI 2.0).",
+)
 @click.option("--dpop", is_flag=True, help="Its tokens are bound to a key of its own; without a proof it gets none.")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
@@ -109,6 +118,7 @@ def create(
     jwks: Path | None,
     jwks_uri: str | None,
     dpop: bool,
+    profile: str,
     out: Path | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
@@ -136,6 +146,7 @@ def create(
         jwks=None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks),
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
         dpop_bound=dpop,
+        profile=Profile(profile),
     )
     has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
     if out is not None and not has_secret:
@@ -168,7 +179,10 @@ def create(
         lines.append(
             f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
         )
-        lines.append(f"its assertions have aud {settings.issuer}, a jti of their own, and live an hour at most")
+        rules, names = RULES[application.profile], profiles.audiences(application.profile, settings)
+        lines.append(f"its assertions have aud {' or '.join(sorted(names))}, a jti of their own,")
+        algorithms = ", ".join(sorted(rules.assertion_algorithms))
+        lines.append(f"alg one of {algorithms}, and live {rules.assertion_lifetime} s at most")
     return Result(sealed_document(issued, operator), "\n".join(lines))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keyfob.jose.assertions import UnknownAssertionKey
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import Method, PresentedCredential
+from keyfob.server import profiles
 from keyfob.server.authenticate import (
     AuthenticatedClient,
     AuthenticatedResource,
@@ -13,6 +14,7 @@ from keyfob.server.authenticate import (
     authenticate_resource,
 )
 from keyfob.server.state import ServerState
+from keyfob.server.storage.records import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,14 @@ async def authenticated_client(
     if presented.method is not Method.PRIVATE_KEY_JWT:
         return authenticate(view, presented, state.peppers, address=address, now=now)
     state.throttle.spare(address=address, now=now)
-    keys, audiences = await state.keys_of(view, now), _audiences(state)
+    keys = await state.keys_of(view, now)
     try:
-        return authenticate_by_key(view, presented, keys, audiences=audiences, address=address, now=now)
+        return authenticate_by_key(view, presented, keys, state.settings, address=address, now=now)
     except UnknownAssertionKey:
         newer = await state.newer_keys_of(view, now)
         if newer is None:
             raise
-    return authenticate_by_key(view, presented, newer, audiences=audiences, address=address, now=now)
+    return authenticate_by_key(view, presented, newer, state.settings, address=address, now=now)
 
 
 async def authenticated_caller(state: ServerState, presented: PresentedCredential, *, address: str, now: int) -> Caller:
@@ -56,9 +58,5 @@ async def authenticated_caller(state: ServerState, presented: PresentedCredentia
 def authenticated_resource(state: ServerState, presented: PresentedCredential, *, now: int) -> AuthenticatedResource:
     """Raises InvalidClient."""
     resource = state.find_resource(presented.client_id)
-    return authenticate_resource(resource, presented, audiences=_audiences(state), now=now)
-
-
-def _audiences(state: ServerState) -> frozenset[str]:
-    """What an assertion may call us: from configuration, and never from the request."""
-    return frozenset({state.settings.issuer, state.settings.token_endpoint})
+    audiences = profiles.audiences(Profile.DEFAULT, state.settings)
+    return authenticate_resource(resource, presented, audiences=audiences, now=now)

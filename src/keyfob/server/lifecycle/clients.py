@@ -12,7 +12,7 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
-from keyfob.server import networks
+from keyfob.server import networks, profiles
 from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
@@ -48,6 +48,7 @@ class Application:
     jwks: str | None = None
     jwks_uri: str | None = None
     dpop_bound: bool = False
+    profile: Profile = Profile.DEFAULT
 
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
@@ -64,7 +65,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         state=State.ACTIVE,
         auth_method=application.auth_method,
         token_lifetime=application.token_lifetime,
-        profile=Profile.DEFAULT,
+        profile=application.profile,
         grants=_grants(reading, application),
         authorization_details=application.details,
         created_at=now,
@@ -73,6 +74,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         jwks_uri=application.jwks_uri,
         dpop_bound=application.dpop_bound,
     )
+    profiles.check(client)
     check_free(reading, client)
     return client
 
@@ -110,6 +112,7 @@ def add(change: Change, client: Client) -> None:
         thumbprints=thumbprints(client.jwks),
         jwks_uri=client.jwks_uri,
         dpop_bound=int(client.dpop_bound),
+        profile=client.profile.value,
     )
 
 

@@ -1,0 +1,60 @@
+"""Published profiles that a client may follow, and what each asks beyond the core: one table.
+
+SMART: HL7 SMART App Launch 2.2, Backend Services. FAPI2: FAPI 2.0 Security Profile, section 5.3.
+"""
+
+from dataclasses import dataclass
+
+from keyfob.jose.algorithms import ALGORITHMS
+from keyfob.oauth import client_assertion
+from keyfob.oauth.client_authentication import Method
+from keyfob.problem import Misuse
+from keyfob.server.settings import Settings
+from keyfob.server.storage.records import Client, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`audiences`: which names of ours (attributes of Settings) an assertion may have. Lifetimes in seconds."""
+
+    assertion_algorithms: frozenset[str]
+    assertion_lifetime: int
+    audiences: tuple[str, ...]
+    token_lifetime: int
+    needs_key: bool
+    needs_bound_tokens: bool
+
+
+RULES = {
+    Profile.DEFAULT: Rules(
+        frozenset(ALGORITHMS), client_assertion.MAX_LIFETIME, ("issuer", "token_endpoint"), 900, False, False
+    ),
+    # https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html
+    Profile.SMART: Rules(frozenset({"RS384", "ES384"}), 300, ("token_endpoint",), 300, True, False),
+    # https://openid.net/specs/fapi-security-profile-2_0-final.html
+    Profile.FAPI2: Rules(frozenset({"PS256", "ES256", "EdDSA"}), 300, ("issuer",), 900, True, True),
+}
+
+
+def audiences(profile: Profile, settings: Settings) -> frozenset[str]:
+    """What an assertion may call us: from configuration, and never from the request."""
+    return frozenset(str(getattr(settings, name)) for name in RULES[profile].audiences)
+
+
+def check(client: Client) -> None:
+    """What excludes what, in words. Raises Misuse."""
+    rules, name = RULES[client.profile], client.profile.value
+    if rules.needs_key and client.auth_method is not Method.PRIVATE_KEY_JWT:
+        raise Misuse(
+            "profile-needs-key",
+            f"the profile {name} has no secrets",
+            hint="add --auth-method private_key_jwt --jwks FILE",
+        )
+    if rules.needs_bound_tokens and not client.dpop_bound:
+        raise Misuse("profile-needs-binding", f"the profile {name} has only bound tokens", hint="add --dpop")
+    if client.token_lifetime > rules.token_lifetime:
+        raise Misuse(
+            "profile-lifetime",
+            f"the profile {name} has tokens of at most {rules.token_lifetime} s",
+            hint=f"--token-lifetime {rules.token_lifetime}",
+        )
