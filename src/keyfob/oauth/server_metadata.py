@@ -32,6 +32,9 @@ class ServerMetadata:
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     introspection_endpoint_auth_methods_supported: tuple[str, ...] = ()
     introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
+    introspection_signing_alg_values_supported: tuple[str, ...] = ()
+    """RFC 9701 §7."""
+
     revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
     revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     dpop_signing_alg_values_supported: tuple[str, ...] = ()

@@ -163,6 +163,27 @@ def test_a_suspended_clients_tokens_are_dead_and_after_resume_new_ones_live(oper
     assert operator.introspect(token_of(operator, info))["active"] is True
 
 
+def test_a_signed_answer_is_evidence_for_who_asked_and_is_no_token(operator, mine):
+    """RFC 9701 §4, §5: by a key of the issuer, for the caller alone, with its own type."""
+    from joserfc import jwk, jwt
+
+    token = token_of(operator, mine)
+    accept = {"accept": "application/token-introspection+jwt"}
+    published = jwk.KeySet.import_key_set(operator.request("GET", "/oauth2/jwks").document)
+    for client, name in ((mine, mine.client_id), (None, RESOURCE)):
+        answer = operator.post("/oauth2/introspect", {"token": token}, client=client, extra=accept)
+        assert answer.headers["content-type"] == "application/token-introspection+jwt"
+        assert answer.headers["cache-control"] == "no-store"
+        signed = jwt.decode(answer.body.decode(), published, ["ES256"])
+        assert signed.header["typ"] == "token-introspection+jwt"
+        assert (signed.claims["iss"], signed.claims["aud"]) == (operator.issuer, name)
+        assert signed.claims["token_introspection"]["active"] is True
+        assert not {"sub", "client_id", "exp"} & set(signed.claims)
+        assert operator.introspect(answer.body.decode(), client=client) == {"active": False}
+    dead = operator.post("/oauth2/introspect", {"token": "x"}, client=mine, extra=accept)
+    assert jwt.decode(dead.body.decode(), published, ["ES256"]).claims["token_introspection"] == {"active": False}
+
+
 def form(parameters: dict[str, str]) -> bytes:
     from urllib.parse import urlencode
 

@@ -24,6 +24,10 @@ class Caller:
     client_id: str | None
     resource: str | None
 
+    @property
+    def name(self) -> str:
+        return self.client_id or self.resource or ""
+
     def is_concerned(self, token: AccessToken) -> bool:
         """RFC 7662 §4: a client asks about its own tokens, a resource about those that are for it."""
         return self.client_id == token.client_id or self.resource == token.audience

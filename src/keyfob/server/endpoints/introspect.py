@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from keyfob.jose import jws
 from keyfob.oauth import client_authentication, introspection
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import OAuthError
@@ -25,6 +26,11 @@ def introspect(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             return refuse(state, request, presented, reason, now=now)
         found = state.verify(asked, now)
         # RFC 7662 §2.2: whoever is not concerned learns nothing, not even that it is a token.
-        return introspection.write_response(found if found is not None and caller.is_concerned(found) else None)
+        said = found if found is not None and caller.is_concerned(found) else None
+        if not introspection.wants_signed(request.headers):
+            return introspection.write_response(said)
+        key, issuer = state.signing_key(now), state.settings.issuer
+        claims = introspection.write_claims(said, issuer=issuer, audience=caller.name, now=now)
+        return introspection.write_signed(jws.sign(claims, key, header=key.header(introspection.JWT_TYPE)))
 
     return answer

@@ -31,6 +31,9 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             token_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             introspection_endpoint_auth_methods_supported=_METHODS,
             introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
+            introspection_signing_alg_values_supported=tuple(
+                sorted({str(key["alg"]) for key in state.published_jwks(state.clock())})
+            ),
             revocation_endpoint_auth_methods_supported=_METHODS,
             revocation_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             dpop_signing_alg_values_supported=tuple(ALGORITHMS),
