@@ -1,11 +1,12 @@
 """Where the code cites a standard, and which tests cite the same place.
 
 A tag is a comment of the form `# RFC 6749 §3.2: parameters come once.` directly above a statement, or above one element
-of a collection: what it says must fail some test when that statement is taken away. A test cites by `RFC 6749 §3.2` in
-its docstring or in a comment of its own.
+of a collection, a call or a condition: what it says must fail some test when that is taken away. Several tags may stand
+above one statement. A test cites by `RFC 6749 §3.2` in its docstring or in a comment of its own.
 """
 
 import ast
+import functools
 import hashlib
 import re
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Requirement:
 
     @property
     def key(self) -> str:
-        return f"{self.path}: {self.text}"
+        return f"{self.path}::{self.function}: {self.text}"
 
     @property
     def digest(self) -> str:
@@ -46,29 +47,50 @@ class Test:
     places: frozenset[tuple[int, str]]
     digest: str
 
+    @property
+    def path(self) -> str:
+        return self.id.partition("::")[0]
 
+    @property
+    def name(self) -> str:
+        return self.id.partition("::")[2]
+
+
+class Item(ast.expr):
+    """One `key: value` of a dict, which Python's tree keeps in two lists."""
+
+    _fields = ("key", "value")
+
+
+@functools.cache
 def requirements() -> list[Requirement]:
-    """Every tag in src, in the order of files. Raises ValueError for a tag that stands above nothing."""
-    found = []
+    """Every tag in src, in the order of files. Raises ValueError for one above nothing, and for two that are alike."""
+    found: dict[str, Requirement] = {}
     for path in sorted((ROOT / "src").rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         if re.search(r"# RFC [0-9]", source):
-            found += list(_tags(path, source))
-    return found
+            for one in tags(str(path.relative_to(ROOT)), source):
+                if one.key in found:
+                    raise ValueError(f"{one.key}: two tags say the same, so that neither could be told from the other")
+                found[one.key] = one
+    return list(found.values())
 
 
-def tests() -> list[Test]:
-    """Every test function that cites a place."""
+@functools.cache
+def citing() -> list[Test]:
+    """Every test function that cites a place. Those of this tool cite only examples."""
     found = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    for path in sorted(set((ROOT / "tests").rglob("test_*.py")) - set(Path(__file__).parent.iterdir())):
         source = path.read_text(encoding="utf-8")
+        lines = source.splitlines()
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                text = ast.get_source_segment(source, node) or ""
-                places = frozenset(cited(text))
+                places = frozenset(cited("\n".join(lines[node.lineno - 1 : node.end_lineno])))
                 if places:
                     name = f"{path.relative_to(ROOT)}::{node.name}"
-                    found.append(Test(name, places, _digest(ast.dump(node))))
+                    # What it does, not what it says: its words may change without another proof.
+                    done = [*node.decorator_list, node.args, *node.body[ast.get_docstring(node) is not None :]]
+                    found.append(Test(name, places, _digest(" ".join(map(ast.dump, done)))))
     return found
 
 
@@ -79,42 +101,47 @@ def cited(text: str) -> Iterator[tuple[int, str]]:
             yield int(number), place
 
 
-def _tags(path: Path, source: str) -> Iterator[Requirement]:
+def tags(where: str, source: str) -> Iterator[Requirement]:
+    """The tags of one file. Raises ValueError for a tag that stands above no statement and no element."""
     lines, tree = source.splitlines(), ast.parse(source)
     for number, line in enumerate(lines, 1):
         tag = _TAG.match(line)
         if tag is None:
             continue
-        text, below = tag[2], number
-        while below < len(lines) and re.match(r"\s*# ", lines[below]) and not _TAG.match(lines[below]):
-            text += " " + lines[below].strip(" #")
+        text, below, is_own = tag[2], number, True
+        while below < len(lines) and re.match(r"\s*# ", lines[below]):
+            is_own = is_own and not _TAG.match(lines[below])
+            text += " " + lines[below].strip(" #") if is_own else ""
             below += 1
         node = _at(tree, below + 1)
-        where = path.relative_to(ROOT)
         if node is None:
             raise ValueError(f"{where}:{number}: the tag stands above no statement and no element")
-        yield Requirement(str(where), tuple(cited(tag[1])), text.rstrip("."), _function(tree, below + 1), node)
+        yield Requirement(where, tuple(cited(tag[1])), text.rstrip("."), _function(tree, below + 1), node)
 
 
 def _at(tree: ast.AST, line: int) -> ast.AST | None:
-    """The outermost statement that begins at `line`; else the outermost element of a collection or a call."""
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and node.lineno == line]
+    """The outermost statement that begins at `line`; else the outermost element of a collection, call or condition."""
+    nodes = list(ast.walk(tree))
+    statements = [node for node in nodes if isinstance(node, ast.stmt) and node.lineno == line]
     if statements:
         return max(statements, key=lambda node: node.end_lineno or 0)
-    elements = [
-        element
-        for node in ast.walk(tree)
-        for element in [*getattr(node, "elts", []), *getattr(node, "keywords", []), *getattr(node, "args", [])]
-        if isinstance(element, ast.expr | ast.keyword) and element.lineno == line
-    ]
-    keys = [
-        value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Dict)
-        for key, value in zip(node.keys, node.values, strict=True)
-        if key is not None and key.lineno == line
-    ]
-    return next(iter([*elements, *keys]), None)
+    lists = [getattr(node, name, []) for node in nodes for name in ("elts", "keywords", "args", "values")]
+    elements = [element for found in lists if isinstance(found, list) for element in found if element is not None]
+    items = [item for node in nodes if isinstance(node, ast.Dict) for item in _items(node)]
+    return next((one for one in [*items, *elements] if getattr(one, "lineno", None) == line), None)
+
+
+def _items(node: ast.Dict) -> Iterator[Item]:
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is not None:
+            yield Item(
+                key=key,
+                value=value,
+                lineno=key.lineno,
+                col_offset=key.col_offset,
+                end_lineno=value.end_lineno,
+                end_col_offset=value.end_col_offset,
+            )
 
 
 def _function(tree: ast.AST, line: int) -> str:

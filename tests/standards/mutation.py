@@ -1,17 +1,31 @@
-"""A tagged statement taken away: each way to do so, as a whole new source."""
+"""A tagged statement taken away: each way to do so, as a whole new source.
+
+A mutant goes on running without the rule. One that only breaks everything would prove nothing, so what refuses is never
+turned into what always refuses.
+"""
 
 import ast
 from collections.abc import Iterator
+
+from tests.standards.citations import Item
 
 
 def mutants(source: str, node: ast.AST) -> Iterator[str]:
     """The source without what `node` does, the likeliest way first. None of them is equal to the source."""
     for replacement, target in _replacements(node):
-        yield _replaced(source, target, replacement)
+        mutant = _replaced(source, target, replacement)
+        if mutant != source:
+            yield mutant
 
 
 def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     match node:
+        case ast.If(test=test, body=[*_, ast.Raise()]):
+            yield "False", test
+        case ast.If(test=ast.Compare(ops=[ast.Eq() | ast.NotIn()]) as test):
+            # What is let in by being alike: without the rule, everything is.
+            yield "True", test
+            yield "False", test
         case ast.If(test=test):
             yield "False", test
             yield "True", test
@@ -19,9 +33,6 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "False", test
         case ast.For(iter=iterated):
             yield "()", iterated
-        case ast.Return(value=ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) as value):
-            yield "True", value
-            yield "False", value
         case ast.Return(value=value) if value is not None:
             yield from _values(value)
             yield "return None", node
@@ -35,6 +46,14 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "return None", body[-1]
         case ast.keyword(value=value):
             yield from _values(value)
+        case Item(value=value):
+            yield "**{}", node
+            yield from _values(value)
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            yield from _values(node)
+        case ast.Constant():
+            yield from _values(node)
+            yield "*()", node
         case ast.expr():
             yield "*()", node
             yield from _values(node)
@@ -49,8 +68,12 @@ def _values(node: ast.expr) -> Iterator[tuple[str, ast.AST]]:
             yield "0", node
         case ast.Constant(value=bytes()):
             yield 'b"x"', node
-        case ast.Constant(value=str()):
+        case ast.Constant(value=str()) | ast.JoinedStr():
             yield '"x"', node
+        case ast.ListComp(generators=[loop]) | ast.SetComp(generators=[loop]) | ast.DictComp(generators=[loop]):
+            # Without its conditions; without any, what it goes through, as it is.
+            yield from (("True", condition) for condition in loop.ifs)
+            yield ast.unparse(loop.iter), node
         case ast.Tuple() | ast.List():
             yield "()", node
         case ast.Dict():
@@ -61,8 +84,8 @@ def _values(node: ast.expr) -> Iterator[tuple[str, ast.AST]]:
             yield "True", node
             yield "False", node
         case ast.IfExp(body=body, orelse=otherwise):
-            yield ast.unparse(body), node
-            yield ast.unparse(otherwise), node
+            # Nothing at all comes last: it may break more than the rule.
+            yield from ((text, node) for text in sorted(map(ast.unparse, (body, otherwise)), key="None".__eq__))
         case ast.BinOp(left=left, right=right):
             yield ast.unparse(left), node
             yield ast.unparse(right), node
@@ -70,8 +93,13 @@ def _values(node: ast.expr) -> Iterator[tuple[str, ast.AST]]:
             yield 're.compile(rb"(?s)(.*)")', node
         case ast.Call(func=ast.Attribute(attr="compile"), args=[ast.Constant(value=str()), *_]):
             yield 're.compile(r"(?s)(.*)")', node
-        case ast.Call(args=[inner, *_]):
-            yield ast.unparse(inner), node
+        case ast.Subscript(value=ast.Call(func=ast.Attribute(value=called))):
+            yield ast.unparse(called), node
+        case ast.Call(args=[ast.IfExp() as inner, *_]):
+            yield from _values(inner)
+        case ast.Call(func=called, args=arguments):
+            taken = [called.value] if isinstance(called, ast.Attribute) else []
+            yield from ((ast.unparse(inner), node) for inner in (*taken, *arguments[:1]))
             yield "None", node
         case _:
             yield "None", node

@@ -9,7 +9,7 @@ from keyfob.oauth.errors import InvalidRequest
 from keyfob.oauth.wire import Response
 from keyfob.secret import Secret
 
-# RFC 7662 §4: whoever could read a cache would learn what the token may do.
+# RFC 7662 §4: no answer is cached: whoever read the cache would learn what the token may do.
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 
 
@@ -19,6 +19,7 @@ def read_request(form: Mapping[str, str]) -> Secret:
     Raises InvalidRequest.
     """
     token = form.get("token")
+    # RFC 7662 §2.1: the token is required.
     if token is None:
         raise InvalidRequest("token is missing")
     return Secret(token)
@@ -26,9 +27,11 @@ def read_request(form: Mapping[str, str]) -> Secret:
 
 def write_response(token: AccessToken | None) -> Response:
     """RFC 7662 §2.2. None: exactly `{"active":false}`, and never a reason."""
+    # RFC 7662 §2.2: of what is not active, nothing else is said.
     document: dict[str, object] = {"active": False}
     if token is not None:
         document = {
+            # RFC 7662 §2.2: what is active is said to be so.
             "active": True,
             "scope": scope.write(token.scope),
             "client_id": token.client_id,
