@@ -1,5 +1,6 @@
 """keyfob.oauth.introspection: RFC 7662."""
 
+import dataclasses
 import json
 
 import pytest
@@ -33,8 +34,11 @@ def test_a_request_names_a_token_and_the_hint_changes_nothing():
 
 
 def test_what_is_active_is_told_whole():
-    """RFC 7662 §2.2, RFC 9396 §9.2: a token's details with it."""
-    assert json.loads(introspection.write_response(TOKEN).body) == {
+    """RFC 7662 §2.2, RFC 9396 §9.2: a token's details with it, and the key that it is bound to (RFC 9449 §6.2)."""
+    unbound = json.loads(introspection.write_response(dataclasses.replace(TOKEN, confirmation=None)).body)
+    bound = json.loads(introspection.write_response(TOKEN).body)
+    assert bound == unbound | {"token_type": "DPoP", "cnf": {"jkt": "x"}}
+    assert unbound == {
         "active": True,
         "scope": "a b",
         "client_id": "cl_1",
@@ -46,7 +50,6 @@ def test_what_is_active_is_told_whole():
         "iss": "https://auth.example",
         "jti": "j1",
         "authorization_details": [{"type": "cdms_study", "identifier": "S.1"}],
-        "cnf": {"jkt": "x"},
     }
 
 
