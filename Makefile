@@ -7,7 +7,7 @@ INTEROP := .interop
 GO_SOURCES := /usr/share/gocode/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test interop check format bench docs lock
+.PHONY: help demo run test interop check format bench docs standards lock
 
 help: ## list these
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(VENV)/ready ## what a token costs, what time tells a stranger, and what
 
 docs: $(VENV)/ready ## run every command and example of the documents
 	@$(BIN)/python -m pytest tests/docs
+
+standards: $(VENV)/ready ## prove anew which test guards which rule of which standard
+	@$(BIN)/python tests/standards/prove.py
 
 lock: $(VENV)/ready ## choose the locked packages anew
 	@$(BIN)/python -m pip install -q uv

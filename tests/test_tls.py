@@ -71,6 +71,7 @@ def test_a_client_that_knows_the_authority_reaches_each_of_the_names(
 
 
 def test_another_authority_is_refused(authority: Path, tmp_path: Path) -> None:
+    """RFC 6750 §5.2, §5.3, RFC 8414 §6.2, RFC 9700 §2.6."""
     other = tmp_path / "other"
     other.mkdir()
     tls.create_authority(other, now=NOW)
@@ -81,6 +82,7 @@ def test_another_authority_is_refused(authority: Path, tmp_path: Path) -> None:
 
 
 def test_another_name_is_refused(authority: Path, tmp_path: Path) -> None:
+    """RFC 6750 §5.2, §5.3, RFC 8414 §6.2, RFC 9728 §7.3."""
     server = tls.server_context(*issue(authority, tmp_path, "localhost"))
     client = tls.client_context(authority / "ca.pem", environ={})
     for name in ("127.0.0.1", "other.localhost", "example.org"):
@@ -91,7 +93,7 @@ def test_another_name_is_refused(authority: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.filterwarnings("ignore:ssl.PROTOCOL")
 def test_tls_1_1_is_refused_on_both_sides(authority: Path, tmp_path: Path) -> None:
-    """RFC 8996."""
+    """RFC 8996, RFC 6749 §3.2, RFC 7009 §2, RFC 7662 §2, RFC 8414 §6.1, RFC 9728 §7.1."""
     paths = issue(authority, tmp_path)
     old_client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old_client.load_verify_locations(authority / "ca.pem")

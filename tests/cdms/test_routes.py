@@ -67,6 +67,7 @@ ODM = b"""<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" File
 
 
 def test_the_scopes_the_routes_and_the_descriptions_are_one(shared):
+    """RFC 9728 §2, §3.2, §6: the resource by its own name, byte for byte."""
     app.check_routes()
     metadata = shared.get("/.well-known/oauth-protected-resource", anonymous=True).document
     assert metadata["resource"] == shared.resource

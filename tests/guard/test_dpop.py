@@ -49,7 +49,7 @@ def test_who_holds_the_key_is_admitted(guard, token):
 
 
 def test_a_bound_token_without_its_proof_is_refused(guard, token):
-    """RFC 9449 §7.1, §7.2: also as a bearer token, and where nobody says what the request was."""
+    """RFC 9449 §7.1, §7.2, RFC 9700 §2.2, §2.2.1, §4.10: also as a bearer token, and where nobody tells the request."""
     with pytest.raises(InvalidToken):
         admit(guard, headers(token, scheme=b"Bearer"))
     with pytest.raises(InvalidToken):

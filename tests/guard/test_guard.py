@@ -1,6 +1,7 @@
 """keyfob.guard against a real issuer over HTTPS: keys are found, cached, renewed; and every doubt is a refusal."""
 
 import asyncio
+import http.server
 import inspect
 import threading
 
@@ -44,6 +45,7 @@ def admit(guard, headers, scope="studies:read", query=b""):
 
 
 def test_a_good_token_is_admitted_and_the_keys_are_fetched_once(guard, issuer):
+    """RFC 9068 §4, RFC 8414 §3: the keys are found by the issuer's metadata."""
     for _ in range(5):
         assert admit(guard, bearing(issuer.token())).client_id == "cl_1"
     assert admit(guard, bearing(issuer.token(), b"bearer")).scope == {"studies:read"}
@@ -59,7 +61,7 @@ def test_many_first_requests_at_once_fetch_the_keys_once(guard, issuer):
 
 
 def test_a_scope_is_compared_whole(guard, issuer):
-    """RFC 6749 §3.3, RFC 6750 §3.1: no scope implies another; the refusal names what is needed."""
+    """RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: no scope implies another; the refusal names what is needed."""
     for scope in ("studies:write", "studies", "studies:read:more", "STUDIES:READ"):
         with pytest.raises(InsufficientScope) as refused:
             admit(guard, bearing(issuer.token()), scope)
@@ -67,6 +69,7 @@ def test_a_scope_is_compared_whole(guard, issuer):
 
 
 def test_no_token_two_tokens_and_a_token_in_the_url_are_told_apart(guard, issuer):
+    """RFC 6750 §2, §2.1, §2.3."""
     token = issuer.token()
     with pytest.raises(MissingToken):
         admit(guard, [(b"host", b"a")])
@@ -94,6 +97,7 @@ def test_a_remembered_token_expires_all_the_same(guard, issuer, clock):
 
 
 def test_a_remembered_token_dies_with_its_key(guard, issuer, clock):
+    """RFC 9068 §4."""
     token = issuer.token(exp=NOW + 900)
     admit(guard, bearing(token))
     issuer.publish(keys.generate("ES256"))
@@ -173,6 +177,8 @@ def test_without_keys_nobody_is_admitted_and_it_recovers(guard, issuer, clock):
 
 
 def test_an_issuer_that_cannot_be_trusted_is_as_good_as_none(issuer, clock, tls_files, tmp_path, make_tls):
+    """RFC 8414 §3.3, §6.1, §6.2, RFC 9068 §4."""
+
     def refused(**options):
         one = Guard.discover(issuer.url, audience=AUDIENCE, clock=clock, **{"ca_file": issuer.ca, **options})
         with pytest.raises(IssuerUnavailable):
@@ -201,6 +207,29 @@ def test_an_issuer_that_cannot_be_trusted_is_as_good_as_none(issuer, clock, tls_
     refused()
     issuer.answers.update(good)
     refused(ca_file=make_tls(tmp_path / "other").ca)
+
+
+def test_keys_that_came_over_plain_http_are_not_believed(issuer, clock, free_port_of):
+    """RFC 8414 §2, §6.1: the right keys, where anybody could have put others in their place."""
+
+    class Plain(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = issuer.answers["/jwks"][2]
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", free_port_of()), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/jwks"
+        issuer.say({"issuer": issuer.url, "token_endpoint": issuer.url + "/t", "jwks_uri": url})
+        one = Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca, clock=clock)
+        with pytest.raises(IssuerUnavailable):
+            admit(one, bearing(issuer.token()))
+        server.shutdown()
 
 
 def test_a_guard_is_not_made_of_urls_that_cannot_be_trusted(issuer):

@@ -37,6 +37,7 @@ def without(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", ["ES256", "ES384", "EdDSA", "PS256", "RS256"])
 def test_what_we_sign_we_believe_and_it_names_its_key(name):
+    """RFC 9449 §4.2."""
     key = keys.generate(name)
     made = sign_proof(key, method="POST", url=URL + "?a=1#b", now=NOW, jti="j", access_token=TOKEN, nonce="n")
     proof, nonce = verify_proof(made, method="POST", url=URL, now=NOW, access_token=TOKEN)

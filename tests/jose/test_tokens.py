@@ -54,6 +54,7 @@ HEADER = {"alg": "ES256", "kid": KEY.kid, "typ": "at+jwt"}
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_what_we_sign_another_library_verifies_and_so_do_we(name: str):
+    """RFC 9068 §2.1, RFC 7515 §5.1, §7.1, RFC 7519 §7.1, RFC 7518 §3.1, §3.3, §3.4, §3.5, RFC 8037 §3.1."""
     key = keys.generate(name)
     token = sign_access_token(CLAIMS, key)
     theirs = jwt.decode(token.reveal(), jwk.import_key(key.public_jwk()), [name])
@@ -65,6 +66,7 @@ def test_what_we_sign_another_library_verifies_and_so_do_we(name: str):
 
 
 def test_what_another_library_signs_we_verify():
+    """RFC 7519 §7.2, RFC 7518 §3.4."""
     theirs = ECKey.import_key(KEY.to_secret().reveal_bytes())
     token = jws.serialize_compact(HEADER, json.dumps(CLAIMS), theirs)
     assert verify(token.encode()).jti == "j1"
@@ -79,6 +81,7 @@ def test_a_token_is_refused_from_the_second_it_expires():
 
 
 def test_a_key_that_is_not_in_the_set_is_told_apart():
+    """RFC 7515 §4.1.4, §6, RFC 9068 §4: the issuer's keys, by their ids, and no others."""
     token = sign_access_token(CLAIMS, keys.generate("ES256"))
     with pytest.raises(UnknownKey):
         verify(token)
@@ -138,18 +141,31 @@ HOSTILE = {
 
 @pytest.mark.parametrize("token", HOSTILE.values(), ids=list(HOSTILE))
 def test_a_hostile_token_is_refused(token: bytes):
+    """RFC 7515 §4, §4.1.1, §4.1.11, §5.2, §5.3, §7.1, RFC 7518 §3.6, RFC 7519 §4, §5.1, §6, §7.2, RFC 8037 §5.
+
+    RFC 9068 §4, RFC 8725 §3.1, §3.2, §3.3, §3.7, §3.8, §3.9, §3.11, §3.12.
+    """
     with pytest.raises(InvalidToken):
         verify(token)
 
 
+@pytest.mark.parametrize("kind", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_the_type_is_read_with_and_without_its_prefix(kind: str):
+    """RFC 7515 §4.1.9, RFC 9068 §4."""
+    assert verify(signed({**HEADER, "typ": kind}, CLAIMS)).jti == "j1"
+    with pytest.raises(InvalidToken):
+        verify(signed({**HEADER, "typ": kind + "x"}, CLAIMS))
+
+
 def test_a_key_inside_the_token_is_not_used():
-    """RFC 8725 §3.10: jwk, jku and x5u are nobody's word."""
+    """RFC 8725 §3.10, RFC 7515 §4.1.3: jwk, jku and x5u are nobody's word."""
     mine = keys.generate("ES256")
     with pytest.raises(InvalidToken):
         verify(signed({**HEADER, "jwk": mine.public_jwk()}, CLAIMS, mine))
 
 
 def test_no_byte_of_a_token_can_be_changed():
+    """RFC 7515 §5.2, RFC 9068 §4, RFC 8725 §3.3."""
     token = sign_access_token(CLAIMS, KEY).reveal_bytes()
     for place in range(0, len(token), 7):
         changed = token[:place] + (b"A" if token[place : place + 1] != b"A" else b"B") + token[place + 1 :]
@@ -171,6 +187,7 @@ def test_the_last_character_has_one_spelling():
 
 
 def test_thirty_seconds_of_skew_are_accepted():
+    """RFC 7519 §4.1.5, §4.1.6: a small leeway."""
     verify(signed(HEADER, {**CLAIMS, "iat": NOW + 30, "nbf": NOW + 30}))
 
 

@@ -44,7 +44,7 @@ GOOD = access_token.write_claims(
 
 
 def test_each_date_at_its_boundary():
-    """RFC 7519 §4.1.4: `exp` itself is too late. Up to 30 seconds of a fast clock pass for iat and nbf."""
+    """RFC 7519 §4.1.4, §4.1.5, §4.1.6, RFC 9068 §4: `exp` itself is too late; a fast clock has 30 seconds."""
     assert read(GOOD, now=1299)
     with pytest.raises(InvalidToken):
         read(GOOD, now=1300)
@@ -56,6 +56,31 @@ def test_each_date_at_its_boundary():
         read({**GOOD, "nbf": 1031})
 
 
+def test_every_required_claim_is_written():
+    """RFC 9068 §2.2, §2.2.3, RFC 9396 §9.1."""
+    assert set(GOOD) == {
+        *("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
+        *("scope", "authorization_details"),
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "https://evil.example"},
+        {"iss": "https://auth.example/"},
+        {"iss": "https://AUTH.example"},
+        {"aud": "https://other.example"},
+        {"aud": "https://api.example/"},
+        {"aud": ["https://api.example", "https://other.example"]},
+    ],
+)
+def test_another_issuers_or_another_resources_token_is_refused(change: dict[str, object]):
+    """RFC 9068 §4, RFC 7519 §4.1.1, §4.1.3, §7.3, RFC 8725 §3.8, §3.9, RFC 9700 §2.3: byte for byte."""
+    with pytest.raises(InvalidToken):
+        read({**GOOD, **change})
+
+
 def test_missing_details_permit_nothing():
     """A missing claim never means all."""
     claims = {name: value for name, value in GOOD.items() if name != "authorization_details"}
@@ -65,7 +90,7 @@ def test_missing_details_permit_nothing():
 @pytest.mark.parametrize("name", ["iss", "sub", "client_id", "aud", "iat", "exp", "jti", "scope"])
 @pytest.mark.parametrize("value", [None, "", 1.5, True, [], {}, "x" * 5000])
 def test_a_missing_or_malformed_claim_is_refused(name: str, value: object):
-    """RFC 9068 §2.2: each of these is required."""
+    """RFC 9068 §2.2, RFC 7519 §4.1.2, §4.1.7: each of these is required."""
     if name == "iat" and value == 1.5:
         assert read({**GOOD, name: value}).issued_at == 1  # RFC 7519 §2: a NumericDate may have a fraction
         return

@@ -64,9 +64,16 @@ def test_any_text_is_read_or_refused(text: str):
     ],
 )
 def test_what_could_be_misread_is_refused(text: str):
-    """RFC 9396 §5: unknown types and fields, malformed and empty values."""
+    """RFC 9396 §2, §5: unknown types and fields, malformed and empty values."""
     with pytest.raises(InvalidAuthorizationDetails):
         details.parse(text)
+
+
+def test_a_claim_that_is_no_array_is_refused():
+    """RFC 9396 §2, §9.1: an empty object must not be taken for an empty array, nor for all."""
+    for value in ({}, "", None, "[]", 0):
+        with pytest.raises(InvalidAuthorizationDetails):
+            details.read_claim(value)
 
 
 def all_questions():
@@ -90,6 +97,7 @@ def test_narrowing_never_gives_more_than_was_granted_or_asked(requested: details
 
 @given(DETAILS)
 def test_asking_for_nothing_gives_the_full_grant_and_asking_for_the_grant_gives_it(granted: details.Details):
+    """RFC 9396 §6, §7."""
     assert details.narrow(None, granted) == granted
     effective = details.narrow(granted, granted)
     for question in all_questions():
@@ -97,6 +105,7 @@ def test_asking_for_nothing_gives_the_full_grant_and_asking_for_the_grant_gives_
 
 
 def test_more_than_the_grant_is_refused():
+    """RFC 9396 §5, §6."""
     granted = (study(sites={"701"}, actions={"a"}),)
     for asked in (
         study("S.2"),

@@ -31,13 +31,14 @@ def test_basic_credentials_come_back_as_they_were_written(client_id: str, secret
 
 @pytest.mark.parametrize("text", [b"cl_1:kfs_a-b", b"cl%5F1:kfs%5Fa%2Db", b"%63l_1:kfs_a-b"])
 def test_raw_and_fully_encoded_halves_are_the_same(text: bytes):
-    """Some libraries encode even `-` and `_`, many encode nothing: appendix B reads both."""
+    """Some libraries encode even `-` and `_`, many encode nothing: RFC 6749 appendix B reads both."""
     presented = authentication.read(basic(text, b"bASIC"), {"client_id": "cl_1"})
     assert presented.client_id == "cl_1"
     assert presented.secret == Secret("kfs_a-b")
 
 
 def test_a_secret_in_the_body():
+    """RFC 6749 §2.3.1: allowed beside Basic, and only in the body."""
     presented = authentication.read([], {"client_id": "cl_1", "client_secret": "s"})
     assert (presented.client_id, presented.method) == ("cl_1", Method.CLIENT_SECRET_POST)
     assert presented.secret == Secret("s")
@@ -53,7 +54,7 @@ def test_a_secret_in_the_body():
     ],
 )
 def test_two_methods_or_two_ids_are_an_invalid_request(headers, form):
-    """RFC 6749 §2.3: a client must not use more than one method in a request."""
+    """RFC 6749 §2.3, §2.3.1, RFC 9110 §5.3: a client uses one method, is one client, and sends one header."""
     with pytest.raises(InvalidRequest):
         authentication.read(headers, form)
 
@@ -83,7 +84,7 @@ def test_two_methods_or_two_ids_are_an_invalid_request(headers, form):
     ],
 )
 def test_absent_or_unreadable_credentials_are_an_invalid_client_that_says_nothing(headers, form):
-    """RFC 6749 §5.2: 401, and one public text whatever the reason."""
+    """RFC 6749 §3.2.1, §5.2: 401, and one public text whatever the reason."""
     with pytest.raises(InvalidClient) as refused:
         authentication.read(headers, form)
     assert refused.value.status == 401
@@ -103,3 +104,24 @@ NAMES = st.sampled_from(["client_id", "client_secret", "client_assertion", "clie
 def test_any_form_is_read_or_refused(form: dict[str, str]):
     with contextlib.suppress(InvalidClient, InvalidRequest):
         authentication.read([], form)
+
+
+def assertion(claims: bytes = b'{"sub":"https://api.example"}') -> dict[str, str]:
+    text = f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.AAAA"
+    return authentication.write_assertion(Secret(text))
+
+
+def test_an_assertion_names_its_client_by_its_subject():
+    """RFC 7521 §4.2, RFC 7523 §2.2."""
+    presented = authentication.read([], assertion())
+    assert (presented.client_id, presented.method) == ("https://api.example", Method.PRIVATE_KEY_JWT)
+    assert authentication.read([], assertion() | {"client_id": "https://api.example"}) == presented
+    with pytest.raises(InvalidRequest):
+        authentication.read([], assertion() | {"client_id": "https://other.example"})
+
+
+def test_an_assertion_of_an_unknown_type_is_none():
+    """RFC 7521 §4.2."""
+    for kind in ("urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "", "jwt"):
+        with pytest.raises(InvalidClient):
+            authentication.read([], assertion() | {"client_assertion_type": kind})

@@ -15,6 +15,7 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 @given(st.dictionaries(TEXT, TEXT, max_size=8))
 def test_what_is_written_is_read_back(parameters: dict[str, str]):
+    """RFC 6749 appendix B: any text of Unicode."""
     assert form.parse(FORM, form.write(parameters)) == parameters
 
 
@@ -28,6 +29,7 @@ def test_any_body_is_read_or_refused(body: bytes):
     "content_type", [FORM, FORM + ";charset=UTF-8", FORM + '; charset="utf-8"', "Application/X-WWW-Form-URLEncoded"]
 )
 def test_the_content_types_that_clients_send(content_type: str):
+    """RFC 6749 §4.4.2, appendix B: the charset may be said, and is UTF-8."""
     assert form.parse(content_type, b"a=b") == {"a": "b"}
 
 
@@ -44,6 +46,7 @@ def test_the_content_types_that_clients_send(content_type: str):
     ],
 )
 def test_another_content_type_is_refused(content_type: str | None):
+    """RFC 6749 §4.4.2, appendix B."""
     with pytest.raises(InvalidRequest):
         form.parse(content_type, b"a=b")
 
@@ -60,6 +63,11 @@ def test_a_repeated_or_broken_parameter_is_refused(body: bytes):
 def test_a_parameter_without_a_value_is_as_if_left_out():
     """RFC 6749 §3.2."""
     assert form.parse(FORM, b"scope=&a=b&c") == {"a": "b"}
+
+
+def test_pluses_are_spaces_and_escapes_are_octets():
+    """RFC 6749 appendix B."""
+    assert form.parse(FORM, b"a=x+y%2Bz&b=%C3%a9%20%3D%26") == {"a": "x y+z", "b": "é =&"}
 
 
 def test_a_refusal_does_not_repeat_what_may_be_a_secret():

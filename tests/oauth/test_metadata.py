@@ -30,9 +30,15 @@ RESOURCE = ResourceMetadata(
 
 
 def test_the_well_known_path_stands_before_the_path():
-    """RFC 8414 §3.1, RFC 9728 §3.1."""
+    """RFC 8414 §3, §3.1, RFC 9728 §3, §3.1."""
     assert server_metadata.well_known("https://a.example/t/1") == (
         "https://a.example/.well-known/oauth-authorization-server/t/1"
+    )
+    assert (
+        server_metadata.well_known("https://a.example/") == "https://a.example/.well-known/oauth-authorization-server"
+    )
+    assert resource_metadata.well_known("https://a.example/v1/") == (
+        "https://a.example/.well-known/oauth-protected-resource/v1"
     )
     assert resource_metadata.well_known("https://a.example:8443") == (
         "https://a.example:8443/.well-known/oauth-protected-resource"
@@ -51,7 +57,7 @@ def test_server_metadata_come_back_as_they_were_written(scopes: list[str]):
 
 @pytest.mark.parametrize("issuer", ["https://auth.example/", "https://AUTH.example", "https://evil.example"])
 def test_another_issuers_metadata_are_refused_byte_for_byte(issuer: str):
-    """RFC 8414 §3.3."""
+    """RFC 8414 §3.3, §4, §6.2: compared without any normalization."""
     with pytest.raises(MalformedMetadata):
         server_metadata.read(server_metadata.write(SERVER), issuer=issuer)
 
@@ -67,6 +73,7 @@ def test_another_issuers_metadata_are_refused_byte_for_byte(issuer: str):
     ],
 )
 def test_a_broken_member_is_named(change: dict[str, object]):
+    """RFC 8414 §2: what is required is there, and each URL is https."""
     document = {**json.loads(server_metadata.write(SERVER)), **change}
     with pytest.raises(MalformedMetadata, match=next(iter(change))):
         server_metadata.read(json.dumps(document).encode(), issuer=ISSUER)
@@ -94,6 +101,7 @@ def test_resource_metadata_come_back_as_they_were_written():
     ],
 )
 def test_a_resource_that_cannot_be_registered_is_refused(change: dict[str, object]):
+    """RFC 9728 §2, RFC 7517 §9.2, RFC 8037 §2."""
     document = {**json.loads(resource_metadata.write(RESOURCE)), **change}
     with pytest.raises(MalformedMetadata):
         resource_metadata.read(json.dumps(document).encode())
@@ -112,6 +120,24 @@ def test_any_document_is_metadata_or_refused(body: bytes):
         resource_metadata.read(body)
     with contextlib.suppress(MalformedMetadata):
         server_metadata.read(body, issuer=ISSUER)
+
+
+def test_members_that_are_not_understood_are_ignored():
+    """RFC 8414 §3.2, RFC 9728 §3.2."""
+    document = {**json.loads(server_metadata.write(SERVER)), "new": {"a": 1}}
+    assert server_metadata.read(json.dumps(document).encode(), issuer=ISSUER) == SERVER
+    document = {**json.loads(resource_metadata.write(RESOURCE)), "new": {"a": 1}}
+    assert resource_metadata.read(json.dumps(document).encode()) == RESOURCE
+
+
+def test_a_resource_leaves_out_members_without_elements():
+    """RFC 9728 §3.2."""
+    written = json.loads(
+        resource_metadata.write(ResourceMetadata("https://api.example", (), {"a": ""}, (), {"keys": []}))
+    )
+    assert "authorization_servers" not in written
+    assert "authorization_details_types_supported" not in written
+    assert written["scopes_supported"] == ["a"]
 
 
 def test_a_document_without_bound_is_refused():

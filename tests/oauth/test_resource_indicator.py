@@ -56,7 +56,7 @@ def test_a_url_that_names_a_resource(url: str):
     ],
 )
 def test_a_url_that_could_be_taken_for_another_is_refused(url: str):
-    """RFC 8707 §2: absolute, without a fragment; ours besides: https, no user, no query, a plain path."""
+    """RFC 8707 §2, RFC 8414 §2, RFC 9728 §2: absolute, https, no fragment; ours besides: no user, a plain path."""
     with pytest.raises(InvalidTarget):
         resource_indicator.check(url)
 

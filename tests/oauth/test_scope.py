@@ -21,6 +21,7 @@ def test_order_and_repeats_are_ignored():
 
 @pytest.mark.parametrize("text", ["", " ", " a", "a ", "a  b", "a\tb", 'a"', "a\\", "é", "a\x00", "a\nb", "x" * 4097])
 def test_a_malformed_scope_is_refused(text):
+    """RFC 6749 §3.3: one space between visible characters, without quotes and backslashes."""
     with pytest.raises(InvalidScope):
         scope.parse(text)
 

@@ -53,6 +53,7 @@ def test_anything_is_read_or_refused_as_a_value_error(document: bytes | str):
     ],
 )
 def test_a_document_with_two_meanings_is_refused(document: bytes | str):
+    """RFC 7515 §4, §5.2, §10.12, RFC 7517 §4, RFC 7519 §4, RFC 8725 §3.7: UTF-8, and each name once."""
     with pytest.raises(ValueError):
         strict_json.parse(document)
 

@@ -15,6 +15,7 @@ from keyfob.oauth.errors import (
     InvalidRequest,
     InvalidScope,
     InvalidTarget,
+    TooManyRequests,
     UnsupportedGrantType,
 )
 from keyfob.oauth.token_endpoint import IssuedToken, MalformedResponse, TokenRefused
@@ -40,6 +41,8 @@ def test_a_request_comes_back_as_it_was_written(scope, resource, details):
     [
         ({}, InvalidRequest),
         ({"grant_type": "authorization_code"}, UnsupportedGrantType),
+        ({"grant_type": "password"}, UnsupportedGrantType),
+        ({"grant_type": "refresh_token"}, UnsupportedGrantType),
         ({"grant_type": "CLIENT_CREDENTIALS"}, UnsupportedGrantType),
         ({"grant_type": "client_credentials", "scope": "a  b"}, InvalidScope),
         ({"grant_type": "client_credentials", "resource": "http://evil.example"}, InvalidTarget),
@@ -47,7 +50,7 @@ def test_a_request_comes_back_as_it_was_written(scope, resource, details):
     ],
 )
 def test_each_refusal_has_its_code(parameters, error):
-    """RFC 6749 §5.2."""
+    """RFC 6749 §4.4.2, §5.2, RFC 9700 §2.4."""
     with pytest.raises(error):
         token_endpoint.read_request(parameters)
 
@@ -58,7 +61,7 @@ def test_unknown_parameters_are_ignored():
 
 
 def test_a_token_response_is_never_cached_and_states_its_scope():
-    """RFC 6749 §5.1, §3.3; RFC 9396 §7."""
+    """RFC 6749 §5.1, §3.3, RFC 6750 §4, RFC 9396 §7."""
     response = token_endpoint.write_response(ISSUED)
     assert response.status == 200
     assert dict(response.headers) == {
@@ -113,6 +116,7 @@ def test_a_refusal_says_how_to_authenticate_and_keeps_its_reason_to_itself():
     ],
 )
 def test_an_answer_that_is_no_token_is_malformed(document):
+    """RFC 6749 §5.1, §7.1: what is required is there, and a token of an unknown type is not used."""
     with pytest.raises(MalformedResponse):
         token_endpoint.read_response(200, JSON, json.dumps(document).encode(), asked=frozenset({"a"}))
 
@@ -125,7 +129,32 @@ def test_a_missing_scope_means_the_one_that_was_asked_for():
         token_endpoint.read_response(200, JSON, body, asked=None)
 
 
+def test_what_the_client_does_not_know_it_ignores():
+    """RFC 6749 §5.1: names that are not understood, of any kind; the size of a value is not assumed either."""
+    body = json.dumps({**GOOD, "access_token": "t" * 9000, "refresh_token": "r", "new": {"a": [1]}}).encode()
+    assert token_endpoint.read_response(200, JSON, body, asked=None).access_token == Secret("t" * 9000)
+
+
+def test_an_error_is_no_token_whatever_it_holds():
+    """RFC 6749 §5.1, §5.2: a token comes with 200 alone."""
+    for status in (201, 400, 401, 500):
+        with pytest.raises((TokenRefused, MalformedResponse)):
+            token_endpoint.read_response(status, JSON, json.dumps(GOOD).encode(), asked=None)
+
+
+def test_no_refresh_token_comes_with_a_token():
+    """RFC 6749 §4.4.3, RFC 9700 §4.14."""
+    assert "refresh_token" not in json.loads(token_endpoint.write_response(ISSUED).body)
+
+
+def test_whoever_asks_too_often_is_told_when_to_come_again():
+    """RFC 6585 §4, RFC 9110 §10.2.3."""
+    response = token_endpoint.write_error(TooManyRequests(7), error_id="e")
+    assert (response.status, dict(response.headers)[b"retry-after"]) == (429, b"7")
+
+
 def test_a_proxys_page_is_malformed_and_a_busy_server_is_told_apart():
+    """RFC 6749 §5.1: a token comes as JSON."""
     html = [(b"content-type", b"text/html"), (b"retry-after", b"7")]
     with pytest.raises(MalformedResponse):
         token_endpoint.read_response(502, html, b"<html>", asked=None)

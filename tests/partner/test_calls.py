@@ -48,6 +48,7 @@ def session(ready, service):
 
 
 def test_a_call_asks_for_the_least_scope_and_keeps_the_token(session, service):
+    """RFC 6749 §3.3, RFC 6750 §2.1, RFC 9068 §6, RFC 9700 §2.3, RFC 9728 §7.2: the token is opaque to the client."""
     for _ in range(3):
         assert session.get("/v1/studies").status_code == 200
     assert [form["scope"] for form in service.asked] == ["studies:read"]
@@ -176,6 +177,7 @@ def test_an_unsafe_url_is_refused_before_anything_is_sent(session, service, url)
 
 
 def test_a_redirect_is_not_followed_with_a_token(session, service):
+    """RFC 9700 §4.9: a token goes to nobody but the resource that it is for."""
     elsewhere = []
     service.handle["/elsewhere"] = lambda *_: (elsewhere.append(1), service.say(200, {}))[1]
     service.handle["/api/v1/studies"] = lambda *_: (302, {"location": f"{service.url}/elsewhere"}, b"")
@@ -203,6 +205,7 @@ def test_an_api_without_a_description_needs_the_scope_named(session, service):
 
 
 def test_details_narrow_every_token(ready, service):
+    """RFC 9396 §6."""
     authorizer = open_authorizer(vault=ready.vault, ca=service.ca)
     held = authorizer.source.token(
         frozenset({"studies:read"}), resource=ready.api, details=(CdmsStudy("S.1", frozenset({"701"})),)
@@ -213,6 +216,7 @@ def test_details_narrow_every_token(ready, service):
 
 
 def test_another_authority_or_no_server_is_told_with_what_to_do(ready, service, make_tls, tmp_path):
+    """RFC 6750 §5.3: an issuer that cannot prove its name is given nothing."""
     other = make_tls(tmp_path / "other").ca
     with Session.open(vault=ready.vault, ca=other) as session, pytest.raises(Unreachable) as refused:
         session.get("/v1/studies")

@@ -1,20 +1,28 @@
 """The partner's parsers: each takes any bytes, and raises only what it says."""
 
 import contextlib
+import dataclasses
 import json
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyfob.oauth.client_information import MAX_BYTES
+from keyfob import client_secret
+from keyfob.oauth import client_authentication, form
+from keyfob.oauth.client_information import MAX_BYTES, ClientInformation
 from keyfob.partner import calling, minimal_scope, safe_url
+from keyfob.partner.adapters.flow import put
+from keyfob.partner.authorizer import asks_for_another_token
 from keyfob.partner.errors import MessageRefused, ScopeNotHeld, UnknownOperation, Unreachable, UnsafeCall, VaultProblem
 from keyfob.partner.receive import check_fingerprint, check_message
+from keyfob.partner.token_source import HeldToken, write_request
 from keyfob.partner.transport import unreachable
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.problem import Misuse, Problem
+from keyfob.secret import Secret
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -166,3 +174,70 @@ def test_headers_and_content_types():
     assert calling.content_type("a.XML") == "application/xml"
     assert calling.content_type("a") == "application/octet-stream"
     assert MAX_BYTES > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "challenge", "again"),
+    [
+        (401, 'Bearer error="invalid_token"', True),
+        (401, 'bearer realm="x", error=invalid_token', True),
+        (401, 'Bearer realm="api"', False),
+        (401, 'Bearer error="invalid_request"', False),
+        (401, 'Bearer error="insufficient_scope"', False),
+        (401, 'Basic realm="invalid_token"', False),
+        (401, None, False),
+        (403, 'Bearer error="invalid_token"', False),
+    ],
+)
+def test_another_token_is_tried_for_the_one_refusal_that_it_may_help(status, challenge, again):
+    """RFC 6750 §3.1: a new token may be asked for when this one is invalid, and for nothing else."""
+    assert asks_for_another_token(status, challenge) is again
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://api.example/v1", "plain-http"),
+        ("https://api.example/v1?access_token=x", "secret-in-url"),
+        ("https://api.example/v1?a=b&CLIENT_SECRET=x", "secret-in-url"),
+    ],
+)
+def test_a_token_travels_over_tls_and_never_in_a_url(url: str, code: str):
+    """RFC 6750 §2.3, §5.3, RFC 9700 §4.3.2."""
+    with pytest.raises(UnsafeCall) as refused:
+        safe_url.check(url)
+    assert refused.value.code == code
+
+
+INFORMATION = ClientInformation(
+    "cl_1", client_secret.make("credential1", bytes(32)), 1, 0, "https://auth.example", "https://auth.example/token",
+    frozenset({"a"}), ("https://api.example",), "credential1", "m1", 1, "A" * 40,
+)  # fmt: skip
+
+
+def test_a_token_is_asked_for_by_post_with_the_secret_in_the_header_over_tls_alone():
+    """RFC 6749 §2.3.1, §3.2, §4.4.2."""
+    request = write_request(INFORMATION, frozenset({"a"}), resource="https://api.example", details=None)
+    assert (request.method, request.url) == ("POST", "https://auth.example/token")
+    assert ("content-type", "application/x-www-form-urlencoded") in request.headers
+    assert request.authorization is not None
+    presented = client_authentication.read([(b"authorization", request.authorization.reveal_bytes())], {})
+    assert (presented.client_id, presented.secret) == ("cl_1", INFORMATION.client_secret)
+    assert form.parse("application/x-www-form-urlencoded", request.body) == {
+        "grant_type": "client_credentials",
+        "scope": "a",
+        "resource": "https://api.example",
+    }
+    plain = dataclasses.replace(INFORMATION, token_endpoint="http://auth.example/token")
+    with pytest.raises(VaultProblem) as refused:
+        write_request(plain, None, resource="https://api.example", details=None)
+    assert refused.value.code == "plain-http"
+
+
+def test_a_token_stands_in_the_header_and_takes_the_place_of_every_other_credential():
+    """RFC 6750 §2, §2.1."""
+    token = HeldToken(Secret("abc"), "credential1", frozenset({"a"}), (), 1, 2)
+    basic = httpx2.Request("GET", "https://api.example", headers={"Authorization": "Basic eDp5"})
+    assert put(basic, token).headers.get_list("Authorization") == ["Bearer abc"]
+    basic = httpx2.Request("GET", "https://api.example", headers={"Authorization": "Basic eDp5"})
+    assert "Authorization" not in put(basic, None).headers

@@ -20,6 +20,7 @@ def test_without_a_trusted_proxy_headers_change_nothing_and_are_warned_of_once_a
 
 
 def test_the_trusted_proxy_vouches_for_the_last_address_and_nobody_goes_around_it():
+    """RFC 9700 §4.13: what a client wrote into a proxy's header counts for nothing."""
     peers = PeerReader("192.0.2.1")
     assert peers.read("192.0.2.1", FORWARDED, now=NOW) == "203.0.113.9"
     assert peers.read("192.0.2.1", [], now=NOW) == "192.0.2.1"

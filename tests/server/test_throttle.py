@@ -30,6 +30,7 @@ def answers(
 
 
 def test_the_failures_of_a_network_pass_until_there_are_too_many_in_a_minute():
+    """RFC 6749 §2.3.1: an endpoint that takes secrets is protected against guessing."""
     slowing = throttle()
     assert answers(slowing, 7) == [401] * 5 + [429] * 2
     assert answers(slowing, 2, client_id="cl_other") == [429] * 2

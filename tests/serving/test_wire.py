@@ -102,6 +102,7 @@ def plain(start, port):
 
 
 def test_hostile_requests_are_answered_400_as_json_and_the_server_lives(plain, parse):
+    """RFC 9112 §2.2, §3, §3.2, §5.1, §5.2, §6.1, §6.3, §7.1, RFC 9110 §5.5: a request of two meanings has none."""
     for name, request in HOSTILE.items():
         status, headers, document = parse(exchange(plain.port, request))
         assert status == 400, name
@@ -185,6 +186,25 @@ def test_a_response_that_breaks_off_is_seen_to_be_cut(plain):
     connection.close()
 
 
+def test_a_request_says_when_it_was_answered_and_its_connection_closes_when_asked_to(plain, parse):
+    """RFC 9110 §6.6.1, RFC 9112 §9.6: a date in every answer; `close` is taken at its word."""
+    _, headers, _ = parse(exchange(plain.port, GET))
+    assert headers[b"date"].endswith(b" GMT")
+    assert headers[b"connection"] == b"close"
+
+
+def test_a_body_that_waits_to_be_asked_for_is_asked_for_or_refused(plain):
+    """RFC 9110 §10.1.1."""
+    with socket.create_connection(("127.0.0.1", plain.port), timeout=30) as connection:
+        connection.sendall(post(b"", b"Content-Length: 3", b"Expect: 100-continue", b"Connection: close"))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"abc")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection(("127.0.0.1", plain.port), timeout=30) as connection:
+        connection.sendall(post(b"", b"Content-Length: 100000001", b"Expect: 100-continue"))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
 def test_the_log_holds_no_query_and_no_path_parameter(plain):
     exchange(plain.port, GET.replace(b"/echo", b"/echo/subject-01?key=value-02"))
     log = plain.log.read_text()
@@ -206,10 +226,12 @@ def test_a_body_over_the_bound_is_refused_before_it_is_read(plain, parse):
 
 
 def test_http_1_0_needs_no_host(plain):
+    """RFC 9112 §3.2."""
     assert exchange(plain.port, b"GET /echo HTTP/1.0\r\n\r\n").split(b" ")[1] == b"200"
 
 
 def test_a_connection_is_kept_for_the_next_request(plain):
+    """RFC 9112 §9.3."""
     connection = http.client.HTTPConnection("127.0.0.1", plain.port, timeout=30)
     for _ in range(3):
         connection.request("POST", "/echo", b"abc")

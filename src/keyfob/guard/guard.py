@@ -108,7 +108,7 @@ class Guard:
             presented, proof = self._read_bound(headers)
         token = await self._verify(presented)
         self._check_possession(token, presented, proof, method=method, path=path)
-        # Scope-tokens are compared whole (RFC 6749 §3.3): nothing implies anything else.
+        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
         if scope not in token.scope:
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         return token

@@ -131,7 +131,7 @@ class Issuer:
 async def _read(
     client: httpx2.AsyncClient, method: str, url: str, *, max_bytes: int, form: dict[str, str] | None = None
 ) -> bytes:
-    # What came over plain HTTP is anybody's.
+    # RFC 8414 §2, §6.1: what came over plain HTTP is anybody's.
     if not url.startswith("https://"):
         raise CannotFetch(f"{url} is not https")
     try:

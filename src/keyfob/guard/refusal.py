@@ -16,6 +16,7 @@ def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id
 
     `resource_metadata`: the URL of the RFC 9728 document, which the challenge then names (RFC 9728 §5.1).
     """
+    # RFC 6750 §3.1: a refusal for lack of scope names the scope that is needed.
     scope = error.scope if isinstance(error, InsufficientScope) else None
     problem: dict[str, object] = {
         "type": "about:blank",
@@ -38,5 +39,6 @@ def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id
             challenge = dpop.challenge(said, resource_metadata=resource_metadata, algorithms=tuple(ALGORITHMS))
         else:
             challenge = bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)
+        # RFC 6750 §3: a challenge stands in every refusal.
         headers.append((b"www-authenticate", challenge))
     return Response(error.status, tuple(headers), json.dumps(problem).encode())

@@ -37,11 +37,12 @@ def _ecdsa(name: str, crv: str, curve: ec.EllipticCurve, digest: hashes.HashAlgo
     def sign(key: PrivateKey, message: bytes) -> bytes:
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         r, s = decode_dss_signature(key.sign(message, how))
-        # RFC 7518 §3.4: r and s side by side, each of the curve's width.
+        # RFC 7518 §3.4: an ECDSA signature is r and s side by side, each of the curve's width.
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
 
     def verify(key: PublicKey, message: bytes, signature: bytes) -> None:
         assert isinstance(key, ec.EllipticCurvePublicKey)
+        # RFC 7518 §3.4: a signature of another length is none.
         if len(signature) != 2 * width:
             raise InvalidSignature
         r, s = int.from_bytes(signature[:width], "big"), int.from_bytes(signature[width:], "big")
@@ -84,10 +85,12 @@ _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DI
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
     for algorithm in (
+        # RFC 7518 §3.1: ES256 is recommended, and ours by default.
         _ecdsa("ES256", "P-256", ec.SECP256R1(), hashes.SHA256()),
         _ecdsa("ES384", "P-384", ec.SECP384R1(), hashes.SHA384()),
         _eddsa(),
         _rsa("PS256", _PSS, hashes.SHA256()),
+        # RFC 9068 §2.1: RS256 is one that every server and resource has.
         _rsa("RS256", padding.PKCS1v15(), hashes.SHA256()),
         _rsa("RS384", padding.PKCS1v15(), hashes.SHA384()),
     )

@@ -82,6 +82,6 @@ def _certificate_names(member: Mapping[str, object]) -> tuple[str, ...]:
         certificate = b64decode(chain[0], validate=True)
     except ValueError:
         return ()
-    # RFC 7515 §4.1.7: SHA-1 here only names a key; what is believed is the signature.
+    # SHA-1 here only names a key (RFC 7515 §4.1.7); what is believed is the signature.
     sha1 = hashlib.sha1(certificate, usedforsecurity=False).digest()
     return encode(sha1).decode(), encode(hashlib.sha256(certificate).digest()).decode()

@@ -10,6 +10,7 @@ _ALPHABET = re.compile(rb"[A-Za-z0-9_-]*")
 
 
 def encode(content: bytes) -> bytes:
+    # RFC 7515 §2: base64 in the alphabet for URLs.
     return binascii.b2a_base64(content, newline=False).rstrip(b"=").translate(_TO_URL)
 
 

@@ -29,6 +29,7 @@ def verify_feed(document: bytes, keys: KeySet, *, issuer: str, audience: str, no
 
 
 def _key_for(header: Header, keys: KeySet) -> VerificationKey:
+    # RFC 8725 §3.11, §3.12: a JWT for another use is no feed.
     if not jws.has_type(header, revocation_feed.JWT_TYPE):
         raise MalformedFeed("typ is not that of a feed")
     found = keys.keys.get(str(header.get("kid")))

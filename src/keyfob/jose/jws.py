@@ -45,12 +45,14 @@ def verify(
         raise InvalidJws("its parts cannot be decoded") from broken
     if not isinstance(header, dict):
         raise InvalidJws("its header is no object")
+    # RFC 7515 §4.1.11: an extension that is not understood is refused.
     if "crit" in header or "b64" in header:
         raise InvalidJws("its header demands an extension (RFC 7515 §4.1.11)")
-    # RFC 8725 §3.1: one key, one algorithm. A token cannot choose another.
+    # RFC 7515 §4.1.1, RFC 8725 §3.1: one key, one algorithm. A token cannot choose another.
     keys = [key for key in find_keys(header) if header.get("alg") == key.algorithm.name]
     if not keys:
         raise InvalidJws("its alg is not its key's")
+    # RFC 7515 §5.2, RFC 9068 §4, RFC 8725 §3.3: the signature holds, or nothing does.
     if not any(_is_signed(text.rpartition(b".")[0], signature, key) for key in keys):
         raise InvalidJws("the signature does not verify")
     try:
@@ -73,4 +75,5 @@ def _is_signed(signing_input: bytes, signature: bytes, key: VerificationKey) -> 
 def has_type(header: Header, kind: str) -> bool:
     """RFC 7515 §4.1.9: `typ` with or without the media type's prefix, in any case."""
     said = header.get("typ")
+    # RFC 7515 §4.1.9: `typ` is read with or without the media type's prefix, in any case.
     return isinstance(said, str) and said.lower() in (kind, f"application/{kind}")

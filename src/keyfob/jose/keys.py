@@ -125,6 +125,7 @@ class KeySet:
             if read is None:
                 continue
             kid, key = read
+            # RFC 7517 §4.5: the ids of a set's keys are distinct.
             if kid in usable:
                 raise MalformedKeySet("two keys have the same kid")
             usable[kid] = key
@@ -138,6 +139,7 @@ def read_public_key(member: Mapping[str, object]) -> tuple[PublicKey, tuple[Algo
 
     Raises MalformedKeySet when it holds a private or a shared key.
     """
+    # RFC 7517 §9.2, RFC 8037 §2: a private key that was published is anybody's.
     if "d" in member or member.get("kty") == "oct":
         raise MalformedKeySet("the key set holds a private or shared key: it must be considered exposed")
     # RFC 7517 §4.2, §4.3: a key for encryption does not verify signatures.
@@ -151,6 +153,7 @@ def read_public_key(member: Mapping[str, object]) -> tuple[PublicKey, tuple[Algo
         return None
     if not isinstance(public_key, PublicKey):
         return None
+    # RFC 7518 §3.3, §3.5, RFC 8725 §3.5: a weak key is not used.
     if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size < MIN_RSA_BITS:
         return None
     algorithms = _algorithms_of(member)
@@ -165,6 +168,7 @@ def thumbprint(public_key: PublicKey) -> str:
 def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
     """Of an issuer's set: a key has a `kid`, and exactly one algorithm, its own or its curve's."""
     found, kid = read_public_key(member), member.get("kid")
+    # RFC 7517 §5: a key that cannot be used is passed over.
     if found is None or not isinstance(kid, str) or not 0 < len(kid) <= 256 or len(found[1]) != 1:
         return None
     return kid, VerificationKey(found[1][0], found[0])
@@ -183,6 +187,7 @@ def _algorithms_of(member: Mapping[str, object]) -> tuple[Algorithm, ...]:
 
 
 def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
+    # RFC 7638 §3: the id of a key is its thumbprint.
     kid = jwk.import_key(cast("dict[str, str | list[str]]", _public_members(private_key))).thumbprint()
     return SigningKey(kid, algorithm, private_key, _header(algorithm, kid, access_token.TYPE))
 

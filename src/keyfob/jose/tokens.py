@@ -36,6 +36,7 @@ def verify_access_token(token: Secret, keys: KeySet, *, issuer: str, audience: s
 
 
 def _key_for(header: Header, keys: KeySet) -> VerificationKey:
+    # RFC 9068 §4, RFC 8725 §3.11, §3.12: a JWT for another use is no access token.
     if not jws.has_type(header, access_token.TYPE):
         raise InvalidToken(detail="typ is not at+jwt")
     kid = header.get("kid")

@@ -9,6 +9,7 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.errors import InvalidAuthorizationDetails, InvalidScope, InvalidToken
 from keyfob.oauth.scope import Scope
 
+# RFC 9068 §2.1: an access token says in its header that it is one.
 TYPE = "at+jwt"
 LEEWAY = 30
 """Seconds by which the issuer's clock may run ahead of ours. Nothing is added to `exp`."""
@@ -38,6 +39,7 @@ class AccessToken:
 
 def write_claims(token: AccessToken) -> dict[str, object]:
     """RFC 9068 §2.2; `aud` one string; authorization_details always written out (RFC 9396 §9.1)."""
+    # RFC 9068 §2.2: a token holds the required claims.
     claims: dict[str, object] = {
         "iss": token.issuer,
         "sub": token.subject,
@@ -46,7 +48,9 @@ def write_claims(token: AccessToken) -> dict[str, object]:
         "iat": token.issued_at,
         "exp": token.expires_at,
         "jti": token.jti,
+        # RFC 9068 §2.2.3: a token holds its scope.
         "scope": scopes.write(token.scope),
+        # RFC 9396 §9.1: a token holds its details, for the resource to enforce.
         "authorization_details": authorization_details.write_claim(token.authorization_details),
     }
     if token.credential_id is not None:
@@ -72,8 +76,10 @@ def read_claims(
     RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
     """
     claims = _Claims(unverified_claims)
+    # RFC 9068 §4, RFC 7519 §4.1.1, RFC 8725 §3.8: the issuer, byte for byte.
     if claims.text("iss") != issuer:
         raise InvalidToken(detail="another issuer")
+    # RFC 9068 §4, RFC 7519 §4.1.3, RFC 8725 §3.9, RFC 9700 §2.3: for this resource and no other.
     if audience not in (claims.text("aud"), None):
         raise InvalidToken(detail="another audience")
     issued_at, expires_at = claims.date("iat"), claims.date("exp")
@@ -81,6 +87,7 @@ def read_claims(
     if now >= expires_at:
         raise InvalidToken(detail=f"expired {now - expires_at} s ago")
     begins = max(issued_at, claims.date("nbf") if "nbf" in unverified_claims else issued_at)
+    # RFC 7519 §4.1.5, §4.1.6: a token is not good before its time, but for a little skew.
     if begins > now + leeway:
         raise InvalidToken(detail=f"begins in {begins - now} s: is a clock wrong?")
     return AccessToken(
@@ -107,6 +114,7 @@ class _Claims:
 
     def text(self, name: str) -> str:
         value = self.unverified.get(name)
+        # RFC 9068 §2.2: a required claim is there, and is text.
         if not isinstance(value, str) or not 0 < len(value) <= 512:
             raise InvalidToken(detail=f"{name} is missing or malformed")
         return value

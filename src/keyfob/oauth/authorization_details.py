@@ -57,6 +57,7 @@ def parse(text: str) -> Details:
 
 def read_claim(value: object) -> Details:
     """The claim of a token or member of a response: the array itself, possibly empty. Same errors as `parse`."""
+    # RFC 9396 §2: the details are an array.
     if not isinstance(value, list):
         raise InvalidAuthorizationDetails("authorization_details must be an array")
     return tuple(dict.fromkeys(_element(member, place) for place, member in enumerate(value)))
@@ -66,9 +67,10 @@ def _element(member: object, place: int) -> CdmsStudy:
     where = f"authorization_details[{place}]"
     if not isinstance(member, dict):
         raise InvalidAuthorizationDetails(f"{where} must be an object")
-    # RFC 9396 §5: unknown types and fields are refused, since they may have meant a restriction.
+    # RFC 9396 §2, §5: an unknown type, which may have meant a restriction, is refused.
     if member.get("type") != TYPE:
         raise InvalidAuthorizationDetails(f"{where} must have the type {TYPE}")
+    # RFC 9396 §5: an unknown field is refused.
     if not set(member) <= {"type", "identifier", *_LIMITS}:
         raise InvalidAuthorizationDetails(f"{where} has a field that {TYPE} does not know")
     limits = {name: _names(member[name], f"{where}.{name}") for name in _LIMITS if name in member}
@@ -76,6 +78,7 @@ def _element(member: object, place: int) -> CdmsStudy:
 
 
 def _names(value: object, where: str) -> frozenset[str]:
+    # RFC 9396 §5: a field of the wrong type is refused, and an empty one.
     if not isinstance(value, list) or not value:
         raise InvalidAuthorizationDetails(f"{where} must be an array of at least one: leave it out to mean all")
     return frozenset(_name(name, where) for name in value)
@@ -116,6 +119,7 @@ def narrow(requested: Details | None, granted: Details) -> Details:
     effective: dict[CdmsStudy, None] = {}
     for place, asked in enumerate(requested):
         within = [found for element in granted if (found := _within(asked, element)) is not None]
+        # RFC 9396 §5, §6: more than what is granted is refused.
         if not within:
             raise InvalidAuthorizationDetails(f"authorization_details[{place}] is more than what is granted")
         effective.update(dict.fromkeys(within))

@@ -8,7 +8,7 @@ from keyfob.oauth.wire import Headers, values
 from keyfob.secret import Secret
 
 MAX_BYTES = 8192
-# RFC 6750 §2.1: b64token
+# RFC 6750 §2.1: a token is a b64token.
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 
 
@@ -20,11 +20,13 @@ def read(headers: Headers, query_string: bytes) -> Secret | None:
     """
     if b"access_token" in query_string.lower() or b"%" in query_string:
         names = {name.lower() for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)}
+        # RFC 6750 §2.3, §5.3, RFC 9700 §4.3.2: no token in a URL, which is logged.
         if "access_token" in names:
             raise InvalidRequest("an access token must not be in the URL: consider it exposed")
     found = values(headers, b"authorization")
     if not found:
         return None
+    # RFC 6750 §2: one token a request.
     if len(found) > 1:
         raise InvalidRequest("more than one Authorization header")
     # RFC 9110 §11.1: the scheme's case does not matter.
@@ -52,8 +54,10 @@ def challenge(
         parameters.append(("scope", scope))
     if resource_metadata is not None:
         parameters.append(("resource_metadata", resource_metadata))
-    said = b", ".join(_quoted(*pair) for pair in parameters)
-    return scheme.encode() + (b" " + said if said else b"")
+    # RFC 6750 §3: at least one parameter follows the scheme.
+    if not parameters:
+        parameters.append(("realm", "api"))
+    return scheme.encode() + b" " + b", ".join(_quoted(*pair) for pair in parameters)
 
 
 def _quoted(name: str, value: str) -> bytes:

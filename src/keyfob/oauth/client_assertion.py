@@ -51,20 +51,24 @@ def read_claims(
     `audiences`: what we are called, of which the assertion names exactly one (RFC 7523 §3: whoever shared an
     assertion with two servers could be impersonated by either).
     """
-    # RFC 7523 §3 item 1, 2: issuer and subject are the client itself.
+    # RFC 7523 §3, RFC 8725 §3.8: issuer and subject are the client itself.
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise InvalidClient(detail="the assertion's iss and sub are not the client")
     audience = claims.get("aud")
     if isinstance(audience, list) and len(audience) == 1:
         audience = audience[0]
+    # RFC 7523 §3, RFC 8725 §3.9: for this server alone.
     if not isinstance(audience, str) or audience not in audiences:
         raise InvalidClient(detail="the assertion's aud is not this issuer alone")
     expires_at = _date(claims, "exp")
+    # RFC 7519 §4.1.4, RFC 7523 §3: `exp` itself is already too late.
     if now >= expires_at:
         raise InvalidClient(detail=f"the assertion expired {now - expires_at} s ago: is a clock wrong?")
+    # RFC 7523 §3: an assertion that lives unreasonably long is refused.
     if expires_at > now + max_lifetime + LEEWAY:
         raise InvalidClient(detail=f"the assertion lives for more than {max_lifetime} s")
     for name in ("iat", "nbf"):
+        # RFC 7519 §4.1.5, §4.1.6: an assertion is not good before its time.
         if name in claims and _date(claims, name) > now + LEEWAY:
             raise InvalidClient(detail=f"the assertion's {name} is in the future: is a clock wrong?")
     jti = claims.get("jti")

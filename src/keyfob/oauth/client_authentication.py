@@ -48,9 +48,11 @@ def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
     InvalidClient for none or for one that cannot be read.
     """
     found = values(headers, b"authorization")
+    # RFC 9110 §5.3: a header that is no list, such as Authorization, stands once.
     if len(found) > 1:
         raise InvalidRequest("more than one Authorization header")
     has_assertion = "client_assertion" in form or "client_assertion_type" in form
+    # RFC 6749 §2.3: a client authenticates by one method a request.
     if len([way for way in (found, has_assertion, "client_secret" in form) if way]) > 1:
         raise InvalidRequest("credentials by more than one method: use one")
     if has_assertion:
@@ -58,6 +60,7 @@ def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
     if not found:
         return _read_body(form)
     presented = _read_basic(found[0])
+    # RFC 6749 §2.3.1: a client_id beside Basic is the same client's.
     if form.get("client_id", presented.client_id) != presented.client_id:
         raise InvalidRequest("client_id differs from the one in the Authorization header")
     return presented
@@ -72,6 +75,7 @@ def _read_body(form: Mapping[str, str]) -> PresentedCredential:
 
 def _read_assertion(form: Mapping[str, str]) -> PresentedCredential:
     """RFC 7521 §4.2; the client is the assertion's `sub`, which `client_id` may only repeat."""
+    # RFC 7521 §4.2: an assertion comes with its type.
     if form.get("client_assertion_type") != client_assertion.TYPE:
         raise InvalidClient(detail="client_assertion_type is missing or none that is served")
     assertion = form.get("client_assertion", "")
@@ -84,6 +88,7 @@ def _read_assertion(form: Mapping[str, str]) -> PresentedCredential:
         raise InvalidClient(detail="client_assertion cannot be decoded") from broken
     # Unverified: it only says whose keys to try.
     client_id = client_assertion.subject(claims if isinstance(claims, dict) else {})
+    # RFC 7521 §4.2: client_id is needless, and may only repeat the assertion's sub.
     if form.get("client_id", client_id) != client_id:
         raise InvalidRequest("client_id differs from the assertion's sub")
     return PresentedCredential(client_id, Method.PRIVATE_KEY_JWT, Secret(assertion))
@@ -124,5 +129,6 @@ def write_assertion(assertion: Secret) -> dict[str, str]:
 
 def write_basic(client_id: str, secret: Secret) -> Secret:
     """The value of the Authorization header for Basic (RFC 6749 §2.3.1)."""
-    pair = f"{quote(client_id, safe='')}:{quote(secret.reveal(), safe='')}".encode()
-    return Secret(b"Basic " + base64.b64encode(pair))
+    # RFC 6749 §2.3.1, appendix B: each half is form-encoded before the colon joins them.
+    halves = [quote(half, safe="") for half in (client_id, secret.reveal())]
+    return Secret(b"Basic " + base64.b64encode(":".join(halves).encode()))

@@ -76,7 +76,7 @@ def read_proof(headers: Headers) -> Secret | None:
 def challenge(error: OAuthError | None, *, resource_metadata: str | None, algorithms: Sequence[str]) -> bytes:
     """The WWW-Authenticate value of a resource that wants a proof (RFC 9449 §7.1)."""
     said = bearer.challenge(error, resource_metadata=resource_metadata, scheme=SCHEME)
-    return said + (b", " if b"=" in said else b" ") + b'algs="' + " ".join(algorithms).encode() + b'"'
+    return said + b', algs="' + " ".join(algorithms).encode() + b'"'
 
 
 def write_claims(
@@ -107,7 +107,7 @@ def read_claims(
     if not isinstance(said, str) or _normal(said) is None or _normal(said) != _normal(url):
         raise InvalidDpopProof(detail="htu is another URL")
     issued_at = claims.get("iat")
-    # RFC 7519 §2: a NumericDate may have a fraction. A bool is an int to Python only.
+    # A NumericDate (RFC 7519 §2) may have a fraction. A bool is an int to Python only.
     if isinstance(issued_at, bool) or not isinstance(issued_at, int | float) or not 0 <= issued_at <= _MAX_DATE:
         raise InvalidDpopProof(detail="iat is missing or malformed")
     if not now - MAX_AGE < issued_at <= now + LEEWAY:
@@ -146,7 +146,7 @@ def _nonce_mac(key: Secret, at: str) -> str:
 
 
 def _plain(url: str) -> str:
-    # RFC 9449 §4.2: without query and fragment.
+    # RFC 9449 §4.2: a proof names the URL without query and fragment.
     return url.split("#")[0].split("?")[0]
 
 

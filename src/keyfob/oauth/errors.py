@@ -11,6 +11,7 @@ class OAuthError(Exception):
     """A refusal with its wire form: `code`, `status` and a fixed public `description`."""
 
     code: ClassVar[str]
+    # RFC 6749 §5.2: a refusal is 400 unless said otherwise.
     status: ClassVar[int] = 400
 
     def __init__(self, description: str, *, detail: str = "") -> None:
@@ -22,13 +23,16 @@ class OAuthError(Exception):
 class InvalidRequest(OAuthError):
     """RFC 6749 §5.2: a parameter is missing, repeated or malformed."""
 
+    # RFC 6749 §5.2, RFC 6750 §3.1: missing, repeated or malformed.
     code = "invalid_request"
 
 
 class InvalidClient(OAuthError):
     """RFC 6749 §5.2: client authentication failed. One public text, whatever the reason was."""
 
+    # RFC 6749 §5.2: invalid_client, for who is unknown or unproven.
     code = "invalid_client"
+    # RFC 6749 §5.2: invalid_client is 401, which a client that used the header must get.
     status = 401
 
     def __init__(self, *, detail: str = "") -> None:
@@ -39,6 +43,7 @@ class TooManyRequests(OAuthError):
     """RFC 6585 §4: try again after `retry_after` seconds."""
 
     code = "too_many_requests"
+    # RFC 6585 §4: too many requests are 429.
     status = 429
 
     def __init__(self, retry_after: int, *, detail: str = "") -> None:
@@ -49,37 +54,44 @@ class TooManyRequests(OAuthError):
 class UnauthorizedClient(OAuthError):
     """RFC 6749 §5.2: this client may not use this grant type."""
 
+    # RFC 6749 §5.2: unauthorized_client, for who is known and may not do this.
     code = "unauthorized_client"
 
 
 class UnsupportedGrantType(OAuthError):
     """RFC 6749 §5.2: only client_credentials is served."""
 
+    # RFC 6749 §5.2: unsupported_grant_type, for another grant.
     code = "unsupported_grant_type"
 
 
 class InvalidScope(OAuthError):
     """RFC 6749 §5.2: a scope is malformed, unknown or not granted."""
 
+    # RFC 6749 §5.2: invalid_scope, for what is malformed, unknown or too much.
     code = "invalid_scope"
 
 
 class InvalidTarget(OAuthError):
     """RFC 8707 §2: the resource is unknown, malformed or not granted."""
 
+    # RFC 8707 §2: invalid_target, for a resource that is malformed, unknown or not granted.
     code = "invalid_target"
 
 
 class InvalidAuthorizationDetails(OAuthError):
     """RFC 9396 §5: the authorization details are malformed, unknown or more than what is granted."""
 
+    # RFC 9396 §5, §8: invalid_authorization_details, for what is malformed, unknown or too much.
     code = "invalid_authorization_details"
 
 
 class InvalidToken(OAuthError):
     """RFC 6750 §3.1: the access token is expired, revoked, malformed or not for this resource."""
 
+    # RFC 6750 §3.1: invalid_token, for one that is expired, revoked, malformed or foreign.
     code = "invalid_token"
+    # RFC 6750 §3.1: invalid_token is 401.
     status = 401
 
     def __init__(self, *, detail: str = "") -> None:
@@ -89,7 +101,9 @@ class InvalidToken(OAuthError):
 class InsufficientScope(OAuthError):
     """RFC 6750 §3.1: the token is good, but not for this. `scope` names what the resource requires."""
 
+    # RFC 6750 §3.1: insufficient_scope, for a good token that is not for this.
     code = "insufficient_scope"
+    # RFC 6750 §3.1: insufficient_scope is 403.
     status = 403
 
     def __init__(self, scope: str, *, detail: str = "") -> None:

@@ -19,6 +19,7 @@ def parse(content_type: str | None, body: bytes) -> dict[str, str]:
     Raises InvalidRequest for another content type, a repeated parameter, a broken percent-escape, what is not UTF-8,
     and NUL. A text names a parameter only where it is a plain word, and never a value.
     """
+    # RFC 6749 §4.4.2, appendix B: a form in UTF-8 and nothing else.
     if content_type is None or not _CONTENT_TYPE.fullmatch(content_type):
         raise InvalidRequest("the body must be application/x-www-form-urlencoded in UTF-8")
     if not body:
@@ -36,6 +37,7 @@ def parse(content_type: str | None, body: bytes) -> dict[str, str]:
         if key in found:
             raise InvalidRequest(f"the parameter {_shown(key)} is repeated")
         found[key] = decode(value)
+    # RFC 6749 §3.2: a parameter without a value counts as left out.
     return {name: value for name, value in found.items() if value}
 
 
@@ -43,7 +45,9 @@ def decode(text: bytes) -> str:
     """One percent-encoded name or value, `+` for a space. Raises InvalidRequest."""
     if not _ENCODED.fullmatch(text):
         raise InvalidRequest("a percent-escape is malformed")
+    # RFC 6749 appendix B: a plus is a space.
     raw = text.replace(b"+", b" ")
+    # RFC 6749 appendix B: percent-escapes are octets.
     if b"%" in raw:
         first, *rest = raw.split(b"%")
         raw = first + b"".join(bytes([int(part[:2], 16)]) + part[2:] for part in rest)

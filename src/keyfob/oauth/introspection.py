@@ -9,7 +9,7 @@ from keyfob.oauth.errors import InvalidRequest
 from keyfob.oauth.wire import Headers, Response, values
 from keyfob.secret import Secret
 
-# RFC 7662 §4: whoever could read a cache would learn what the token may do.
+# RFC 7662 §4: no answer is cached: whoever read the cache would learn what the token may do.
 _HEADERS = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 JWT_TYPE = "token-introspection+jwt"
 MEDIA_TYPE = f"application/{JWT_TYPE}"
@@ -21,6 +21,7 @@ def read_request(form: Mapping[str, str]) -> Secret:
     Raises InvalidRequest.
     """
     token = form.get("token")
+    # RFC 7662 §2.1: the token is required.
     if token is None:
         raise InvalidRequest("token is missing")
     return Secret(token)
@@ -55,8 +56,10 @@ def write_signed(signed: Secret) -> Response:
 
 def _document(token: AccessToken | None) -> dict[str, object]:
     if token is None:
+        # RFC 7662 §2.2: of what is not active, nothing else is said.
         return {"active": False}
     document: dict[str, object] = {
+        # RFC 7662 §2.2: what is active is said to be so.
         "active": True,
         "scope": scope.write(token.scope),
         "client_id": token.client_id,

@@ -16,8 +16,10 @@ def check(url: str) -> str:
     RFC 8707 §2: absolute, no fragment; ours besides: https (plain http on loopback hosts alone), no user, no query.
     """
     parts = _split(url)
+    # RFC 8414 §2, RFC 9728 §2: https.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise InvalidTarget("the URL must be https")
+    # RFC 8707 §2, RFC 9728 §2: no fragment, and no query.
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise InvalidTarget("the URL must have no query and no fragment")
     if "%" in url or "\\" in url or "/../" in f"{parts.path}/" or "/./" in f"{parts.path}/" or "//" in parts.path:
@@ -61,6 +63,7 @@ def _split(url: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise InvalidTarget("the URL is malformed") from None
+    # RFC 8707 §2: a resource's URL is absolute.
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or port == 0:
         raise InvalidTarget("the URL must be absolute: https://host/path")
     if "@" in parts.netloc:

@@ -26,6 +26,7 @@ class ResourceMetadata:
 def well_known(resource: str) -> str:
     """RFC 9728 §3.1: the well-known path stands between host and the resource's path."""
     parts = urlsplit(resource)
+    # RFC 9728 §3, §3.1: the well-known path stands between host and path, and no slash at the end.
     return f"{parts.scheme}://{parts.netloc}{PATH}{parts.path.rstrip('/')}"
 
 
@@ -40,6 +41,8 @@ def write(metadata: ResourceMetadata) -> bytes:
         "keyfob_scopes": dict(sorted(metadata.scopes.items())),
         "jwks": dict(metadata.jwks),
     }
+    # RFC 9728 §3.2: members without elements are left out.
+    document = {name: value for name, value in document.items() if value}
     return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
@@ -56,6 +59,7 @@ def read(body: bytes) -> ResourceMetadata:
     jwks = document.get("jwks", {"keys": []})
     if not isinstance(jwks, dict) or not isinstance(jwks.get("keys"), list):
         raise MalformedMetadata("jwks must be a JWK set")
+    # RFC 7517 §9.2, RFC 8037 §2: a private key is never published.
     if any(not isinstance(key, dict) or "d" in key or key.get("kty") == "oct" for key in jwks["keys"]):
         raise MalformedMetadata("jwks holds a private key, which must be considered exposed")
     return ResourceMetadata(

@@ -10,6 +10,7 @@ from keyfob.secret import Secret
 def read_request(form: Mapping[str, str]) -> Secret:
     """The token to revoke. RFC 7009 §2.1: the hint is only a hint. Raises InvalidRequest."""
     token = form.get("token")
+    # RFC 7009 §2.1: the token is required.
     if token is None:
         raise InvalidRequest("token is missing")
     return Secret(token)

@@ -28,6 +28,7 @@ def parse(text: str) -> Scope:
         if not _TOKEN.fullmatch(token):
             raise InvalidScope(f"scope is malformed at character {position + 1}: one space between visible characters")
         position += len(token) + 1
+    # RFC 6749 §3.3: neither order nor repeats matter.
     return frozenset(text.split(" "))
 
 

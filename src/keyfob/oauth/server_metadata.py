@@ -67,6 +67,7 @@ _URLS = (
 def well_known(issuer: str) -> str:
     """The URL of the metadata: RFC 8414 §3.1 puts the well-known path between host and the issuer's path."""
     parts = urlsplit(issuer)
+    # RFC 8414 §3, §3.1: the well-known path stands between host and path, and no slash at the end.
     return f"{parts.scheme}://{parts.netloc}{PATH}{parts.path.rstrip('/')}"
 
 
@@ -92,7 +93,7 @@ def write(metadata: ServerMetadata) -> bytes:
 def read(body: bytes, *, issuer: str) -> ServerMetadata:
     """The metadata of `issuer`. Raises MalformedMetadata, also when another issuer speaks (RFC 8414 §3.3)."""
     document = parse_object(body)
-    # Byte for byte: two spellings of an issuer are two issuers.
+    # RFC 8414 §3.3, §4, §6.2: the issuer is compared byte for byte: two spellings are two issuers.
     if document.get("issuer") != issuer:
         raise MalformedMetadata("the metadata is another issuer's")
     optional: dict[str, Any] = {name: _url(document, name) for name in _URLS if name in document}
@@ -139,6 +140,7 @@ def _url(document: dict[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise MalformedMetadata(f"{name} is missing")
     try:
+        # RFC 8414 §2: the URLs in the metadata are https.
         resource_indicator.check(value)
     except InvalidTarget as refused:
         raise MalformedMetadata(f"{name}: {refused.description}") from refused

@@ -26,6 +26,7 @@ _REALM = b'Basic realm="token", charset="UTF-8"'
 
 # RFC 6749 §5.1: a token response is never cached.
 _HEADERS = (
+    # RFC 6749 §5.1: a token response is JSON.
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"pragma", b"no-cache"),
@@ -60,8 +61,10 @@ def read_request(form: Mapping[str, str]) -> TokenRequest:
     Raises InvalidRequest, UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails.
     """
     grant_type = form.get("grant_type")
+    # RFC 6749 §5.2: what is missing makes the request invalid.
     if grant_type is None:
         raise InvalidRequest("grant_type is missing")
+    # RFC 6749 §4.4.2, §5.2, RFC 9700 §2.4: no other grant is served, passwords least of all.
     if grant_type != GRANT_TYPE:
         raise UnsupportedGrantType(f"only {GRANT_TYPE} is served")
     asked_scope, resource, details = form.get("scope"), form.get("resource"), form.get("authorization_details")
@@ -78,10 +81,15 @@ def write_response(issued: IssuedToken, *, nonce: str | None = None) -> Response
     `nonce`: RFC 9449 §8.2, for the client's next proof.
     """
     document = {
+        # RFC 6749 §5.1: a token response holds the token.
         "access_token": issued.access_token.reveal(),
+        # RFC 6749 §5.1, RFC 6750 §4: a token response says the token's type.
         "token_type": issued.token_type,
+        # RFC 6749 §5.1: a token response should say the lifetime.
         "expires_in": issued.lifetime,
+        # RFC 6749 §3.3, §5.1: a token response says the scope, and so always where it is not what was asked.
         "scope": scope.write(issued.scope),
+        # RFC 9396 §7: a token response says the details as granted.
         "authorization_details": authorization_details.write_claim(issued.authorization_details),
     }
     return Response(200, (*_HEADERS, *_nonce(nonce)), _json(document))
@@ -94,6 +102,7 @@ def write_error(error: OAuthError, *, error_id: str, nonce: str | None = None) -
     if error.status == 401:
         # RFC 9110 §15.5.2: a 401 always says how to authenticate.
         headers = (*headers, (b"www-authenticate", _REALM))
+    # RFC 6585 §4: a 429 says when to come again.
     if isinstance(error, TooManyRequests):
         headers = (*headers, (b"retry-after", str(error.retry_after).encode()))
     return Response(error.status, (*headers, *_nonce(nonce)), _json(document))
@@ -168,11 +177,13 @@ def read_response(status: int, headers: Headers, body: bytes, *, asked: Scope | 
     if len(body) > MAX_RESPONSE_BYTES:
         raise MalformedResponse(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
     document: object = None
+    # RFC 6749 §5.1: to a client, an answer of another media type is none.
     if content_type == b"application/json":
         try:
             document = strict_json.parse(body)
         except ValueError as broken:
             raise MalformedResponse("the answer is not strict JSON") from broken
+    # RFC 6749 §5.1, §5.2: to a client, a token comes with 200 alone.
     if status != 200:
         raise _refused(status, headers, document)
     if not isinstance(document, dict):
@@ -185,11 +196,13 @@ def _read_token(document: dict[str, object], asked: Scope | None) -> TokenRespon
     if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
         raise MalformedResponse("access_token is missing or malformed")
     kind = document.get("token_type")
+    # RFC 6749 §7.1: a client does not use a token of an unknown type.
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise MalformedResponse("token_type is not Bearer")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool) or not 0 < lifetime <= MAX_LIFETIME:
         raise MalformedResponse("expires_in is missing or malformed")
     said = document.get("scope")
+    # RFC 6749 §5.1: to a client, no scope in the answer means the one asked for.
     if said is None and asked is not None:
         granted = asked
     elif isinstance(said, str):

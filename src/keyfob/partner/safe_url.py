@@ -22,6 +22,7 @@ def check(url: str) -> str:
         port = parts.port
     except ValueError:
         raise UnsafeCall("malformed-url", "the URL is malformed", hint="write it as https://host/path") from None
+    # RFC 6750 §5.3: a token travels over TLS alone.
     if parts.scheme == "http":
         raise UnsafeCall(
             "plain-http",
@@ -39,6 +40,7 @@ def check(url: str) -> str:
     if _DOT_SEGMENTS & {segment.partition(";")[0] for segment in segments}:
         raise UnsafeCall("malformed-url", "the URL's path has . or .. in it", hint="write the path out")
     names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    # RFC 6750 §2.3, §5.3, RFC 9700 §4.3.2: no secret in a URL, which is logged.
     if names & _SECRET_PARAMETERS or holds_secret(url):
         raise UnsafeCall(
             "secret-in-url",

@@ -271,6 +271,7 @@ def write_request(
     information: ClientInformation, scope: Scope | None, *, resource: str, details: Details | None
 ) -> Request:
     """RFC 6749 §4.4.2 with the client authenticated by HTTP Basic (§2.3.1). Raises VaultProblem."""
+    # RFC 6749 §2.3.1, §3.2: a secret travels over TLS alone.
     if not information.token_endpoint.startswith("https://"):
         raise VaultProblem("plain-http", "the credential names a token endpoint without HTTPS", hint="ask the operator")
     if information.client_secret is None:
@@ -279,10 +280,12 @@ def write_request(
         scope=scope, resource=resource, authorization_details=details
     )
     return Request(
+        # RFC 6749 §3.2: a client asks by POST.
         "POST",
         information.token_endpoint,
         (("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")),
         form.write(parameters),
+        # RFC 6749 §2.3.1, §4.4.2: the client authenticates.
         write_basic(information.client_id, information.client_secret),
     )
 

@@ -39,10 +39,11 @@ def authorize(authenticated: AuthenticatedClient, request: TokenRequest) -> Gran
 
 
 def _resource(client: Client, asked: str | None) -> ResourceGrant:
-    # RFC 8707 §2: no resource asked for means the client's default, the first of its grants.
+    # RFC 8707 §2, RFC 9068 §3: no resource asked for means the client's default, the first of its grants.
     if asked is None:
         return client.grants[0]
     for grant in client.grants:
+        # RFC 8707 §2, RFC 9068 §3: the resource that was asked for, or none.
         if grant.resource == asked:
             return grant
     raise InvalidTarget("the resource is unknown or not granted", detail=Cause.RESOURCE_NOT_GRANTED)
@@ -50,10 +51,11 @@ def _resource(client: Client, asked: str | None) -> ResourceGrant:
 
 def _scope(granted: ResourceGrant, asked: Scope | None) -> Scope:
     if asked is None:
-        # RFC 6749 §3.3: a default or a refusal; never "all" by omission.
+        # RFC 6749 §3.3: no scope means a default or a refusal; never "all" by omission.
         if granted.default_scope is None:
             raise InvalidScope("this client has no default scope: name the scope", detail=Cause.NO_DEFAULT_SCOPE)
         return granted.default_scope
+    # RFC 6749 §3.3, §5.2, RFC 9068 §2.2.3: more than what is granted there is refused, never cut.
     if not asked <= granted.scope:
         raise InvalidScope("a scope is unknown or not granted at this resource", detail=Cause.SCOPE_NOT_GRANTED)
     return asked

@@ -192,6 +192,7 @@ class ServerState:
             found = verify_access_token(token, self._verifying[1], issuer=self.settings.issuer, audience=None, now=now)
         except InvalidToken:
             return None
+        # RFC 7662 §4: what was revoked is not active.
         return None if self._withdrawn().find(found) is not None else found
 
     def revocations(self) -> tuple[RevocationRecord, ...]:

@@ -46,6 +46,7 @@ class Throttle:
         if presented is None or not isinstance(refused, InvalidClient):
             return refused
         wait = self._wait(presented, network_of(address), now)
+        # RFC 6749 §2.3.1: whoever guesses secrets is slowed down.
         return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
 
     def spare(self, *, address: str, now: int) -> None:

@@ -103,12 +103,13 @@ class _Exchange:
         if version not in ("1.0", "1.1"):
             return self._refuse_head(505, "HTTP/1.1 is spoken here")
         hosts = values(headers, b"host")
-        # RFC 9112 §3.2: a missing (HTTP/1.1), repeated or malformed Host is answered with 400.
+        # RFC 9112 §3.2: a missing (HTTP/1.1) or repeated Host is answered with 400.
         if len(hosts) > 1 or (not hosts and version == "1.1"):
             return self._refuse_head(400, "exactly one Host header is needed")
+        # RFC 9112 §3.2: a malformed Host is answered with 400.
         if hosts and not _HOST.fullmatch(hosts[0]):
             return self._refuse_head(400, "the Host header is malformed")
-        # RFC 9112 §6.1: no other coding is known here, and in HTTP/1.0 there is none at all.
+        # RFC 9112 §6.1: no coding but chunked is known here, and in HTTP/1.0 there is none at all.
         codings = values(headers, b"transfer-encoding")
         if codings and (len(codings) > 1 or codings[0].lower() != b"chunked" or version == "1.0"):
             return self._refuse_head(400, "the one transfer coding is chunked, and of HTTP/1.1")

@@ -44,8 +44,11 @@ async def read_body(receive: Receive) -> bytes:
 
 async def respond(send: Send, response: Response) -> None:
     """Send a whole response, its length stated."""
-    length = (b"content-length", str(len(response.body)).encode())
-    await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
+    headers = list(response.headers)
+    # RFC 9110 §8.6: no length is stated where there is never any content.
+    if response.status not in (204, 304):
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
 

@@ -146,6 +146,7 @@ def test_a_resource_is_added_changed_and_unchanged(program, home, resource_file,
 
 
 def test_a_resource_that_trusts_another_issuer_is_refused(program, home, resource_file):
+    """RFC 9728 §2, §7.4."""
     file = resource_file(issuer="https://other.example")
     refused = program.run("resource", "add", file, "--home", home, "--json", code=2)
     assert refused.json["error"] == "other-issuer"

@@ -22,7 +22,7 @@ METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-conf
 
 
 def test_the_metadata_come_from_configuration_and_not_from_the_host(operator):
-    """RFC 8414 §2, §3."""
+    """RFC 8414 §2, §3, §3.1, §3.2, RFC 9396 §10, RFC 9728 §4."""
     for path in METADATA:
         answer = operator.request("GET", path, headers={"host": "evil.example", "x-forwarded-host": "evil.example"})
         document = answer.document
@@ -65,12 +65,16 @@ def test_a_partners_developer_finds_a_page_about_what_to_do(operator):
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_public_documents_can_be_kept_and_asked_for_again(operator, path):
-    """RFC 9110 §13.1.2."""
+    """RFC 9110 §8.6, §13.1.2, §15.4.5, §9.3.2: kept as it was, and by HEAD without a body."""
     first = operator.request("GET", path)
     assert first.status == 200
     assert first.headers["cache-control"].startswith("public, max-age=")
     again = operator.request("GET", path, headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
     assert (again.status, again.body) == (304, b"")
+    assert "content-length" not in again.headers
+    assert [again.headers[name] for name in ("etag", "cache-control")] == [
+        first.headers[name] for name in ("etag", "cache-control")
+    ]
     assert operator.request("GET", path, headers={"if-none-match": '"other"'}).status == 200
     head = operator.request("HEAD", path)
     assert (head.status, head.body) == (200, b"")
@@ -83,6 +87,7 @@ def test_the_operators_certificate_is_the_one_in_the_home(operator):
 
 
 def test_the_published_keys_are_public(operator):
+    """RFC 7517 §4.2, §4.4, §4.5, §5, §9.2, RFC 9068 §4."""
     for key in operator.request("GET", "/oauth2/jwks").document["keys"]:
         assert key["kid"] and key["use"] == "sig" and key["alg"] == "ES256"
         assert "d" not in key
@@ -90,7 +95,7 @@ def test_the_published_keys_are_public(operator):
 
 @pytest.mark.parametrize(("path", "allow"), [("/oauth2/token", "POST"), ("/oauth2/jwks", "GET, HEAD")])
 def test_another_method_is_told_what_is_allowed(operator, path, allow):
-    """RFC 9110 §15.5.6."""
+    """RFC 9110 §15.5.6, §9.1."""
     for method in ("PUT", "DELETE", "OPTIONS", "POST" if allow != "POST" else "GET"):
         answer = operator.request(method, path)
         assert (answer.status, answer.headers["allow"]) == (405, allow)
@@ -196,6 +201,7 @@ def test_a_token_that_cannot_be_recorded_is_not_issued(new_operator):
 
 
 def test_plain_http_is_for_the_named_proxy_alone(new_operator):
+    """RFC 9700 §4.13: whoever goes around the proxy that ends TLS is not listened to."""
     import http.client
 
     operator = new_operator()

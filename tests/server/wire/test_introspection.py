@@ -37,7 +37,7 @@ def test_a_client_learns_everything_about_its_own_token(operator, mine):
 
 
 def test_a_resource_learns_of_tokens_for_it_and_of_no_others(operator, mine):
-    """RFC 7662 §4, and the resource authenticates with the key that it registered (RFC 7523 §3)."""
+    """RFC 7662 §2.2, §4, and the resource authenticates with the key that it registered (RFC 7523 §3)."""
     assert operator.introspect(token_of(operator, mine))["active"] is True
     elsewhere = token_of(operator, mine, resource=OTHER)
     assert operator.introspect(elsewhere) == {"active": False}
@@ -66,7 +66,7 @@ def altered(token: str) -> list[str]:
 
 
 def test_rubbish_forgeries_and_what_is_not_its_business_are_the_same_word(operator, mine, theirs):
-    """RFC 7662 §2.2: not active, and no reason."""
+    """RFC 7662 §2.1, §2.2, §2.3, §4: not active, and no reason; the hint is only a hint."""
     token = token_of(operator, mine)
     for presented in altered(token):
         answer = operator.post("/oauth2/introspect", {"token": presented}, client=mine)
@@ -79,7 +79,7 @@ def test_rubbish_forgeries_and_what_is_not_its_business_are_the_same_word(operat
 
 
 def test_who_asks_must_be_somebody(operator, mine):
-    """RFC 7662 §2.1: whoever could ask without authenticating could scan for tokens."""
+    """RFC 7662 §2.1, §2.3, §4, RFC 7009 §2.1, §5: whoever could ask without authenticating could scan for tokens."""
     token = token_of(operator, mine)
     headers = {"content-type": "application/x-www-form-urlencoded"}
     for path in ("/oauth2/introspect", "/oauth2/revoke", "/oauth2/revocations"):
@@ -130,7 +130,7 @@ def test_a_resource_is_no_client_and_gets_no_token(operator):
 
 
 def test_a_token_that_is_given_back_is_dead_at_once_and_its_siblings_live(operator, mine):
-    """RFC 7009 §2."""
+    """RFC 7009 §2, §2.1, §2.2, RFC 7662 §4: whatever the hint says."""
     given_back, kept = token_of(operator, mine), token_of(operator, mine)
     answer = operator.post("/oauth2/revoke", {"token": given_back, "token_type_hint": "refresh_token"}, client=mine)
     assert (answer.status, answer.body, answer.headers["cache-control"]) == (200, b"", "no-store")
@@ -155,6 +155,7 @@ def test_only_its_owner_can_give_a_token_back(operator, mine, theirs):
 
 
 def test_a_suspended_clients_tokens_are_dead_and_after_resume_new_ones_live(operator):
+    """RFC 7662 §4: what was withdrawn is not active."""
     info = operator.client("paused")
     before = token_of(operator, info)
     operator.run("client", "suspend", info.client_id)

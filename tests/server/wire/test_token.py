@@ -30,6 +30,7 @@ def claims_of(operator, answer) -> dict[str, object]:
 
 
 def test_a_token_says_what_was_granted_and_nothing_more(operator, client):
+    """RFC 6749 §3.3, §5.1, RFC 9068 §2.1, §2.2, RFC 8707 §2, RFC 9396 §7, §9.1."""
     before = int(time.time())
     answer = operator.token(client, scope="subjects:read studies:read studies:read")
     assert answer.status == 200
@@ -59,6 +60,7 @@ def test_a_token_says_what_was_granted_and_nothing_more(operator, client):
 
 
 def test_basic_and_body_are_alike_for_one_client(operator, client):
+    """RFC 6749 §2.3.1."""
     assert operator.token(client, scope="studies:read", post=True).status == 200
 
 
@@ -71,6 +73,39 @@ def test_details_can_be_narrowed_and_never_widened(operator, client):
         details = json.dumps([{"type": "cdms_study", "identifier": wider}])
         answer = operator.token(client, scope="studies:read", authorization_details=details)
         assert (answer.status, answer.document["error"]) == (400, "invalid_authorization_details")
+
+
+def test_a_token_comes_without_a_refresh_token(operator, client):
+    """RFC 6749 §4.4.3, RFC 9700 §4.14."""
+    answer = operator.token(client, scope="studies:read")
+    assert set(answer.document) == {"access_token", "token_type", "expires_in", "scope", "authorization_details"}
+    refused = operator.token(client, grant_type="refresh_token", refresh_token="x")
+    assert (refused.status, refused.document["error"]) == (400, "unsupported_grant_type")
+
+
+def test_no_scope_is_given_away_without_being_asked_for(operator, client):
+    """RFC 6749 §3.2, §3.3: unknown parameters change nothing, and an empty one is none."""
+    answer = operator.token(client, scope="studies:read", audience="x", resource="", extra="studies:write")
+    assert (answer.status, answer.document["scope"]) == (200, "studies:read")
+
+
+def test_whoever_does_not_authenticate_gets_no_token(operator, client):
+    """RFC 6749 §3.2.1, §4.4, §5.2, RFC 9700 §2.5: the grant is for clients that can keep a secret."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    for body in (
+        b"grant_type=client_credentials&scope=studies:read",
+        f"grant_type=client_credentials&scope=studies:read&client_id={client.client_id}".encode(),
+        f"grant_type=client_credentials&scope=studies:read&client_id={client.client_id}&client_secret=".encode(),
+    ):
+        answer = operator.request("POST", "/oauth2/token", body, headers)
+        assert (answer.status, answer.document["error"]) == (401, "invalid_client")
+        assert answer.headers["www-authenticate"].startswith("Basic")
+
+
+def test_only_post_asks_for_a_token(operator):
+    """RFC 6749 §3.2."""
+    answer = operator.request("GET", "/oauth2/token?grant_type=client_credentials")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
 def test_a_client_without_studies_gets_tokens_that_reach_none(operator):
@@ -117,6 +152,7 @@ def test_the_resource_may_be_named(operator, client):
 
 
 def test_a_client_of_two_resources_chooses_one(operator):
+    """RFC 8707 §2, RFC 9068 §3, §5: each resource has an audience of its own."""
     info = operator.client("two", "--resource", OTHER)
     assert claims_of(operator, operator.token(info, scope="studies:read", resource=OTHER))["aud"] == OTHER
     assert claims_of(operator, operator.token(info, scope="studies:read"))["aud"] == RESOURCE
@@ -135,12 +171,14 @@ def test_a_client_of_two_resources_chooses_one(operator):
     ],
 )
 def test_a_malformed_request_is_never_a_500(operator, headers, body):
+    """RFC 6749 §3.2, §4.4.2, §5.2."""
     answer = operator.request("POST", "/oauth2/token", body, headers)
     assert answer.status in (400, 401)
     assert answer.document["error"] in ("invalid_request", "invalid_client")
 
 
 def test_a_parameter_in_the_url_is_refused_and_not_logged(operator, client):
+    """RFC 6749 §2.3.1, §3.2."""
     path = f"/oauth2/token?client_id={client.client_id}&client_secret={client.client_secret.reveal()}"
     answer = operator.request(
         "POST", path, b"grant_type=client_credentials", {"content-type": "application/x-www-form-urlencoded"}
@@ -199,7 +237,7 @@ def test_a_plain_curl_gets_a_token_with_what_the_message_held(operator, client, 
 
 
 def test_what_the_operator_changes_holds_from_the_next_request_on(operator):
-    """Another process changed it; no cache of the server's may outlive that."""
+    """RFC 6749 §3.2.1: another process changed it; no cache of the server's may outlive that."""
     info = operator.client("changing")
     assert operator.token(info, scope="studies:read").status == 200
     operator.run("client", "suspend", info.client_id)

@@ -78,8 +78,10 @@ class CallableAuth:
 
 def put(request: Q, token: HeldToken | None) -> Q:
     """`request` with the token in its header (RFC 6750 §2.1), and with no other credential."""
+    # RFC 6750 §2: a client sends one credential a request.
     request.headers.pop("Authorization", None)
     if token is not None:
+        # RFC 6750 §2.1: a client sends its token in the header.
         request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
     return request
 

@@ -99,7 +99,7 @@ class Syslog:
             self._context().wrap_socket(plain, server_hostname=self._address.host) as connection,
         ):
             connection.sendall(_framed(message))
-            # RFC 5425 §4.4: close_notify; whether the daemon answers it is its own business.
+            # close_notify (RFC 5425 §4.4): whether the daemon answers it is its own business.
             with contextlib.suppress(OSError):
                 connection.unwrap()
 

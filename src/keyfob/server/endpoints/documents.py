@@ -14,7 +14,7 @@ def serve_document(request: Request, body: bytes, *, media_type: str, max_age: i
         (b"cache-control", f"public, max-age={max_age}".encode()),
         (b"etag", tag),
     )
-    # RFC 9110 §13.1.2: a list of tags, weak or strong, or any.
+    # RFC 9110 §13.1.2: If-None-Match is a list of tags, weak or strong, or any.
     known = {part.strip().removeprefix("W/") for part in (request.header(b"if-none-match") or "").split(",")}
     if tag.decode() in known or "*" in known:
         return Response(304, headers, b"")

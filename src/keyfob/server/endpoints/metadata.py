@@ -28,6 +28,7 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             service_documentation=state.settings.service_documentation,
             scopes_supported=tuple(sorted({scope for resource in resources for scope in resource.scope})),
             token_endpoint_auth_methods_supported=_METHODS,
+            # RFC 8414 §2: where assertions are taken, their algorithms are named.
             token_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             introspection_endpoint_auth_methods_supported=_METHODS,
             introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),

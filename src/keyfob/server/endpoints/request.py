@@ -32,6 +32,7 @@ class Request:
 
         RFC 6749 §2.3.1, §3.2: no parameter of ours is ever in the URI; URIs are logged.
         """
+        # RFC 6749 §2.3.1, §3.2: parameters come in the body alone.
         if self.query_string:
             raise InvalidRequest("parameters belong in the body: what was in the URL counts as exposed")
         return form.parse(self.header(b"content-type"), self.body)

@@ -30,11 +30,13 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             # A revocation is a durable write like a token: it draws on the same allowance.
             state.throttle.admit(client.id, address=request.address, now=now)
             found = state.verify(given_back, now)
+            # RFC 7009 §2.2: what is no token is no error.
             if found is None:
                 return revocation.write_response()
             # RFC 7009 §2.1: a token of another client is refused, and goes on.
             if found.client_id != client.id:
                 raise UnauthorizedClient("the token was issued to another client", detail=Cause.TOKEN_OF_ANOTHER)
+            # RFC 7009 §2, §2.1: revoked at once, before the answer.
             await asyncio.to_thread(state.revoke, found)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)

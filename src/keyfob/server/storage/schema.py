@@ -172,7 +172,7 @@ revocation = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False),
 )
 
-# RFC 7523 §3, RFC 9449 §11.1: a jti that a client presented works once. Ours need no row: they are 128 random bits.
+# A jti that a client presented works once (RFC 7523 §3, RFC 9449 §11.1). Ours need no row: they are 128 random bits.
 presented_jti = sa.Table(
     "presented_jti",
     metadata,
