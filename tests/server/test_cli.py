@@ -42,6 +42,7 @@ def test_the_commands_are_those_that_work():
         ("key", "list"),
         ("key", "rotate"),
         ("backup",),
+        ("move-store",),
         ("audit", "tail"),
         ("audit", "verify"),
         ("explain",),
