@@ -15,7 +15,7 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened
 
 
-@click.group()
+@click.group(short_help="Attempted misuse, told at once.")
 def alarm() -> None:
     """Attempted misuse, told at once to a webhook or a syslog daemon."""
 

@@ -12,7 +12,7 @@ from keyfob.server import installation, relocation, settings
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 
 
-@click.command("move-store")
+@click.command("move-store", short_help="Move the installation to another database.")
 @home_option()
 @click.option(
     "--to",
