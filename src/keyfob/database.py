@@ -1,18 +1,20 @@
 """A database of ours: how it is opened, migrated, read and written. SQL itself stands in the storage packages.
 
 SQLite: WAL, every commit flushed (`synchronous=FULL`), writers queue on a file lock and never on the busy handler,
-which starves one of two processes for seconds.
+which starves one of two processes for seconds. PostgreSQL: keyfob.postgresql.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from keyfob import home
+from keyfob.ambient import monotonic
 from keyfob.problem import Misuse, Problem
 from keyfob.turn import Turn
 
@@ -33,55 +35,121 @@ def new_metadata() -> sa.MetaData:
     )
 
 
-class Database:
-    """An engine with two verbs, `read()` and `write()`, each a transaction."""
+class Unreachable(Problem):
+    """The database does not answer, or not in time. Nothing is wrong with the request: it may be tried again."""
 
-    def __init__(self, engine: sa.Engine, lock_path: Path | None) -> None:
+
+class Database:
+    """An engine with two verbs, `read()` and `write()`, each a transaction.
+
+    `explain` makes an Unreachable of an error that only says so; None for any other. `migration_lock` is said first
+    when the schema is brought up to date.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        begin_read: str,
+        begin_write: str,
+        turn: Turn | None = None,
+        explain: Callable[[sa.exc.DBAPIError], Unreachable | None] = lambda _failed: None,
+        migration_lock: str | None = None,
+    ) -> None:
         self.engine = engine
-        self._turn = None if lock_path is None else Turn(lock_path)
+        self.migration_lock = migration_lock
+        self._begin_read = begin_read
+        self._begin_write = begin_write
+        self._turn = turn
+        self._explain = explain
+        self._away_until = 0.0
+
+    @property
+    def has_many_writers(self) -> bool:
+        """Whether writers run side by side, and lock what they change; else there is one at a time."""
+        return self._turn is None
+
+    def scalar(self, statement: sa.Select[Any]) -> object:
+        """The value that one statement finds, or None. No transaction: a single statement sees a single state."""
+        with self._told(), self._connection() as connection:
+            try:
+                return connection.execute(statement).scalar_one_or_none()
+            except sa.exc.DBAPIError as failed:
+                if not failed.connection_invalidated:
+                    raise
+        with self._told(), self._connection() as connection:
+            return connection.execute(statement).scalar_one_or_none()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot for the whole block; nothing is written."""
-        with self._connection() as connection:
-            if self._turn is not None:
-                # The driver opens no transaction by itself; without one each statement would see another state.
-                connection.exec_driver_sql("BEGIN")
+        with self._told(), self._begun(self._begin_read) as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self, *, patience: float | None = None) -> Iterator[sa.Connection]:
-        """The one writer: commits durably at the end of the block, rolls back when it raises.
+        """Commits durably at the end of the block, rolls back when it raises. On SQLite the one writer.
 
         Do no slow work inside. Raises Problem `database-full` when the disk is full, `database-busy` when another
         program does not let it write within `patience` seconds (None: waits for ever): nothing was written.
         """
         turn = contextlib.nullcontext() if self._turn is None else self._turn.taken(patience)
-        with turn, self._connection() as connection:
+        with turn, self._told(), self._begun(self._begin_write) as connection:
             try:
-                if self._turn is not None:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
                 connection.commit()
-            except sa.exc.OperationalError as failed:
-                connection.rollback()
-                if "disk is full" in str(failed.orig):
-                    raise Problem(
-                        "database-full", "the disk of the database is full: nothing was written", hint="free some room"
-                    ) from failed
-                raise
             except BaseException:
-                connection.rollback()
+                with contextlib.suppress(sa.exc.DBAPIError):  # what happened is told, not what it left behind
+                    connection.rollback()
                 raise
 
+    @contextlib.contextmanager
+    def _begun(self, begin: str) -> Iterator[sa.Connection]:
+        """A connection in a transaction. One that had died while it was idle is replaced: nothing was lost on it."""
+        # The drivers open no transaction by themselves; without one each statement would see another state.
+        connection = self._connection()
+        try:
+            try:
+                connection.exec_driver_sql(begin)
+            except sa.exc.DBAPIError as failed:
+                if not failed.connection_invalidated:
+                    raise
+                connection.close()
+                connection = self._connection()
+                connection.exec_driver_sql(begin)
+            yield connection
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What has gone wrong, as a Problem where it is one that passes."""
+        try:
+            yield
+        except sa.exc.DBAPIError as failed:
+            if "disk is full" in str(failed.orig):
+                raise Problem(
+                    "database-full", "the disk of the database is full: nothing was written", hint="free some room"
+                ) from failed
+            if (explained := self._explain(failed)) is not None:
+                raise explained from failed
+            raise
+
     def _connection(self) -> sa.Connection:
-        """Raises Problem `database-busy` when none has come free for a while."""
+        """Raises Unreachable `database-busy` when none has come free for a while."""
+        began = monotonic()
+        if began < self._away_until:
+            raise Unreachable("database-away", "the database did not answer a moment ago", hint="try again")
         try:
             return self.engine.connect()
         except sa.exc.TimeoutError as busy:
-            raise Problem(
+            raise Unreachable(
                 "database-busy", "all connections to the database are in use", hint="try again later"
             ) from busy
+        except sa.exc.DBAPIError:
+            # Who answers nothing at all costs seconds each time: for twice as long, nobody is kept waiting for it.
+            self._away_until = monotonic() + 2 * (monotonic() - began)
+            raise
 
     def close(self) -> None:
         self.engine.dispose()
@@ -110,7 +178,8 @@ def open_sqlite(path: Path) -> Database:
         ):
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
-    return Database(engine, path.with_name(path.name + ".lock"))
+    turn = Turn(path.with_name(path.name + ".lock"))
+    return Database(engine, begin_read="BEGIN", begin_write="BEGIN IMMEDIATE", turn=turn)
 
 
 @contextlib.contextmanager
@@ -151,6 +220,8 @@ def upgrade(database: Database, migrations: str) -> None:
     config.set_main_option("script_location", migrations)
     script = ScriptDirectory.from_config(config)
     with database.write() as connection:
+        if database.migration_lock is not None:
+            connection.exec_driver_sql(database.migration_lock)
         found = _schema_revision(connection)
         if found == script.get_current_head():
             return
@@ -160,6 +231,12 @@ def upgrade(database: Database, migrations: str) -> None:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_empty(database: Database) -> bool:
+    """Whether there is no table in it, ours or anybody's."""
+    with database.read() as connection:
+        return not sa.inspect(connection).get_table_names()
 
 
 def _schema_revision(connection: sa.Connection) -> str | None:

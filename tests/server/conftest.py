@@ -1,4 +1,4 @@
-"""Receivers of alarms, on real sockets."""
+"""Receivers of alarms, on real sockets; and on which database a test runs."""
 
 import contextlib
 import http.server
@@ -10,6 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+
+from databases import (  # noqa: F401  # fixtures, and the hook that chooses
+    database_kind,
+    new_database_url,
+    new_postgresql,
+    postgresql,
+    pytest_generate_tests,
+)
 
 
 @dataclass

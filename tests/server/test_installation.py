@@ -146,7 +146,7 @@ def test_a_plan_that_fails_midway_leaves_nothing(tmp_path, monkeypatch):
     def broken(*arguments, **options):
         raise OSError("no room")
 
-    monkeypatch.setattr(installation, "_create_database", broken)
+    monkeypatch.setattr(installation, "_create_records", broken)
     with pytest.raises(Problem, match="no room"):
         make(tmp_path / "h")
     assert list(tmp_path.iterdir()) == []

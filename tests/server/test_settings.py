@@ -20,7 +20,7 @@ def test_the_defaults_are_applied_and_paths_start_at_the_home(tmp_path):
     loaded = load(tmp_path)
     assert loaded.issuer == "https://localhost:8443"
     assert loaded.token_endpoint == "https://localhost:8443/oauth2/token"
-    assert loaded.database_path == tmp_path / "keyfob.db"
+    assert loaded.database == tmp_path / "keyfob.db"
     assert loaded.tls_certificate == tmp_path / "tls/server.pem"
     assert loaded.tls_private_key == tmp_path / "tls/server.key"
     assert loaded.trusted_proxy is None
@@ -46,7 +46,7 @@ def test_each_limit_of_connections_is_a_setting_of_its_own(tmp_path):
 
 
 def test_an_absolute_database_path_is_kept(tmp_path):
-    assert str(load(tmp_path, ISSUER + b'[database]\nurl = "sqlite:////data/k.db"\n').database_path) == "/data/k.db"
+    assert str(load(tmp_path, ISSUER + b'[database]\nurl = "sqlite:////data/k.db"\n').database) == "/data/k.db"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_absolute_database_path_is_kept(tmp_path):
         (ISSUER + b"[limits]\nmax_body_bytes = true\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\nmax_body_bytes = 1.5\n", "bad-setting", "limits.max_body_bytes"),
         (ISSUER + b"[limits]\nmax_body_bytes = 'many'\n", "bad-setting", "limits.max_body_bytes"),
-        (ISSUER + b"[database]\nurl = 'postgresql://h/d'\n", "bad-setting", "database.url"),
+        (ISSUER + b"[database]\nurl = 'mysql://h/d'\n", "bad-setting", "database.url"),
         (ISSUER + b"[database]\nurl = 'sqlite:///'\n", "bad-setting", "database.url"),
     ],
 )

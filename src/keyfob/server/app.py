@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from keyfob.database import Unreachable
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.documentation import documentation
 from keyfob.server.endpoints.health import live, ready
@@ -12,6 +13,7 @@ from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
 from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
+from keyfob.server.endpoints.refusal import unavailable
 from keyfob.server.endpoints.refusals import refusals
 from keyfob.server.endpoints.request import Request
 from keyfob.server.endpoints.revocations import revocations
@@ -85,7 +87,12 @@ async def _answer(
         # RFC 9110 §15.5.6: a 405 says what is allowed.
         allow = (b"allow", ", ".join(methods).encode())
         return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
-    return await handler(replace(head, body=await read_body(receive)))
+    request = replace(head, body=await read_body(receive))
+    try:
+        return await handler(request)
+    except Unreachable as away:
+        _log.error("database_unreachable id=%s code=%s reason=%s", request_id, away.code, away.message)
+        return unavailable(request)
 
 
 def _match(table: Mapping[str, object], path: str) -> tuple[str | None, str]:

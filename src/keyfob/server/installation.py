@@ -1,7 +1,7 @@
 """An operator's home: how it is made, and how it is opened for the commands and the server to stand on.
 
 keyfob.toml  keyfob-home.json   settings; whose folder this is
-keyfob.db                       the database (and its -wal, -shm and .lock)
+keyfob.db                       the database (and its -wal, -shm and .lock), unless it is elsewhere
 operator.asc                    the operator's OpenPGP certificate
 recovery.asc                    the key-encryption key, sealed to the recovery certificate
 keys/kek                        the key-encryption key: all envelopes here and in the database open with it
@@ -11,14 +11,15 @@ tls/                            on loopback only: a throw-away CA and the server
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from keyfob import database, home, tls
+from keyfob import database, home, postgresql, tls
 from keyfob.ambient import Entropy
+from keyfob.database import Database
 from keyfob.envelope import format as envelope
 from keyfob.envelope.format import Context
 from keyfob.envelope.wrappers import KeyFileWrapper, Wrapper
@@ -29,6 +30,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
+from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server import settings as setting_files
@@ -36,6 +38,7 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
+from keyfob.server.storage import emptying
 from keyfob.server.storage.records import Purpose, SigningKeyRecord, State
 from keyfob.server.storage.store import Store
 
@@ -48,6 +51,7 @@ _RECOVERY = "recovery.asc"
 _WEBHOOK = "alarm-webhook"
 _KEY_BYTES = 32
 _FEED_ALGORITHM = "ES256"
+_UNUSABLE = ("restore it from a backup", "let its user own the database, or restore it from a backup")
 _ENVELOPES = {Purpose.ACCESS_TOKENS: "signing-key", Purpose.REVOCATIONS: "revocation-key"}
 """The purpose that stands in a key's envelope: none can be put in another's place."""
 
@@ -101,7 +105,7 @@ class Plan:
     """What `create` is to make, all of it checked. On a loopback issuer the optional parts may be None."""
 
     issuer: str
-    database_path: Path | None = None  # None: in the home
+    database: Path | Place | None = None  # None: in the home
     recovery: Certificate | None = None
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
@@ -130,8 +134,10 @@ def check_plan(plan: Plan) -> Plan:
     return plan
 
 
-def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) -> None:
-    """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
+def create(
+    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str, environ: Mapping[str, str] | None = None
+) -> None:
+    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
     check_plan(plan)
     tls.check_believable(plan.tls_certificate, url=plan.issuer, now=now)
     installation_id = entropy(16).hex()
@@ -142,9 +148,12 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str) ->
         wrapper = KeyFileWrapper.create(draft / _KEK)
         chain_key = _create_keys(draft_home, plan, wrapper, entropy=entropy)
         _create_tls(draft, plan, now=now)
-        _create_database(draft_home, wrapper, chain_key, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
-        if plan.database_path is not None:
-            undo.enter_context(database.placed(draft / _DATABASE, plan.database_path))
+        made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
+        store = Store(made, chain_key=chain_key, entropy=entropy)
+        _create_records(store, draft_home, wrapper, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
+        made.close()  # the last connection to a file folds the write-ahead log into it
+        if isinstance(plan.database, Path):
+            undo.enter_context(database.placed(draft / _DATABASE, plan.database))
 
 
 def open(  # noqa: A001  # as in installation.open(home)
@@ -160,22 +169,15 @@ def open(  # noqa: A001  # as in installation.open(home)
     chain_key = _open_file(checked, "audit-chain", "audit-chain-key", wrapper=wrapper)
     peppers = _open_peppers(checked, wrapper)
     certificate = certificates.read_signer(_read(path / _OPERATOR_CERTIFICATE))
-    # Opening would make a missing database anew, and an empty one means: no partner, no audit, no trace of a loss.
-    if not settings.database_path.is_file():
-        raise Problem(
-            "database-missing",
-            f"there is no database at {settings.database_path}",
-            hint="restore it from a backup, or mend database.url in keyfob.toml",
-        )
-    opened = database.open_sqlite(settings.database_path)
+    opened = open_database(settings.database, environ=environ, patience=patience)
     try:
-        _upgrade(opened, settings.database_path)
+        _upgrade(opened, settings.database)
         store = Store(opened, chain_key=chain_key, entropy=entropy, patience=patience)
         with store.reading() as reading:
             if reading.installation_id() != checked.installation_id:
                 raise Misuse(
                     "other-database",
-                    f"the database {settings.database_path} belongs to another installation than {path}",
+                    f"the database {settings.database} belongs to another installation than {path}",
                     hint="mend database.url in keyfob.toml",
                 )
     except BaseException:
@@ -194,19 +196,38 @@ def _load_kek(path: Path) -> Wrapper:
         raise Problem(failed.code, failed.message, hint=f"{failed.hint}; {copy}") from failed
 
 
-def _upgrade(opened: database.Database, path: Path) -> None:
+def open_database(where: Path | Place, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
+    """Raises Problem when there is none: one that was made anew would mean no partner, no audit, no trace of a loss."""
+    opened = None
+    if isinstance(where, Place):
+        opened = postgresql.open_postgresql(where, environ=environ, patience=patience)
+        is_missing = database.is_empty(opened)
+    else:
+        is_missing = not where.is_file()
+    if is_missing:
+        raise Problem(
+            "database-missing",
+            f"there is no database at {where}",
+            hint="restore it from a backup, or mend database.url in keyfob.toml",
+        )
+    return opened or database.open_sqlite(Path(str(where)))
+
+
+def _upgrade(opened: Database, path: Path | Place) -> None:
     try:
         database.upgrade(opened, MIGRATIONS)
     except sa.exc.DatabaseError as failed:
         raise Problem(
-            "database-unusable", f"{path} cannot be used: {failed.orig}", hint="restore it from a backup"
+            "database-unusable", f"{path} cannot be used: {failed.orig}", hint=_UNUSABLE[isinstance(path, Place)]
         ) from failed
 
 
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
-    if plan.database_path is not None:
-        values["database.url"] = f"sqlite:///{plan.database_path.absolute()}"
+    if isinstance(plan.database, Place):
+        values["database.url"] = str(plan.database)
+    elif plan.database is not None:
+        values["database.url"] = f"sqlite:///{plan.database.absolute()}"
     # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())
@@ -245,23 +266,37 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
     home.write_file(folder / "server.key", private_key.reveal_bytes())
 
 
-def _create_database(
-    draft: Home, wrapper: Wrapper, chain_key: Secret, *, now: int, entropy: Entropy, actor: str, issuer: str
+@contextlib.contextmanager
+def _new_database(draft: Home, plan: Plan, environ: Mapping[str, str]) -> Iterator[Database]:
+    """An empty database with our tables; what was made in PostgreSQL is taken back when the block fails."""
+    if not isinstance(plan.database, Place):
+        with contextlib.closing(database.open_sqlite(draft.path / _DATABASE)) as made:
+            _upgrade(made, draft.path / _DATABASE)
+            yield made
+        return
+    with contextlib.closing(postgresql.open_postgresql(plan.database, environ=environ)) as made:
+        if not database.is_empty(made):
+            raise Misuse("database-exists", f"{plan.database} is not empty", hint="name a new database: createdb NAME")
+        _upgrade(made, plan.database)
+        try:
+            yield made
+        except BaseException:
+            emptying.take_back(made, draft.installation_id)
+            raise
+
+
+def _create_records(
+    store: Store, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, actor: str, issuer: str
 ) -> None:
     first = [
         _new_signing_key(draft, wrapper, purpose, algorithm="ES256", not_before=now, now=now, entropy=entropy)
         for purpose in Purpose
     ]
-    made = database.open_sqlite(draft.path / _DATABASE)
-    try:
-        database.upgrade(made, MIGRATIONS)
-        with Store(made, chain_key=chain_key, entropy=entropy).change(now=now, actor=actor) as change:
-            change.add_installation(draft.installation_id)
-            change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
-            for key in first:
-                signing_keys.add(change, key)
-    finally:
-        made.close()  # the last connection folds the write-ahead log into the one file
+    with store.change(now=now, actor=actor) as change:
+        change.add_installation(draft.installation_id)
+        change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
+        for key in first:
+            signing_keys.add(change, key)
 
 
 def _new_signing_key(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
+from keyfob.postgresql import Place
 from keyfob.problem import Misuse
 from keyfob.server import networks
 from keyfob.server.alarms.syslog import parse_address
@@ -30,13 +31,17 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 """No setting: a secret never stands in the file."""
 
 
+DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
+PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one home, with paths made absolute."""
 
     issuer: str
     service_documentation: str
-    database_path: Path
+    database: Path | Place
     tls_certificate: Path
     tls_private_key: Path
     trusted_proxy: str | None
@@ -96,6 +101,19 @@ def _algorithm(value: Value) -> str:
     return str(value)
 
 
+def read_database(url: str, *, home: Path) -> Path | Place:
+    """A SQLite file, or a place of PostgreSQL; relative paths start at `home`. Raises ValueError, without the URL."""
+    if url.startswith("postgres"):
+        return Place.parse(url).under(home)
+    return home / sqlite_url(url).removeprefix("sqlite:///")
+
+
+def _database(value: Value) -> str:
+    url = text(value)
+    read_database(url, home=Path())
+    return url
+
+
 def _documentation(value: Value) -> str:
     return "" if value == "" else https_url(value)
 
@@ -109,7 +127,13 @@ SETTINGS = (
         "The URL of a page for your partners' developers (RFC 8414); empty: /documentation at the issuer.",
         _documentation,
     ),
-    Setting("database", "url", "sqlite:///keyfob.db", "The database; a relative path starts at the home.", sqlite_url),
+    Setting(
+        "database",
+        "url",
+        "sqlite:///keyfob.db",
+        "sqlite:///PATH (a relative path starts at the home), or postgresql://USER@HOST/NAME; a password never here.",
+        _database,
+    ),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
@@ -154,10 +178,13 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
     values = homes.load(SETTINGS, home, environ)
     issuer = str(values["server.issuer"])
+    database = read_database(str(values["database.url"]), home=home)
+    if isinstance(database, Place) and database.password is not None and DATABASE_VARIABLE not in environ:
+        raise Misuse("password-in-file", f"{home / FILE}: database.url holds a password", hint=PASSWORD_HINT)
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
-        database_path=home / str(values["database.url"]).removeprefix("sqlite:///"),
+        database=database,
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,

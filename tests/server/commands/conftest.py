@@ -61,10 +61,11 @@ def other_key():
 
 
 @pytest.fixture
-def home(program, tmp_path) -> Path:
+def home(program, tmp_path, new_database_url) -> Path:
     """A home on loopback."""
     folder = tmp_path / "operator"
-    program.run("init", "--home", folder, "--issuer", ISSUER)
+    url = new_database_url()
+    program.run("init", "--home", folder, "--issuer", ISSUER, *(() if url is None else ("--database", url)))
     return folder
 
 

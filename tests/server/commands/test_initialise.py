@@ -182,12 +182,24 @@ def test_a_database_may_lie_elsewhere_and_is_never_overwritten(program, tmp_path
     assert place.read_bytes() == content
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:secret@h/d", "sqlite:///", "k.db"])
-def test_another_database_is_refused_and_not_repeated(program, tmp_path, url):
+DATABASES = {
+    "postgresql://u:secret@h/d": "password-on-command-line",
+    "postgresql://u:secret@/d": "bad-database",
+    "postgresql://u@db.example/d?sslmode=require": "bad-database",
+    "postgresql://u@db.example/d?sslmode=verify-ca": "bad-database",
+    "postgresql://u@localhost/d?hostaddr=192.0.2.1": "bad-database",
+    "postgresql://u@localhost/d?service=secret": "bad-database",
+    "sqlite:///": "bad-database",
+    "k.db": "bad-database",
+}
+
+
+@pytest.mark.parametrize(("url", "code"), DATABASES.items())
+def test_another_database_is_refused_and_not_repeated(program, tmp_path, url, code):
     refused = program.run(
         "init", "--home", tmp_path / "h", "--issuer", "https://localhost", "--database", url, "--json", code=2
     )
-    assert refused.json["error"] == "bad-database"
+    assert refused.json["error"] == code
     assert "secret" not in refused.out + refused.err
 
 

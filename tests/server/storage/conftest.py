@@ -1,5 +1,6 @@
-"""A real SQLite file with one partner, one API and one client: what the storage tests begin with."""
+"""A real database with one partner, one API and one client: what the storage tests begin with."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,8 +9,10 @@ import pytest
 
 from keyfob import database
 from keyfob.ambient import system_entropy
+from keyfob.database import Database
 from keyfob.oauth.authorization_details import CdmsStudy
 from keyfob.oauth.client_authentication import Method
+from keyfob.postgresql import Place, open_postgresql
 from keyfob.secret import Secret
 from keyfob.server.audit.events import Kind
 from keyfob.server.storage.records import (
@@ -66,8 +69,15 @@ CREDENTIAL = Credential(
 )
 
 
-def open_store(path: Path) -> Store:
-    opened = database.open_sqlite(path)
+def open_database(where: Path | str) -> Database:
+    """A file, or the URL of a PostgreSQL database."""
+    if str(where).startswith("postgresql://"):
+        return open_postgresql(Place.parse(str(where)), environ={})
+    return database.open_sqlite(Path(where))
+
+
+def open_store(where: Path | str) -> Store:
+    opened = open_database(where)
     database.upgrade(opened, "keyfob.server.storage:migrations")
     return Store(opened, chain_key=CHAIN_KEY, entropy=system_entropy)
 
@@ -106,10 +116,37 @@ def fill(store: Store) -> None:
         change.record(Kind.CREDENTIAL_SEALED, credential_id="credential1")
 
 
+@pytest.fixture(scope="session")
+def template(postgresql) -> str:
+    """A PostgreSQL database that has the schema and nothing else, to be copied."""
+    postgresql.sql("CREATE DATABASE migrated OWNER keyfob TEMPLATE template0")
+    open_store(postgresql.url("migrated")).close()
+    return "migrated"
+
+
 @pytest.fixture
-def made(tmp_path):
+def new_place(database_kind, request, tmp_path):
+    """Where a database may be made: a file that is not there, or an empty one's URL; `migrated=True`: with tables."""
+    numbers = itertools.count(1)
+
+    def new(*, migrated: bool = False) -> Path | str:
+        if database_kind == "sqlite":
+            return tmp_path / f"keyfob-{next(numbers)}.db"
+        template = request.getfixturevalue("template") if migrated else "template0"
+        return request.getfixturevalue("postgresql").new_url(template)
+
+    return new
+
+
+@pytest.fixture(name="open_database")
+def open_database_fixture():
+    return open_database
+
+
+@pytest.fixture
+def made(new_place):
     """`store` and its `path`, and the values that are in it."""
-    path = tmp_path / "keyfob.db"
+    path = new_place(migrated=True)
     store = open_store(path)
     fill(store)
     yield SimpleNamespace(
@@ -123,6 +160,7 @@ def made(tmp_path):
         client=CLIENT,
         credential=CREDENTIAL,
         open=open_store,
+        open_database=open_database,
         message_for=message_for,
         grant=grant,
     )
@@ -134,7 +172,7 @@ import sys
 sys.path.insert(0, {folder!r})
 from pathlib import Path
 import conftest as given
-store = given.open_store(Path(sys.argv[1]))
+store = given.open_store(sys.argv[1])
 """
 
 

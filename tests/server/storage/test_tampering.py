@@ -135,13 +135,19 @@ TAMPERINGS = [
     swapped,
     swapped_in_content,
     chained_anew,
-    of_another_type,
-    numbered_with_a_word,
     half_blanked,
     blanked,
     all_blanked,
     moved_to_another_writer,
 ]
+
+
+@pytest.mark.on("sqlite")
+@pytest.mark.parametrize("tamper", [of_another_type, numbered_with_a_word])
+def test_rows_that_hold_another_type_are_found(trail, tamper):
+    """Only SQLite lets a forger put them in."""
+    tamper(trail)
+    assert trail.store.audit_verdict().findings
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS)
@@ -170,4 +176,4 @@ def test_an_emptied_trail_is_found_against_the_head(trail):
     head = trail.store.audit_head()
     write(trail, sa.delete(table))
     assert trail.store.audit_verdict(expect=head).findings
-    assert trail.store.audit_head() == ledger.Head(0, ledger.GENESIS)
+    assert str(trail.store.audit_head()) == str(ledger.Head(0, ledger.GENESIS))

@@ -186,7 +186,7 @@ def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
 
 
 @pytest.fixture(scope="session")
-def new_operator(tmp_path_factory, partner_key) -> Iterator[Callable[[], Operator]]:
+def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Callable[[], Operator]]:
     made: list[Operator] = []
 
     def make() -> Operator:
@@ -198,7 +198,8 @@ def new_operator(tmp_path_factory, partner_key) -> Iterator[Callable[[], Operato
             port = probe.getsockname()[1]
         operator = Operator(folder / "home", port, *partner_key)
         made.append(operator)
-        operator.run("init", "--issuer", operator.issuer)
+        url = new_database_url()
+        operator.run("init", "--issuer", operator.issuer, *(() if url is None else ("--database", url)))
         for url in (RESOURCE, OTHER):
             registered = {"keys": [operator.resource_key.public_jwk()]}
             described = ResourceMetadata(url, (operator.issuer,), SCOPES, ("cdms_study",), registered)

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of an event
     BACKUP_STARTED = "backup_started"
     WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
+    CHAIN_STARTED = "chain_started"
+    STORE_MOVED = "store_moved"
 
 
 Field = str | int | list[str] | None

@@ -9,7 +9,7 @@ import click
 from keyfob import ledger
 from keyfob.command import Result, shows_result
 from keyfob.problem import Problem
-from keyfob.server.audit import events
+from keyfob.server.audit import chain, events
 from keyfob.server.commands.surroundings import Surroundings, home_option, opened
 
 _MAX_SHOWN = 100_000
@@ -36,7 +36,9 @@ def tail(surroundings: Surroundings, *, home: Path, count: int) -> Result:
     """
     with opened(surroundings, home) as installation:
         entries = installation.store.audit_tail(count)
-    records = [{"sequence": entry.sequence, "at": entry.at, **_fields(entry)} for entry in entries]
+    records = [
+        {"writer": entry.writer, "sequence": entry.sequence, "at": entry.at, **_fields(entry)} for entry in entries
+    ]
     return Result({"records": records}, "\n".join(_line(record) for record in records) or "(none)")
 
 
@@ -55,7 +57,7 @@ def verify(surroundings: Surroundings, *, home: Path, expect: str | None) -> Res
     Example:
       keyfob-server audit verify --home ./operator --expect 17:5f0c...
     """
-    expected = None if expect is None else ledger.Head.parse(expect)
+    expected = None if expect is None else chain.Heads.parse(expect)
     with opened(surroundings, home) as installation:
         verdict = installation.store.audit_verdict(expect=expected)
     if verdict.findings:
@@ -68,11 +70,11 @@ def verify(surroundings: Surroundings, *, home: Path, expect: str | None) -> Res
     document = {
         "whole": True,
         "records": verdict.count,
-        "head": str(verdict.head),
+        "head": str(verdict.heads),
         "expected": None if expected is None else str(expected),
     }
     completeness = "it holds the expected head" if tail_proven else "whether its end was cut off: unproven (--expect)"
-    return Result(document, f"whole: {verdict.count} records; {completeness}\nhead {verdict.head}")
+    return Result(document, f"whole: {verdict.count} records; {completeness}\nhead {verdict.heads}")
 
 
 def _fields(entry: ledger.Entry) -> dict[str, object]:
@@ -85,10 +87,11 @@ def _fields(entry: ledger.Entry) -> dict[str, object]:
 
 def _line(record: dict[str, object]) -> str:
     at = _show_exactly(record["at"])
-    rest = {name: value for name, value in record.items() if name not in ("sequence", "at", "kind", "actor")}
+    rest = {name: value for name, value in record.items() if name not in ("writer", "sequence", "at", "kind", "actor")}
     # As JSON: what came from the network cannot draw on the operator's terminal.
     said = " ".join(f"{name}={json.dumps(value)}" for name, value in rest.items() if value is not None)
-    return f"{record['sequence']}  {at}  {json.dumps(record['kind'])[1:-1]}  {json.dumps(record.get('actor'))}  {said}"
+    number = str(record["sequence"]) if record["writer"] == chain.MAIN else f"{record['writer']}@{record['sequence']}"
+    return f"{number}  {at}  {json.dumps(record['kind'])[1:-1]}  {json.dumps(record.get('actor'))}  {said}"
 
 
 def _show_exactly(at: object) -> str:

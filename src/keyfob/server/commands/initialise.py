@@ -1,17 +1,17 @@
 """`keyfob-server init`: a new operator's home."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
+from keyfob.postgresql import Place
 from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
 from keyfob.server.installation import Plan
-
-_SQLITE = "sqlite:///"
 
 
 @click.command()
@@ -19,7 +19,12 @@ _SQLITE = "sqlite:///"
 @click.option(
     "--issuer", required=True, metavar="URL", help="The https URL that partners will know: it stands in every token."
 )
-@click.option("--database", metavar="URL", help="Where the database lies, as sqlite:///PATH. Default: in DIR.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {settings.DATABASE_VARIABLE}). "
+    "Default: a file in DIR.",
+)
 @click.option(
     "--recovery-cert",
     type=click.Path(path_type=Path),
@@ -53,8 +58,8 @@ def init(
     """
     now = surroundings.clock()
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
-    plan = Plan(settings.check_issuer(issuer), _database_path(database), recovery, tls_cert, tls_key)
-    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor())
+    plan = Plan(settings.check_issuer(issuer), _database(database, surroundings.environ), recovery, tls_cert, tls_key)
+    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor(), environ=surroundings.environ)
     made = certificates.read_signer(read_file(home / "operator.asc"))
     has_ca = (home / "tls" / "ca.pem").exists()
     lines = [
@@ -82,13 +87,19 @@ def init(
     return Result(document, "\n".join(lines))
 
 
-def _database_path(url: str | None) -> Path | None:
-    if url is None:
+def _database(url: str | None, environ: Mapping[str, str]) -> Path | Place | None:
+    """From the flag, else from the environment: only that may hold a password."""
+    chosen = environ.get(settings.DATABASE_VARIABLE) if url is None else url
+    if chosen is None:
         return None
-    path = url.removeprefix(_SQLITE)
-    if not url.startswith(_SQLITE) or not path:
-        # Not repeated: another kind of URL may hold a password.
+    where = "--database" if url is not None else f"the variable {settings.DATABASE_VARIABLE}"
+    try:
+        found = settings.read_database(chosen, home=Path())
+    except ValueError as wrong:
+        # Not repeated: the URL may hold a password.
+        raise Misuse("bad-database", f"{where} {wrong}", hint="leave it out for a file in the home") from None
+    if isinstance(found, Place) and found.password is not None and url is not None:
         raise Misuse(
-            "bad-database", "--database is not of the form sqlite:///PATH", hint="leave it out for the default"
+            "password-on-command-line", "--database holds a password, which others can see", hint=settings.PASSWORD_HINT
         )
-    return Path(path)
+    return found

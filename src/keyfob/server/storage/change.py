@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import AuditEvent, Field, Kind
-from keyfob.server.storage import schema
+from keyfob.server.storage import locks, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -44,6 +44,10 @@ class Change:
     def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
         """An audit record of this transaction, in the order of the calls."""
         self._events.append(AuditEvent(kind, actor or self._actor, fields))
+
+    def take_rights(self) -> None:
+        """Before anything is read that a change stands on. Store.change does it."""
+        locks.take_rights(self._connection)
 
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
@@ -161,13 +165,23 @@ class Change:
         return False
 
     def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
-        """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has."""
+        """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has.
+
+        The second waits for the end of the first's transaction: several are asked in the order of their keys.
+        """
         table = schema.presented_jti
         row = {"client_id": client_id, "jti": jti, "expires_at": until}
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        is_new = self._write(insert(table).values(row).on_conflict_do_nothing(), changes_rights=False)
-        self._write(sa.delete(table).where(table.c.expires_at < self._now), changes_rights=False)
-        return bool(is_new)
+        added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.jti)
+        # By what came back: a driver need not count what it inserted.
+        return self._connection.execute(added).one_or_none() is not None
+
+    def forget_used(self) -> None:
+        """Rows whose time is over; what another writer is forgetting already is left to it."""
+        table = schema.presented_jti
+        over = sa.select(table.c.client_id, table.c.jti).where(table.c.expires_at < self._now)
+        mine = over.with_for_update(skip_locked=True)
+        self._connection.execute(sa.delete(table).where(sa.tuple_(table.c.client_id, table.c.jti).in_(mine)))
 
     def finish(self) -> None:
         """Bump the revision and append the records. A change of rights without a record is a bug, and rolls back."""

@@ -1,5 +1,7 @@
 """The audit trail in the database: appended inside the transaction of what it tells about, read in order."""
 
+import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -7,9 +9,11 @@ import sqlalchemy as sa
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
+from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain, events
-from keyfob.server.audit.events import AuditEvent
+from keyfob.server.audit.events import AuditEvent, Kind
+from keyfob.server.storage import locks
 from keyfob.server.storage.schema import audit_record
 
 _BATCH = 500
@@ -23,21 +27,34 @@ _COLUMNS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class Record(ledger.Entry):
+    """An entry, and whose chain it is in."""
+
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
-    """Writes one writer's chain. `chain_key` lies outside the database: who can write that alone cannot re-chain."""
+    """Writes the chains. `chain_key` lies outside the database: who can write that alone cannot re-chain."""
 
     chain_key: Secret
     entropy: Entropy = field(repr=False)
-    writer: str = chain.MAIN
+    seat: locks.Seat = field(default_factory=locks.Seat)
 
     def append(self, connection: sa.Connection, recorded: Sequence[AuditEvent], now: int) -> None:
-        """Add to the chain. The head is read here, inside the write transaction, so that two never follow one."""
+        """Add to a chain. The head is read here, inside the write transaction, so that two never follow one."""
         if not recorded:
             return
+        writer = self.seat.take(connection)
+        last = head(connection, writer)
+        others = {} if last is not None else heads(connection)
+        if others:
+            named = [chain.show_head(name, other) for name, other in others.items()]
+            recorded = [AuditEvent(Kind.CHAIN_STARTED, "server", {"heads": named}), *recorded]
         entries = chain.extend(
-            head(connection, self.writer),
+            last,
             [events.write(event) for event in recorded],
-            key=chain.writer_key(self.chain_key, self.writer),
+            key=chain.writer_key(self.chain_key, writer),
             salts=[self.entropy(chain.SALT_BYTES) for _ in recorded],
             now=now,
         )
@@ -45,7 +62,7 @@ class Journal:
             sa.insert(audit_record),
             [
                 {
-                    "writer": self.writer,
+                    "writer": writer,
                     "sequence": entry.sequence,
                     "at": entry.at,
                     "salt": entry.salt,
@@ -71,30 +88,82 @@ def head(connection: sa.Connection, writer: str) -> ledger.Head | None:
 
 
 def writers(connection: sa.Connection) -> list[str]:
-    """Every name under which there are records."""
-    return list(connection.execute(sa.select(audit_record.c.writer).distinct().order_by("writer")).scalars())
+    """Every name under which there are records. One look into the index for each, however many records there are."""
+    column = audit_record.c.writer
+    found: list[str] = []
+    while True:
+        after = sa.select(sa.func.min(column))
+        name = connection.execute(after.where(column > found[-1]) if found else after).scalar_one()
+        if name is None:
+            return found
+        found.append(str(name))
 
 
-def entries(connection: sa.Connection, writer: str) -> Iterator[ledger.Entry]:
+def heads(connection: sa.Connection) -> dict[str, ledger.Head]:
+    """The last record of each chain."""
+    found = ((name, head(connection, name)) for name in writers(connection))
+    return {name: last for name, last in found if last is not None}
+
+
+def verify(connection: sa.Connection, chain_key: Secret, expect: chain.Heads | None) -> chain.Verdict:
+    """Walk every chain, and look for each record that another chain's first one names."""
+    expected = {} if expect is None else expect.of
+    count, last, findings = 0, dict[str, ledger.Head](), list[str]()
+    found = writers(connection)
+    for name in sorted({*found, *expected}):
+        if name not in chain.WRITERS:
+            findings.append(f"there is a chain of an unknown writer: {name!r}")
+            continue
+        entries = _entries(connection, name)
+        first = next(entries, None)
+        walked = itertools.chain([] if first is None else [first], entries)
+        verdict = ledger.verify(walked, chain.writer_key(chain_key, name), expect=expected.get(name))
+        said = list(verdict.findings)
+        if first is not None:
+            said += _missing(connection, first)
+        findings += said if name == chain.MAIN else [f"{name}: {finding}" for finding in said]
+        count += verdict.count
+        if first is not None:
+            last[name] = verdict.head
+    return chain.Verdict(count, chain.Heads(last), tuple(findings))
+
+
+def _missing(connection: sa.Connection, first: ledger.Entry) -> list[str]:
+    """What the first record of a chain names of the others, and is not there as it was."""
+    try:
+        said = events.read(first.payload or b"")
+        named = said["heads"] if said["kind"] == Kind.CHAIN_STARTED else []
+        seen = [chain.read_head(text) for text in named] if isinstance(named, list) else []
+    except (ValueError, KeyError, Misuse):
+        return []  # no record of ours: the walk has found it
+    columns = audit_record.c
+    findings = []
+    for writer, other in seen:
+        there = sa.select(columns.link).where(columns.writer == writer, columns.sequence == other.sequence)
+        found = connection.execute(there).scalar_one_or_none()
+        if found is None or bytes(found) != other.link:
+            findings.append(
+                f"record {other.sequence} of {writer}, which this chain saw, is not there: {writer} was cut"
+            )
+    return findings
+
+
+def tail(connection: sa.Connection, count: int) -> list[Record]:
+    """The last `count` records of all chains together, the oldest first."""
+    chains = []
+    for name in writers(connection):
+        newest = sa.select(*_COLUMNS).where(audit_record.c.writer == name).order_by(audit_record.c.sequence.desc())
+        chains.append([_record(row, name) for row in connection.execute(newest.limit(count))])
+    newest_first = heapq.merge(*chains, key=lambda record: record.at, reverse=True)
+    return list(itertools.islice(newest_first, count))[::-1]
+
+
+def _entries(connection: sa.Connection, writer: str) -> Iterator[ledger.Entry]:
     """A whole chain, in order, a few at a time."""
-    statement = sa.select(*_COLUMNS).where(audit_record.c.writer == writer)
-    yield from _entries(connection, statement.order_by(audit_record.c.sequence))
+    statement = sa.select(*_COLUMNS).where(audit_record.c.writer == writer).order_by(audit_record.c.sequence)
+    for row in connection.execute(statement, execution_options={"yield_per": _BATCH}):
+        yield _record(row, writer)
 
 
-def tail(connection: sa.Connection, writer: str, count: int) -> list[ledger.Entry]:
-    """The last `count` records of a chain, the oldest first."""
-    newest = sa.select(*_COLUMNS).where(audit_record.c.writer == writer)
-    statement = newest.order_by(audit_record.c.sequence.desc()).limit(count)
-    return list(_entries(connection, statement))[::-1]
-
-
-def _entries(connection: sa.Connection, statement: sa.Select[*tuple[object, ...]]) -> Iterator[ledger.Entry]:
-    for row in connection.execution_options(yield_per=_BATCH).execute(statement):
-        yield ledger.Entry(
-            sequence=row.sequence,
-            at=row.at,
-            salt=row.salt,
-            payload=row.payload,
-            commitment=row.commitment,
-            link=row.link,
-        )
+def _record(row: sa.Row[*tuple[object, ...]], writer: str) -> Record:
+    return Record(**row._asdict(), writer=writer)

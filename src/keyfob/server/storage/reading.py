@@ -1,7 +1,7 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -99,6 +99,13 @@ class Reading:
             .order_by(schema.credential.c.generation)
         )
         return tuple(_credential(row) for row in rows)
+
+    def has_unused(self, credential_ids: Collection[str]) -> bool:
+        """Whether one of these was never used so far."""
+        table = schema.credential_observation
+        here = table.c.credential_id.in_(sorted(credential_ids))
+        chosen = sa.select(table.c.credential_id).where(here, table.c.first_used_at.is_(None)).limit(1)
+        return self._connection.execute(chosen).one_or_none() is not None
 
     def find_message(self, credential_id: str) -> SealedMessage | None:
         chosen = sa.select(schema.sealed_message).where(schema.sealed_message.c.credential_id == credential_id)

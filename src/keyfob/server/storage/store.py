@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from keyfob import ledger
+import sqlalchemy as sa
+
 from keyfob.ambient import Entropy
 from keyfob.database import Database
 from keyfob.problem import Misuse
@@ -29,6 +30,7 @@ from keyfob.server.storage.records import (
     TokenRefused,
     Used,
 )
+from keyfob.server.storage.schema import installation
 
 SERVER = "server"
 """The actor of what the server does by itself."""
@@ -50,8 +52,7 @@ class Store:
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
-        with self.reading() as reading:
-            return reading.revision()
+        return int(str(self._database.scalar(sa.select(installation.c.revision))))
 
     def find_client(self, client_id: str) -> ClientView | None:
         with self.reading() as reading:
@@ -76,14 +77,15 @@ class Store:
         Returns the places in `batch` of those that may not, and what of theirs was used before. The first use of a
         successor starts the overlap of the credential that it replaces, in the same transaction.
         """
-        replayed: dict[int, Used] = {}
-        with self.change(now=now, actor=SERVER) as change:
-            for place, grant in enumerate(batch):
-                used = _used_before(change, grant)
-                if used is not None:
-                    replayed[place] = used
-                else:
-                    _record_grant(change, grant, now)
+        with self._writing(now=now, actor=SERVER) as change:
+            if self._database.has_many_writers and change.reading.has_unused({one.credential_id for one in batch}):
+                change.take_rights()
+            # In one order each, so that no two writers wait for each other's rows.
+            replayed = _used_before(change, batch)
+            places = sorted(range(len(batch)), key=lambda place: batch[place].credential_id)
+            for place in places:
+                if place not in replayed:
+                    _record_grant(change, batch[place], now)
         return replayed
 
     def record_refusals(
@@ -95,6 +97,7 @@ class Store:
         """
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=SERVER)
+            change.take_rights()  # two that count the same at once would both count from what was before
             refusals.record(connection, change, batch, chain_key=self._chain_key, now=now)
             explanations.keep(connection, explained, now=now)
             change.finish()
@@ -113,29 +116,31 @@ class Store:
     @contextlib.contextmanager
     def change(self, *, now: int, actor: str) -> Iterator[Change]:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
+        with self._writing(now=now, actor=actor) as change:
+            change.take_rights()
+            yield change
+
+    @contextlib.contextmanager
+    def _writing(self, *, now: int, actor: str) -> Iterator[Change]:
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=actor)
             yield change
             change.finish()
 
-    def audit_tail(self, count: int) -> tuple[ledger.Entry, ...]:
+    def audit_tail(self, count: int) -> tuple[journal.Record, ...]:
         """The last `count` audit records, the oldest first."""
         with self._database.read() as connection:
-            return tuple(journal.tail(connection, chain.MAIN, count))
+            return tuple(journal.tail(connection, count))
 
-    def audit_head(self) -> ledger.Head:
-        """The newest record, short enough to be noted elsewhere."""
+    def audit_head(self) -> chain.Heads:
+        """The newest record of each chain, short enough to be noted elsewhere."""
         with self._database.read() as connection:
-            return journal.head(connection, chain.MAIN) or ledger.Head(0, ledger.GENESIS)
+            return chain.Heads(journal.heads(connection))
 
-    def audit_verdict(self, *, expect: ledger.Head | None = None) -> ledger.Verdict:
+    def audit_verdict(self, *, expect: chain.Heads | None = None) -> chain.Verdict:
         """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before."""
-        key = chain.writer_key(self._chain_key, chain.MAIN)
         with self._database.read() as connection:
-            verdict = ledger.verify(journal.entries(connection, chain.MAIN), key, expect=expect)
-            strangers = [name for name in journal.writers(connection) if name != chain.MAIN]
-        found = tuple(f"there is a chain of an unknown writer: {name!r}" for name in strangers)
-        return ledger.Verdict(verdict.count, verdict.head, (*verdict.findings, *found))
+            return journal.verify(connection, self._chain_key, expect)
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
@@ -152,12 +157,16 @@ class Store:
         self._database.close()
 
 
-def _used_before(change: Change, grant: TokenIssued) -> Used | None:
-    """Uses up what the grant presents; says what of it somebody had used up before."""
-    for one in grant.single_uses:
-        if not change.use_once(grant.client_id, f"{one.what} {one.name}", until=one.until):
-            return one.what
-    return None
+def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used]:
+    """Uses up what the grants present; says, by their places, what of it somebody had used up before."""
+    presented = [(place, grant.client_id, one) for place, grant in enumerate(batch) for one in grant.single_uses]
+    if presented:
+        change.forget_used()
+    replayed: dict[int, Used] = {}
+    for place, client_id, one in sorted(presented, key=lambda each: (each[1], each[2].what, each[2].name, each[0])):
+        if not change.use_once(client_id, f"{one.what} {one.name}", until=one.until):
+            replayed.setdefault(place, one.what)
+    return replayed
 
 
 def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
