@@ -12,7 +12,7 @@ import pytest
 
 APPLICATION = textwrap.dedent(
     """
-    import asyncio, json, sys
+    import asyncio, contextlib, json, os, sys
     from pathlib import Path
     from keyfob import serving
     from keyfob.ambient import system_entropy
@@ -42,11 +42,13 @@ APPLICATION = textwrap.dedent(
             await send({"type": "http.response.body", "body": b"half", "more_body": True})
             raise RuntimeError("broke off")
         body = await serving.read_body(receive)
-        await serving.respond(send, serving.json_response(200, {"length": len(body), "path": scope["path"]}))
+        answer = {"length": len(body), "path": scope["path"]} if scope["path"] != "/who" else {"worker": os.getpid()}
+        await serving.respond(send, serving.json_response(200, answer))
 
     port, certificate, key = int(sys.argv[1]), *(Path(p) if p else None for p in sys.argv[2:4])
-    serving.serve(
-        serving.edge(app, entropy=system_entropy, max_body_bytes=100_000),
+    serving.serve_workers(
+        lambda: contextlib.nullcontext(serving.edge(app, entropy=system_entropy, max_body_bytes=100_000)),
+        workers=int(sys.argv[5]),
         host="127.0.0.1", port=port, certificate=certificate, private_key=key, ready=f"https://localhost:{port}",
         limits=serving.Limits(**json.loads(sys.argv[4])),
     )
@@ -77,10 +79,11 @@ def starting(folder: Path) -> Iterator[Callable[..., Running]]:
         private_key: Path | None = None,
         *,
         descriptors: int | None = None,
+        workers: int = 1,
         **limits: int,
     ) -> Running:
         log = folder / f"log-{port}"
-        arguments = [str(port), str(certificate or ""), str(private_key or ""), json.dumps(limits)]
+        arguments = [str(port), str(certificate or ""), str(private_key or ""), json.dumps(limits), str(workers)]
         bounded = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
         process = subprocess.Popen(
             [*bounded, sys.executable, str(script), *arguments],

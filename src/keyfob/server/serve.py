@@ -1,5 +1,7 @@
 """`keyfob-server serve`: the authorization server, until it is told to stop."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +12,9 @@ from keyfob.server import group_commit, installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
 from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
+from keyfob.server.installation import Installation
 from keyfob.server.state import ServerState
+from keyfob.serving import App
 
 _HTTPS = 443
 
@@ -19,9 +23,15 @@ _HTTPS = 443
 @home_option()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the issuer's]")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the port."
+)
 @click.pass_obj
-def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None) -> None:
+def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None, workers: int) -> None:
     """Serve the issuer over HTTPS; `ready https://...` is printed once tokens can be had.
+
+    Of several workers, one that is lost is replaced; each counts what is limited (tokens of a client, failures,
+    connections) by itself, so that all together let through as many times more.
 
     SIGTERM lets running requests end (within 10 seconds). A renewed certificate file is taken up while running, and
     what you change with other commands holds from the next request on.
@@ -30,34 +40,41 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
     Example:
       keyfob-server serve --home ./operator
     """
-    found = installation.open(
-        home, environ=surroundings.environ, entropy=surroundings.entropy, patience=group_commit.PATIENCE
-    )
-    settings = found.settings
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[Installation]:
+        found = installation.open(
+            home, environ=surroundings.environ, entropy=surroundings.entropy, patience=group_commit.PATIENCE
+        )
+        try:
+            yield found
+        finally:
+            found.close()
+
+    @contextlib.contextmanager
+    def app() -> Iterator[App]:
+        with opened() as found:
+            told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
+            fetched = key_sets(surroundings, found.settings)
+            clock, entropy = surroundings.clock, surroundings.entropy
+            yield make_app(ServerState(found, clock=clock, entropy=entropy, sinks=told, key_sets=fetched))
+
+    with opened() as found:  # before anything listens: what is wrong is said here, and the schema is brought up to date
+        settings = found.settings
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
     is_plain = settings.trusted_proxy is not None
     if not is_plain and (
         doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
     ):
         click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
-    try:
-        told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
-        state = ServerState(
-            found,
-            clock=surroundings.clock,
-            entropy=surroundings.entropy,
-            sinks=told,
-            key_sets=key_sets(surroundings, settings),
-        )
-        serving.serve(
-            make_app(state),
-            host=host,
-            port=port or urlsplit(settings.issuer).port or _HTTPS,
-            certificate=None if is_plain else settings.tls_certificate,
-            private_key=None if is_plain else settings.tls_private_key,
-            ready=settings.issuer,
-            limits=settings.limits,
-            trusted_proxy=settings.trusted_proxy,
-        )
-    finally:
-        found.close()
+    serving.serve_workers(
+        app,
+        workers=workers,
+        host=host,
+        port=port or urlsplit(settings.issuer).port or _HTTPS,
+        certificate=None if is_plain else settings.tls_certificate,
+        private_key=None if is_plain else settings.tls_private_key,
+        ready=settings.issuer,
+        limits=settings.limits,
+        trusted_proxy=settings.trusted_proxy,
+    )

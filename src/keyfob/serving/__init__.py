@@ -2,7 +2,7 @@
 
 from keyfob.serving.edge import BodyTooLarge, edge
 from keyfob.serving.limits import Limits
-from keyfob.serving.listener import serve
+from keyfob.serving.listener import serve, serve_workers
 from keyfob.serving.messages import App, Receive, Scope, Send, json_response, read_body, respond
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "read_body",
     "respond",
     "serve",
+    "serve_workers",
 ]

@@ -1,4 +1,4 @@
-"""One process that serves an ASGI application over HTTPS until it is told to stop.
+"""One process, or several on one port, that serve an ASGI application over HTTPS until they are told to stop.
 
 The line `ready https://…` comes once requests can be answered; SIGTERM and SIGINT drain; changed certificate files are
 taken up while running.
@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import signal
 import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +27,7 @@ from keyfob.serving.limits import Limits
 from keyfob.serving.messages import App
 from keyfob.serving.protocol import StrictProtocol
 from keyfob.serving.reception import Reception, within_descriptors
+from keyfob.serving.workers import run_workers
 
 _log = logging.getLogger("keyfob.serving")
 
@@ -35,6 +38,17 @@ _KEEP_ALIVE = 75
 _TICKS_PER_CHECK = 20
 """uvicorn ticks ten times a second: certificates are looked at every two seconds."""
 _USUAL = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """What a process needs to serve: sockets that are bound, and what holds at them."""
+
+    listeners: list[socket.socket]
+    context: ssl.SSLContext | None
+    pair: tuple[Path, Path] | None
+    limits: Limits
+    trusted_proxy: str | None
 
 
 def serve(
@@ -48,18 +62,66 @@ def serve(
     limits: Limits = _USUAL,
     trusted_proxy: str | None = None,
 ) -> None:
-    """Serve `app` until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: for a trusted proxy only.
+    """Serve `app` from this process: serve_workers with one of them."""
+    serve_workers(
+        lambda: contextlib.nullcontext(app),
+        workers=1,
+        host=host,
+        port=port,
+        certificate=certificate,
+        private_key=private_key,
+        ready=ready,
+        limits=limits,
+        trusted_proxy=trusted_proxy,
+    )
 
-    `ready` is the URL in the ready line. `trusted_proxy` is the one address that the limits of a network are not for.
-    Raises Problem when the address cannot be had or the certificate is unusable.
+
+def serve_workers(
+    open_app: Callable[[], contextlib.AbstractContextManager[App]],
+    *,
+    workers: int,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    private_key: Path | None,
+    ready: str,
+    limits: Limits = _USUAL,
+    trusted_proxy: str | None = None,
+) -> None:
+    """Serve the application until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: to a proxy only.
+
+    `open_app` is entered in the process that serves, and left when it has drained. `ready` is the URL in the ready
+    line. `trusted_proxy` is the one address that the limits of a network are not for. Several `workers` are processes
+    that accept from the same sockets; the limits are counted by each. Raises Problem when the address cannot be had
+    or the certificate is unusable.
     """
     _write_logs()
-    context = None
-    if certificate is not None and private_key is not None:
-        context = tls.server_context(certificate, private_key)
+    pair = None if certificate is None or private_key is None else (certificate, private_key)
+    # Made once for all workers: a TLS session that began with one of them is resumed by any.
+    context = None if pair is None else tls.server_context(*pair)
     listeners = _bind(host, port)
     # The ready line has the public URL: behind a proxy, or with --port, that is somewhere else.
     _log.info("listening host=%s port=%s", host, port)
+    front = _Front(listeners, context, pair, limits, trusted_proxy)
+
+    def announce() -> None:
+        print(f"ready {ready}", flush=True)  # noqa: T201  # the documented line on stdout
+
+    def work(parent: int | None, started: Callable[[], None]) -> None:
+        with open_app() as app:
+            _run(app, front, started, parent)
+
+    try:
+        if workers == 1:
+            work(None, announce)
+        else:
+            run_workers(work, count=workers, announce=announce)
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def _run(app: App, front: _Front, started: Callable[[], None], parent: int | None) -> None:
     config = uvicorn.Config(
         app,
         http=StrictProtocol,
@@ -73,15 +135,9 @@ def serve(
         interface="asgi3",
         proxy_headers=False,
     )
-    # Resetting and shutting down is the server's; the certificate is ours to watch.
-    pair = None if certificate is None or private_key is None else (certificate, private_key)
-    gate = Gate(within_descriptors(limits), trusted_proxy=trusted_proxy)
-    server = _Server(config, ready, context, pair, gate)
-    try:
-        server.run(sockets=listeners)
-    finally:
-        for listener in listeners:
-            listener.close()
+    gate = Gate(within_descriptors(front.limits), trusted_proxy=front.trusted_proxy)
+    server = _Server(config, started, front.context, front.pair, gate, parent)
+    server.run(sockets=front.listeners)
     if not server.started:
         raise Problem("not-started", "the server could not start", hint="the log above says why")
 
@@ -90,13 +146,15 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        ready: str,
+        announce: Callable[[], None],
         context: ssl.SSLContext | None,
         pair: tuple[Path, Path] | None,
         gate: Gate,
+        parent: int | None,
     ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._announce = announce
+        self._parent = parent
         self._context = context
         self._pair = pair
         self._gate = gate
@@ -113,7 +171,7 @@ class _Server(uvicorn.Server):
 
             self._reception = Reception(sockets or [], self._gate, make_protocol, self._context)
             self._reception.open()
-            print(f"ready {self._ready}", flush=True)  # noqa: T201  # the documented line on stdout
+            self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._reception is not None:
@@ -123,12 +181,15 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_CHECK == 0:
             self._take_up_changed_certificate()
+        if self._parent is not None and os.getppid() != self._parent:
+            self.should_exit = True  # whoever would tell this worker to stop is gone
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As the base, but a drained stop is a success: the signal is not raised again afterwards."""
-        wanted = (signal.SIGINT, signal.SIGTERM)
+        # A worker stops when its parent says so: a terminal sends SIGINT to all of them at once.
+        wanted = (signal.SIGINT, signal.SIGTERM) if self._parent is None else (signal.SIGTERM,)
         before = {number: signal.signal(number, self.handle_exit) for number in wanted}
         try:
             yield
