@@ -1,12 +1,14 @@
 """A real operator's home, made with the real commands, and a real server on it."""
 
 import base64
+import contextlib
 import http.client
 import json
 import shutil
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -189,7 +191,7 @@ def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
 def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Callable[[], Operator]]:
     made: list[Operator] = []
 
-    def make() -> Operator:
+    def make(database: str | None = None) -> Operator:
         folder = tmp_path_factory.mktemp("operator")
         import socket
 
@@ -198,7 +200,7 @@ def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Ca
             port = probe.getsockname()[1]
         operator = Operator(folder / "home", port, *partner_key)
         made.append(operator)
-        url = new_database_url()
+        url = database or new_database_url()
         operator.run("init", "--issuer", operator.issuer, *(() if url is None else ("--database", url)))
         for url in (RESOURCE, OTHER):
             registered = {"keys": [operator.resource_key.public_jwk()]}
@@ -235,3 +237,31 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
 @pytest.fixture(scope="session", name="until")
 def until_fixture() -> Callable[..., None]:
     return until
+
+
+@contextlib.contextmanager
+def load(operator: Operator, info: ClientInformation, *, threads: int = 6) -> Iterator[list[tuple[int, str]]]:
+    """Tokens asked for without end, each on a connection of its own: `(status, request id)` of every answer."""
+    answers: list[tuple[int, str]] = []
+    ending = threading.Event()
+
+    def ask() -> None:
+        while not ending.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):  # the worker was killed under the request
+                answer = operator.token(info, scope="studies:read")
+                answers.append((answer.status, answer.headers["keyfob-request-id"]))
+
+    running = [threading.Thread(target=ask) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        ending.set()
+        for thread in running:
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def under_load() -> Callable[..., contextlib.AbstractContextManager[list[tuple[int, str]]]]:
+    return load
