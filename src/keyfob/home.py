@@ -18,6 +18,7 @@ from pathlib import Path
 from keyfob.problem import Misuse, Problem
 
 MARKER = "keyfob-home.json"
+_IN_USE = "in-use.lock"
 _VERSION = 1
 _ANOTHER_PLACE = "name a new folder, in one that you may write to"
 
@@ -138,6 +139,34 @@ def write_new_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     if path.exists():
         raise Misuse("file-exists", f"{path} already exists", hint="name another file: nothing is overwritten")
     write_file(path, content, mode=mode)
+
+
+@contextlib.contextmanager
+def in_use(path: Path, *, alone: bool = False) -> Iterator[None]:
+    """The home is in use for the block. Raises Misuse when it should be used `alone` and is not, or is so already.
+
+    By processes of this machine; a killed one lets go. A no-op on Windows.
+    """
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(path / _IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        # A home that cannot be written is moved by nobody either.
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = "a server runs on" if alone else "something that must be alone works on"
+            raise Misuse("home-in-use", f"{what} {path}", hint="stop it first" if alone else "wait for it") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def check_private(path: Path) -> None:

@@ -149,6 +149,34 @@ def write(settings: Sequence[Setting], values: Mapping[str, Value]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def replaced(settings: Sequence[Setting], content: bytes, name: str, value: Value, *, where: str) -> bytes:
+    """The settings file with one key (`table.key`) set, and all else as it stands, comments too. Raises Misuse."""
+    table, _, key = name.partition(".")
+    line, lines = f"{key} = {_toml(value)}", content.decode().splitlines()
+    heading = old = None
+    is_here = False
+    for number, text in enumerate(lines):
+        if text.lstrip().startswith("["):
+            is_here = text.partition("#")[0].strip() == f"[{table}]"
+            heading = number if is_here else heading
+        elif is_here and text.partition("=")[0].strip() == key:
+            old = number
+    if old is not None:
+        lines[old] = line
+    elif heading is not None:
+        lines.insert(heading + 1, line)
+    else:
+        lines += ["", f"[{table}]", line]
+    made = ("\n".join(lines) + "\n").encode()
+    try:
+        is_right = read(settings, made, where=where) == read(settings, content, where=where) | {name: value}
+    except Misuse:
+        is_right = False
+    if not is_right:
+        raise Misuse("bad-settings", f"{name} cannot be set in {where}", hint="write it in a table, as init does")
+    return made
+
+
 def _toml(value: Value) -> str:
     if isinstance(value, int):
         return str(value)

@@ -15,6 +15,7 @@ from keyfob.server.commands.clients import client
 from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
+from keyfob.server.commands.moves import move_store
 from keyfob.server.commands.partners import partner
 from keyfob.server.commands.resources import resource
 from keyfob.server.commands.surroundings import Surroundings
@@ -38,7 +39,7 @@ def cli(context: click.Context) -> None:
     context.obj = context.obj or Surroundings(system_clock, system_entropy, os.environ)
 
 
-for _command in (init, serve, resource, partner, client, key, backup, audit, explain, alarm):
+for _command in (init, serve, resource, partner, client, key, backup, audit, explain, alarm, move_store):
     cli.add_command(_command)
 
 

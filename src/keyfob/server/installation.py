@@ -171,7 +171,7 @@ def open(  # noqa: A001  # as in installation.open(home)
     certificate = certificates.read_signer(_read(path / _OPERATOR_CERTIFICATE))
     opened = open_database(settings.database, environ=environ, patience=patience)
     try:
-        _upgrade(opened, settings.database)
+        upgrade(opened, settings.database)
         store = Store(opened, chain_key=chain_key, entropy=entropy, patience=patience)
         with store.reading() as reading:
             if reading.installation_id() != checked.installation_id:
@@ -213,7 +213,8 @@ def open_database(where: Path | Place, *, environ: Mapping[str, str], patience: 
     return opened or database.open_sqlite(Path(str(where)))
 
 
-def _upgrade(opened: Database, path: Path | Place) -> None:
+def upgrade(opened: Database, path: Path | Place) -> None:
+    """The schema brought to its newest form. Raises Problem, Misuse when it is newer than this program."""
     try:
         database.upgrade(opened, MIGRATIONS)
     except sa.exc.DatabaseError as failed:
@@ -224,10 +225,8 @@ def _upgrade(opened: Database, path: Path | Place) -> None:
 
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
-    if isinstance(plan.database, Place):
-        values["database.url"] = str(plan.database)
-    elif plan.database is not None:
-        values["database.url"] = f"sqlite:///{plan.database.absolute()}"
+    if plan.database is not None:
+        values["database.url"] = setting_files.write_database(plan.database)
     # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())
@@ -268,20 +267,27 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
 
 @contextlib.contextmanager
 def _new_database(draft: Home, plan: Plan, environ: Mapping[str, str]) -> Iterator[Database]:
-    """An empty database with our tables; what was made in PostgreSQL is taken back when the block fails."""
-    if not isinstance(plan.database, Place):
-        with contextlib.closing(database.open_sqlite(draft.path / _DATABASE)) as made:
-            _upgrade(made, draft.path / _DATABASE)
+    """An empty database with our tables."""
+    if isinstance(plan.database, Place):
+        with new_postgresql(plan.database, draft.installation_id, environ) as made:
             yield made
         return
-    with contextlib.closing(postgresql.open_postgresql(plan.database, environ=environ)) as made:
+    with contextlib.closing(database.open_sqlite(draft.path / _DATABASE)) as made:
+        upgrade(made, draft.path / _DATABASE)
+        yield made
+
+
+@contextlib.contextmanager
+def new_postgresql(place: Place, installation_id: str, environ: Mapping[str, str]) -> Iterator[Database]:
+    """The empty database at `place`, with our tables; they are taken back when the block fails."""
+    with contextlib.closing(postgresql.open_postgresql(place, environ=environ)) as made:
         if not database.is_empty(made):
-            raise Misuse("database-exists", f"{plan.database} is not empty", hint="name a new database: createdb NAME")
-        _upgrade(made, plan.database)
+            raise Misuse("database-exists", f"{place} is not empty", hint="name a new database: createdb NAME")
+        upgrade(made, place)
         try:
             yield made
         except BaseException:
-            emptying.take_back(made, draft.installation_id)
+            emptying.take_back(made, installation_id)
             raise
 
 

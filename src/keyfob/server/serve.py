@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from keyfob import home as homes
 from keyfob import serving, tls
 from keyfob.server import group_commit, installation
 from keyfob.server.alarms import sinks
@@ -67,14 +68,15 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
         doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
     ):
         click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
-    serving.serve_workers(
-        app,
-        workers=workers,
-        host=host,
-        port=port or urlsplit(settings.issuer).port or _HTTPS,
-        certificate=None if is_plain else settings.tls_certificate,
-        private_key=None if is_plain else settings.tls_private_key,
-        ready=settings.issuer,
-        limits=settings.limits,
-        trusted_proxy=settings.trusted_proxy,
-    )
+    with homes.in_use(home):
+        serving.serve_workers(
+            app,
+            workers=workers,
+            host=host,
+            port=port or urlsplit(settings.issuer).port or _HTTPS,
+            certificate=None if is_plain else settings.tls_certificate,
+            private_key=None if is_plain else settings.tls_private_key,
+            ready=settings.issuer,
+            limits=settings.limits,
+            trusted_proxy=settings.trusted_proxy,
+        )

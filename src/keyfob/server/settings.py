@@ -108,6 +108,23 @@ def read_database(url: str, *, home: Path) -> Path | Place:
     return home / sqlite_url(url).removeprefix("sqlite:///")
 
 
+def write_database(chosen: Path | Place) -> str:
+    """What `read_database` reads, from wherever; without a password."""
+    return str(chosen) if isinstance(chosen, Place) else f"sqlite:///{chosen.absolute()}"
+
+
+def chosen_database(url: str, *, where: str, is_private: bool = False) -> Path | Place:
+    """A database that was named by a person, at `where`; only what `is_private` may hold a password. Raises Misuse."""
+    try:
+        found = read_database(url, home=Path())
+    except ValueError as wrong:
+        # Not repeated: the URL may hold a password.
+        raise Misuse("bad-database", f"{where} {wrong}", hint="sqlite:///PATH or postgresql://USER@HOST/NAME") from None
+    if isinstance(found, Place) and found.password is not None and not is_private:
+        raise Misuse("password-on-command-line", f"{where} holds a password, which others can see", hint=PASSWORD_HINT)
+    return found
+
+
 def _database(value: Value) -> str:
     url = text(value)
     read_database(url, home=Path())
@@ -218,6 +235,11 @@ def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
 def read(content: bytes, *, where: str) -> dict[str, Value]:
     """See keyfob.settings."""
     return homes.read(SETTINGS, content, where=where)
+
+
+def replaced(content: bytes, name: str, value: Value, *, where: str) -> bytes:
+    """See keyfob.settings."""
+    return homes.replaced(SETTINGS, content, name, value, where=where)
 
 
 def write(values: Mapping[str, Value]) -> bytes:

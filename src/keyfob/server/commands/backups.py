@@ -8,6 +8,7 @@ import click
 
 from keyfob import home as homes
 from keyfob.command import Result, shows_result
+from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.server import settings
 from keyfob.server.audit.events import Kind
@@ -33,6 +34,8 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
     home was, put both back into it, and start the server.
     Note the audit head that is printed: `audit verify --expect` proves later that nothing was cut off.
 
+    A PostgreSQL database is not copied: pg_dump does that, with the command that is printed.
+
     \b
     Example:
       keyfob-server backup /backups/keyfob-2026-11-24 --home ./operator
@@ -50,8 +53,16 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
             raise Problem(
                 "backup-failed", f"{folder} cannot be written: {failed.strerror}", hint="name another folder"
             ) from failed
-    document = {"backup": str(folder), "audit_head": head}
-    return Result(document, f"made {folder}, without keys/kek and TLS keys\naudit head {head}")
+    where = installation.settings.database
+    dump = (
+        f"pg_dump --format=custom --file={folder / 'keyfob.dump'} --dbname='{where}'"
+        if isinstance(where, Place)
+        else None
+    )
+    document = {"backup": str(folder), "audit_head": head, "database_command": dump}
+    lines = [f"made {folder}, without keys/kek and TLS keys", f"audit head {head}"]
+    lines += [] if dump is None else ["the database is NOT in it; now run", f"  {dump}"]
+    return Result(document, "\n".join(lines))
 
 
 def _copy(installation: Installation, folder: Path) -> None:
@@ -60,21 +71,23 @@ def _copy(installation: Installation, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft.mkdir(mode=0o700)
     try:
-        installation.store.copy_to(draft / _DATABASE)
+        is_copied = not isinstance(installation.settings.database, Place)
+        if is_copied:
+            installation.store.copy_to(draft / _DATABASE)
         for pattern in _COPIED:
             for source in sorted(installation.home.path.glob(pattern)):
                 target = draft / source.relative_to(installation.home.path)
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 homes.write_file(target, source.read_bytes())
-        homes.write_file(draft / settings.FILE, _with_its_own_database(installation.home.path / settings.FILE))
+        content = (installation.home.path / settings.FILE).read_bytes()
+        homes.write_file(draft / settings.FILE, _with_its_own_database(content) if is_copied else content)
         draft.replace(folder)
         homes.sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _with_its_own_database(path: Path) -> bytes:
+def _with_its_own_database(content: bytes) -> bytes:
     """The settings of a home whose database lies in it, as that of a backup does, wherever the live one is."""
-    content = path.read_bytes()
-    values = settings.read(content, where=str(path))
+    values = settings.read(content, where=settings.FILE)
     return content if values.pop("database.url", None) is None else settings.write(values)

@@ -8,7 +8,6 @@ import click
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
-from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
 from keyfob.server.installation import Plan
@@ -88,18 +87,9 @@ def init(
 
 
 def _database(url: str | None, environ: Mapping[str, str]) -> Path | Place | None:
-    """From the flag, else from the environment: only that may hold a password."""
-    chosen = environ.get(settings.DATABASE_VARIABLE) if url is None else url
-    if chosen is None:
-        return None
-    where = "--database" if url is not None else f"the variable {settings.DATABASE_VARIABLE}"
-    try:
-        found = settings.read_database(chosen, home=Path())
-    except ValueError as wrong:
-        # Not repeated: the URL may hold a password.
-        raise Misuse("bad-database", f"{where} {wrong}", hint="leave it out for a file in the home") from None
-    if isinstance(found, Place) and found.password is not None and url is not None:
-        raise Misuse(
-            "password-on-command-line", "--database holds a password, which others can see", hint=settings.PASSWORD_HINT
-        )
-    return found
+    """From the flag, else from the environment."""
+    if url is not None:
+        return settings.chosen_database(url, where="--database")
+    chosen = environ.get(settings.DATABASE_VARIABLE)
+    where = f"the variable {settings.DATABASE_VARIABLE}"
+    return None if chosen is None else settings.chosen_database(chosen, where=where, is_private=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from keyfob import command, tls
+from keyfob import home as homes
 from keyfob.ambient import Clock, Entropy
+from keyfob.home import HomeKind
 from keyfob.server import installation, settings
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
@@ -55,11 +57,12 @@ def opened(surroundings: Surroundings, home: Path) -> Iterator[Installation]:
     """The installation at `home`, closed at the end of the block."""
     for name in settings.unknown_variables(surroundings.environ):
         click.echo(f"keyfob-server: the variable {name} is no setting: ignored", err=True)
-    found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
-    try:
-        yield found
-    finally:
-        found.close()
+    with homes.in_use(homes.check(home, HomeKind.SERVER).path):
+        found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
+        try:
+            yield found
+        finally:
+            found.close()
 
 
 def actor() -> str:

@@ -16,7 +16,7 @@ from keyfob.server.audit import chain
 from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import rotation
 from keyfob.server.refusals.explanation import Explanation
-from keyfob.server.storage import explanations, journal, refusals
+from keyfob.server.storage import explanations, journal, moving, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
@@ -152,6 +152,17 @@ class Store:
             source = connection.connection.driver_connection
             assert isinstance(source, sqlite3.Connection)
             source.backup(target)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """Nobody else writes for the block. Raises Problem when other nodes are connected."""
+        with self._database.write() as connection:
+            moving.take_alone(connection)
+            yield connection
+
+    def on(self, database: Database) -> "Store":
+        """The same on another database: the same keys, to which the same audit trail belongs."""
+        return Store(database, chain_key=self._chain_key, entropy=self._journal.entropy, patience=self._patience)
 
     def close(self) -> None:
         self._database.close()

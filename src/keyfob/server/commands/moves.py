@@ -1,0 +1,54 @@
+"""`keyfob-server move-store`: the same installation on another database."""
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from keyfob import home as homes
+from keyfob.command import Result, shows_result
+from keyfob.home import HomeKind
+from keyfob.server import installation, relocation, settings
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option
+
+
+@click.command("move-store")
+@home_option()
+@click.option(
+    "--to",
+    "url",
+    required=True,
+    metavar="URL",
+    help="sqlite:///PATH or postgresql://USER@HOST/NAME, without a password.",
+)
+@click.pass_obj
+@shows_result
+def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
+    """Move the installation to another database, SQLite or PostgreSQL, while no server runs on it.
+
+    Every row is copied, counted and compared, the audit trail is verified in its new place, and only then keyfob.toml
+    is pointed there. Whatever goes wrong before, the old database stays in force; it is never changed. The new one must
+    be empty. A password comes from a pass file (PGPASSFILE, or passfile= in the URL).
+
+    \b
+    Example:
+      keyfob-server move-store --home ./operator --to postgresql://keyfob@db.example/keyfob
+    """
+    target = settings.chosen_database(url, where="--to")
+    homes.check(home, HomeKind.SERVER)
+    now, environ, entropy = surroundings.clock(), surroundings.environ, surroundings.entropy
+    with (
+        homes.in_use(home, alone=True),
+        contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
+    ):
+        moved = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+    rows = sum(moved.counts.values())
+    lines = [
+        f"moved {rows} rows of {len(moved.counts)} tables from {moved.old} to {target}",
+        f"audit head {moved.head}",
+    ]
+    if settings.DATABASE_VARIABLE in environ:
+        lines.append(f"WARNING: {settings.DATABASE_VARIABLE} still names the old database: change it before you serve")
+    lines.append("the old database is as it was: remove it when the new one has proved itself")
+    document = {"from": str(moved.old), "to": str(target), "tables": dict(moved.counts), "audit_head": moved.head}
+    return Result(document, "\n".join(lines))
