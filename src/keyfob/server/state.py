@@ -273,7 +273,7 @@ class ServerState:
         now = self.clock()
         try:
             resources = self._store.resources()
-        except self.database_errors:
+        except (Problem, self.database_errors):
             resources = ()
         explained = book.explain(batch, resources)
         self.alarms.refused(explained, now)

@@ -170,7 +170,8 @@ class Change:
         The second waits for the end of the first's transaction: several are asked in the order of their keys.
         """
         table = schema.presented_jti
-        row = {"client_id": client_id, "jti": jti, "expires_at": until}
+        # Escaped: a client may send any character, also those that a database refuses, and its batch is others' too.
+        row = {"client_id": client_id, "jti": jti.encode("unicode_escape").decode(), "expires_at": until}
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.jti)
         # By what came back: a driver need not count what it inserted.
