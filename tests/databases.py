@@ -68,7 +68,7 @@ class Postgresql:
 
     def __init__(self, folder: Path, certificate: Path, private_key: Path, ca: Path) -> None:
         self._folder = folder
-        self._bin = programs()
+        self.programs = programs()
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         # PostgreSQL refuses to run as root.
@@ -91,7 +91,7 @@ class Postgresql:
     def _make(self, certificate: Path, private_key: Path) -> None:
         data = self._folder / "data"
         options = ("-A", "trust", "-U", "admin", "-E", "UTF8", "--locale=C", "--no-sync")
-        self._run(self._bin / "initdb", "-D", data, *options)
+        self._run(self.programs / "initdb", "-D", data, *options)
         for name, source in (("server.pem", certificate), ("server.key", private_key)):
             # Written by its user: the key must belong to who runs the server.
             target = data / name
@@ -121,14 +121,14 @@ class Postgresql:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
-                [self._bin / "postgres", "-D", data, *options], stdout=log, stderr=log, **self._as
+                [self.programs / "postgres", "-D", data, *options], stdout=log, stderr=log, **self._as
             )
         deadline = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
 
     def _answers(self) -> bool:
-        command = (self._bin / "pg_isready", "-q", "-h", self._folder, "-p", str(self.port), "-t", "5")
+        command = (self.programs / "pg_isready", "-q", "-h", self._folder, "-p", str(self.port), "-t", "5")
         return subprocess.run(command, check=False).returncode == 0
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -142,14 +142,14 @@ class Postgresql:
         """As the cluster's administrator."""
         command = ("-qAtX", "-v", "ON_ERROR_STOP=1", "-h", str(self._folder), "-p", str(self.port), "-U", "admin")
         done = subprocess.run(
-            [self._bin / "psql", *command, database], input=statement, text=True, check=True, capture_output=True
+            [self.programs / "psql", *command, database], input=statement, text=True, check=True, capture_output=True
         )
         return done.stdout
 
     def dump(self, database: str) -> str:
         command = ("-h", str(self._folder), "-p", str(self.port), "-U", "admin", "--inserts", "--no-owner")
         return subprocess.run(
-            [self._bin / "pg_dump", *command, database], text=True, check=True, capture_output=True
+            [self.programs / "pg_dump", *command, database], text=True, check=True, capture_output=True
         ).stdout
 
     def new_url(self, template: str = "template0") -> str:

@@ -23,6 +23,8 @@ STORY = (
     "README.md",
 )
 """In the order in which a reader would follow them: each may use what those before it made."""
+POSTGRESQL = "docs/how-to/operate/postgresql.md"
+"""By itself, beside a real PostgreSQL."""
 
 INSTALL = re.compile(
     r"make (demo|test)|python3 -m venv \.venv|\.venv/bin/python -m (pip install \"\.\[all\]\"|keyfob\.demo)"
@@ -39,9 +41,9 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def script(ports: dict[str, str]) -> str:
+def script(names: tuple[str, ...], places: dict[str, str]) -> str:
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p); wait' EXIT"]
-    for name in STORY:
+    for name in names:
         lines.append(f"echo '== {name}'")
         for number, (language, content) in enumerate(blocks((ROOT / name).read_text(encoding="utf-8"))):
             if language == "python":
@@ -53,7 +55,7 @@ def script(ports: dict[str, str]) -> str:
                 # What a person waits for with her eyes: the server that was just started answers.
                 lines.append(re.sub(r"> (\S+\.log) 2>&1 &$", r"\g<0>\nuntil_ready \1", content, flags=re.M))
     text = "\n".join(lines)
-    for usual, free in ports.items():
+    for usual, free in places.items():
         text = text.replace(usual, free)
     waiting = """until_ready() {
   for _ in $(seq 3000); do grep -Eq '^ready|Uvicorn running' $1 && return; read -rt 0.01 <> <(:) || :; done
@@ -73,7 +75,9 @@ def folder() -> object:
     shutil.rmtree(made)
 
 
-def test_every_command_of_the_documents_runs(folder, free_port_of):
+@pytest.fixture
+def environment(folder) -> dict[str, str]:
+    """What the documents' commands find, in their folder."""
     programs = folder / "bin"
     programs.mkdir()
     for name, module in PROGRAMS.items():
@@ -90,11 +94,15 @@ def test_every_command_of_the_documents_runs(folder, free_port_of):
         "PYTHONPATH": str(ROOT / "src"),
         "PYTHONWARNINGS": "default",
     }
-    text = script({usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543")})
     # A link to the environment's Python would lose its packages: the venv is found by the path it is called by.
     (programs / "python").unlink()
     (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (programs / "python").chmod(0o755)
+    return environment
+
+
+def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
+    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543")})
     done = subprocess.run(
         ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )
@@ -103,11 +111,33 @@ def test_every_command_of_the_documents_runs(folder, free_port_of):
     assert "kfs_" not in done.stdout + done.stderr
 
 
+def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free_port_of, postgresql):
+    """What is said of db.example holds of a host with a verified name; the administrator's part runs as theirs."""
+    for language, content in blocks((ROOT / POSTGRESQL).read_text(encoding="utf-8")):
+        if language == "sql":
+            postgresql.sql(content)
+    shutil.copy(postgresql.ca, folder / "ca.pem")
+    environment["PATH"] += f":{postgresql.programs}"
+    # A name of this machine would not have to be verified: here it is.
+    places = {
+        "8443": str(free_port_of()),
+        "db.example:5432": f"localhost:{postgresql.port}",
+        "?sslrootcert": "?sslmode=verify-full&sslrootcert",
+    }
+    text = script((POSTGRESQL,), places)
+    done = subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stdout.count("whole: ") == 1
+    assert "a long random one" not in done.stdout + done.stderr + (folder / "server.log").read_text()
+
+
 def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console"), document
+            assert language in ("sh", "python", "console", "sql"), document
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)
@@ -115,7 +145,7 @@ def test_every_other_shell_block_is_an_installation():
 
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
-    assert pages <= set(STORY)
+    assert pages <= {*STORY, POSTGRESQL}
 
 
 def test_every_link_leads_somewhere():
