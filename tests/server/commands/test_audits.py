@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 
+pytestmark = pytest.mark.on("sqlite")
+
 
 def write(home, statement):
     connection = sqlite3.connect(home / "keyfob.db")

@@ -9,6 +9,8 @@ from keyfob.ambient import system_entropy
 from keyfob.problem import Problem
 from keyfob.server import installation
 
+pytestmark = pytest.mark.on("sqlite")
+
 
 def test_a_backup_and_the_key_make_the_installation_again(program, acme, tmp_path):
     made = acme.create()

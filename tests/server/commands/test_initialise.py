@@ -15,6 +15,8 @@ from keyfob import home as homes
 from keyfob import tls
 from keyfob.home import HomeKind
 
+pytestmark = pytest.mark.on("sqlite")
+
 RUN = "from keyfob.server.cli import main; main()"
 
 

@@ -118,6 +118,7 @@ def test_each_kind_of_misuse_has_its_alarm(alarmed):
     assert receiver.got.empty()
 
 
+@pytest.mark.on("sqlite")
 def test_an_audit_that_cannot_be_written_is_told(alarmed):
     import sqlite3
 

@@ -167,6 +167,7 @@ def test_a_stopped_server_drains_and_starts_again_with_what_it_knew(new_operator
     assert operator.run("audit", "verify")["whole"] is True
 
 
+@pytest.mark.on("sqlite")
 def test_a_token_that_cannot_be_recorded_is_not_issued(new_operator):
     """Fail closed: while the writers' lock is held elsewhere, tokens wait, then are refused, and none leaves."""
     operator = new_operator()
@@ -227,6 +228,7 @@ def test_no_secret_and_no_query_is_in_the_log(operator):
     assert "?" not in log
 
 
+@pytest.mark.on("sqlite")
 def test_the_database_holds_no_secret_in_clear(operator):
     info = operator.client("hashed")
     operator.token(info, scope="studies:read")

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="flock")
+pytestmark = [pytest.mark.skipif(os.name != "posix", reason="flock"), pytest.mark.on("sqlite")]
 
 
 @contextlib.contextmanager

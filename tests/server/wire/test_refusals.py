@@ -56,6 +56,7 @@ def test_every_refusal_has_an_id_of_128_random_bits_and_one_length(operator, cli
     assert all(answer.headers["keyfob-request-id"] == answer.document["error_id"] for answer in answers)
 
 
+@pytest.mark.on("sqlite")
 def test_the_operator_reads_the_exact_reason_of_each(operator, client, rotated):
     old, present = rotated
     suspended = operator.client("suspended")

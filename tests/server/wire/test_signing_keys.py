@@ -1,18 +1,21 @@
 """Signing keys change under a running server, and no token that it issued stops being good."""
 
 import contextlib
-import sqlite3
 import time
 
 import pytest
+import sqlalchemy as sa
 from joserfc import jwk, jwt
 
+from keyfob.server import installation, settings
 
-def write(operator, statement: str, *values: object) -> None:
+
+def write(operator, statement: str, **values: object) -> None:
     """What time would have done: the server reads it from the next request on."""
-    with contextlib.closing(sqlite3.connect(operator.home / "keyfob.db")) as database, database:
-        database.execute(statement, values)
-        database.execute("UPDATE installation SET revision = revision + 1")
+    where = settings.load(operator.home, {}).database
+    with contextlib.closing(installation.open_database(where, environ={})) as opened, opened.write() as connection:
+        connection.execute(sa.text(statement), values)
+        connection.execute(sa.text("UPDATE installation SET revision = revision + 1"))
 
 
 def published(operator) -> jwk.KeySet:
@@ -36,7 +39,7 @@ def test_a_rotation_never_breaks_a_token_and_takes_up_the_chosen_algorithm(new_o
     assert kids(operator) == {first, second}
     waiting = operator.token(info, scope="studies:read").document["access_token"]
     assert jwt.decode(waiting, published(operator), ["ES256"]).header["kid"] == first
-    write(operator, "UPDATE signing_key SET not_before = ? WHERE kid = ?", int(time.time()), second)
+    write(operator, "UPDATE signing_key SET not_before = :at WHERE kid = :kid", at=int(time.time()), kid=second)
     after = operator.token(info, scope="studies:read").document["access_token"]
     assert jwt.decode(after, published(operator), [algorithm]).header["kid"] == second
     assert jwt.decode(before, published(operator), ["ES256"]).header["kid"] == first
