@@ -70,9 +70,8 @@ class Place:
         parameters |= _read_hosts(hosts)
         for key, value in parse_qsl(query or "", keep_blank_values=True):
             if key not in _TAKEN:
-                raise ValueError(
-                    f"has the parameter {key!r}, which is not taken; taken are {', '.join(sorted(_TAKEN))}"
-                )
+                # Not named: it may be a part of a password that holds a question mark.
+                raise ValueError(f"has a parameter that is not taken; taken are {', '.join(sorted(_TAKEN))}")
             parameters[key] = value
         given = parameters.pop("password", None) if password is None else unquote(password)
         parameters.pop("password", None)
@@ -125,8 +124,7 @@ def _checked(parameters: dict[str, str]) -> dict[str, str]:
         raise ValueError("names no database: postgresql://USER@HOST/NAME")
     if not _is_local(parameters) and parameters.setdefault("sslmode", _VERIFIED) != _VERIFIED:
         raise ValueError(
-            f"has sslmode={parameters['sslmode']}, which would let anybody answer in its place: "
-            f"beyond this machine only {_VERIFIED} is taken"
+            f"has an sslmode that would let anybody answer in its place: beyond this machine only {_VERIFIED} is taken"
         )
     return parameters
 
