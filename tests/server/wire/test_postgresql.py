@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import pytest
 
-pytestmark = pytest.mark.on("postgresql")
 ENTRY = "from keyfob.server.cli import main; main()"
 
 
