@@ -1,9 +1,11 @@
 """A PostgreSQL of its own, that is ended and started again while tokens are asked for."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -42,6 +44,31 @@ def test_a_database_that_restarts_under_load_costs_503_for_a_while_and_no_record
     assert {request_id for status, request_id in answers if status == 200} <= recorded
     assert operator.run("audit", "verify")["whole"] is True
     assert cluster.password not in operator.log
+
+
+def test_two_nodes_are_one_issuer(postgresql, new_operator, free_port_of, under_load, until):
+    """A node is a copy of the home: what one changes holds at the other from its next request on."""
+    one = new_operator(postgresql.new_url())
+    info = one.client("both")
+    shutil.copytree(one.home, one.home.parent / "node" / "home")
+    other = replace(one, home=one.home.parent / "node" / "home", port=free_port_of(), processes=[])
+    one.serve()
+    other.serve(ready=one.issuer)
+    try:
+        with under_load(one, info) as first, under_load(other, info) as second:
+            until(lambda: len(first) > 30 and len(second) > 30)
+        assert {status for status, _ in (*first, *second)} == {200}
+        one.run("client", "suspend", info.client_id)
+        assert other.token(info, scope="studies:read").status == 401
+        other.run("client", "resume", info.client_id)
+        assert one.token(info, scope="studies:read").status == 200
+        records = other.audit(100_000)
+    finally:
+        other.stop()
+    issued = [record["request_id"] for record in records if record["kind"] == "token_issued"]
+    assert {request_id for _, request_id in (*first, *second)} <= set(issued)
+    assert len(issued) == len(set(issued))
+    assert one.run("audit", "verify")["whole"] is True
 
 
 def refused(*arguments, environ=None, status=1):
