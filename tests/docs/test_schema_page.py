@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from docs_schema_page import page
+from docs.schema_page import page
 from keyfob.server.storage import schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "schema.md"
