@@ -173,6 +173,32 @@ def test_who_waits_for_another_s_lock_is_told_in_time(postgresql):  # noqa: F811
             assert busy.value.code == "database-busy"
 
 
+def test_a_change_that_is_left_lying_lets_its_locks_go(postgresql):  # noqa: F811
+    """As of a node that was cut off: the server ends it, and others go on."""
+    url = postgresql.new_url()
+    with opened(url) as database, database.read() as connection:
+        said = connection.execute(sa.text("SELECT current_setting('idle_in_transaction_session_timeout')")).scalar_one()
+    assert said == "15s"
+    with opened(url) as left, opened(url) as other:
+        with left.write() as connection:
+            connection.execute(sa.text("CREATE TABLE t (id integer)"))
+        with pytest.raises(Unreachable) as lost:
+            leave_lying(left, meanwhile=lambda: take(other))
+        assert lost.value.code == "database-away"
+
+
+def leave_lying(database, *, meanwhile):
+    with database.write() as connection:
+        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 50"))
+        connection.execute(sa.text("LOCK TABLE t"))
+        meanwhile()
+
+
+def take(database):
+    with database.write() as connection:
+        connection.execute(sa.text("LOCK TABLE t"))
+
+
 def test_a_database_in_another_encoding_is_refused(postgresql):  # noqa: F811
     postgresql.sql("CREATE DATABASE latin OWNER keyfob ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     with opened(postgresql.url("latin")) as database:

@@ -146,7 +146,9 @@ def open_postgresql(place: Place, *, environ: Mapping[str, str], patience: float
     patience = 30.0 if patience is None else patience
     settings = (
         f"SET lock_timeout = {int(patience * 1000)}; SET statement_timeout = {int(patience * 2000)}; "
-        "SET idle_in_transaction_session_timeout = 60000; "
+        # A node that was cut off in the middle of a change must not hold its locks for hours.
+        "SET idle_in_transaction_session_timeout = 15000; "
+        "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
         # Evidence is durable before it counts. `local` and the stronger modes are, and the operator's choice.
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
@@ -217,7 +219,8 @@ def _explain(failed: sa.exc.DBAPIError, place: Place) -> Unreachable | None:
     """Words for an error that passes, or that an operator mends; the server's own text holds no secret."""
     if (why := _BUSY.get(str(getattr(failed.orig, "sqlstate", None)))) is not None:
         return Unreachable("database-busy", f"{place} does not answer in time: {why}", hint="try again")
-    if not isinstance(failed, sa.exc.OperationalError | sa.exc.InterfaceError):
+    is_lost = failed.connection_invalidated or isinstance(failed, sa.exc.OperationalError | sa.exc.InterfaceError)
+    if not is_lost:
         return None
     said = str(failed.orig).strip().splitlines()[0] if str(failed.orig).strip() else type(failed.orig).__name__
     for words, code, hint in _WORDS:

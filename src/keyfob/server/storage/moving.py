@@ -40,6 +40,8 @@ def take_alone(connection: sa.Connection) -> None:
     quoted = ", ".join(
         connection.dialect.identifier_preparer.format_table(one) for one in schema.metadata.sorted_tables
     )
+    # It is idle while the new database is looked through, however long that takes.
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
     connection.exec_driver_sql(f"LOCK TABLE {quoted} IN SHARE ROW EXCLUSIVE MODE")
 
 
