@@ -108,6 +108,8 @@ def test_a_signal_ends_it_and_leaves_nothing(tmp_path, number):
         text=True,
         cwd=tmp_path,
         env=environment_of(tmp_path),
+        # Whoever runs the tests may ignore signals (nohup, a shell in the background), and children inherit that.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     assert process.stdout is not None
     for line in process.stdout:

@@ -17,6 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
+def new_database_url() -> Callable[[], None]:
+    """The home's own: what others send does not depend on where it is kept."""
+    return lambda: None
+
+
+@pytest.fixture(scope="session")
 def new_scene(new_operator, free_port_of, tmp_path_factory) -> Iterator[Callable[[], Scene]]:
     """The issuer's URL is the relay's, so that discovery, too, leads a client through it."""
     started: list[tuple[object, Scene]] = []
