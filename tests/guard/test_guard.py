@@ -133,8 +133,9 @@ def test_an_issuer_that_is_away_does_not_stop_an_api_that_knows_its_keys(guard, 
         admit(guard, bearing(issuer.token(iat=clock.now, exp=clock.now + 300)))
 
 
-def test_an_issuer_that_does_not_answer_makes_one_request_wait_and_no_other(guard, issuer, clock):
+def test_an_issuer_that_does_not_answer_makes_one_request_wait_and_no_other(guard, issuer, clock, monkeypatch):
     """However often it is asked anew, an API that knows its keys goes on at its own pace."""
+    monkeypatch.setattr("keyfob.refreshing._PATIENCE", 1.0)
     token = issuer.token(exp=NOW + 10_000)
 
     async def all_of_it():
