@@ -125,6 +125,18 @@ def test_the_refusal_says_that_a_proof_is_wanted(guard, token):
     assert b"resource_metadata=" in challenge
 
 
+def test_a_proof_by_another_key_is_told_in_the_scheme_of_proofs(guard, token):
+    """RFC 9449 §7.1: its own example, error="invalid_token" in a DPoP challenge."""
+    with pytest.raises(InvalidToken) as refused:
+        admit(guard, headers(token, proof(token, key=keys.generate("ES256"))))
+    challenge = dict(refusal(refused.value).headers)[b"www-authenticate"]
+    assert challenge.startswith(b'DPoP error="invalid_token", ')
+    assert b'algs="ES256 ' in challenge
+    with pytest.raises(InvalidToken) as borne:
+        admit(guard, headers(token, scheme=b"Bearer"))
+    assert dict(refusal(borne.value).headers)[b"www-authenticate"].startswith(b"Bearer ")
+
+
 def test_what_was_used_is_remembered_for_as_long_as_it_could_work():
     used = MemoryReplays()
     assert used.use("a", until=NOW + 90, now=NOW)

@@ -1,5 +1,6 @@
 """Who is played, and how: programs that we did not write, each in a few lines of the way its own manual shows."""
 
+import dataclasses
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -31,6 +32,23 @@ class Way:
         return self.resource or AUDIENCE
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedWay:
+    """One way of asking with a key of one's own, and the API that is called with the token.
+
+    `algorithm`: of the assertion (RFC 7523 §2.2), empty for a client with a secret. `bound`: with DPoP (RFC 9449).
+    `call`: a path that needs `scope`. `again`: how the server answers the same bytes once more.
+    """
+
+    name: str
+    algorithm: str = ""
+    profile: str = "default"
+    bound: bool = False
+    scope: str = SCOPE
+    call: str = "/studies"
+    again: tuple[int, str] = (401, "invalid_client")
+
+
 BASIC = Way("Basic")
 BODY = Way("body", method="post")
 NO_SCOPE = Way("no scope", scope="")
@@ -47,6 +65,12 @@ CHARSET = Way(
     ),
 )
 
+SIGNED = KeyedWay("private_key_jwt", "ES256")
+BOUND = KeyedWay("DPoP", bound=True, again=(400, "invalid_dpop_proof"))
+SMART = KeyedWay("SMART", "RS384", "smart", scope="system/Patient.read", call="/Patient")
+SMART_ES384 = dataclasses.replace(SMART, name="SMART by ES384", algorithm="ES384")
+FAPI = KeyedWay("FAPI 2.0", "PS256", "fapi2", bound=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -58,6 +82,7 @@ class Program:
     note: str = ""
     ways: tuple[Way, ...] = ()
     verified_by: str = ""
+    keyed_ways: tuple[KeyedWay, ...] = ()
 
 
 def _python(script: str) -> tuple[str, ...]:
@@ -159,6 +184,48 @@ AFTERWARDS = (
     Program("oauth4webapi", "Node", _node("oauth4webapi_afterwards.mjs")),
 )
 
+# Those that prove a key: by an assertion, by DPoP, or by both. They also call an API with the token.
+KEYED = (
+    Program(
+        "openid-client",
+        "Node",
+        _node("openid_client_keyed.mjs"),
+        "Its audience is the issuer; `modifyAssertion` makes it the token endpoint, for SMART. The proof of a second "
+        "request has the nonce that the first answer offered.",
+        keyed_ways=(SIGNED, SMART, BOUND, FAPI),
+    ),
+    Program(
+        "oauth4webapi",
+        "Node",
+        _node("oauth4webapi_keyed.mjs"),
+        "As openid-client, which stands on it.",
+        keyed_ways=(SIGNED, SMART, BOUND, FAPI),
+    ),
+    Program(
+        "requests_oauth2client",
+        "Python",
+        _python("requests_oauth2client_keyed.py"),
+        "Its audience is the token endpoint; `aud` makes it the issuer, for FAPI 2.0. Takes no nonce that is only "
+        "offered, and tells an API's refusal of a proof as `MissingDPoPNonce`.",
+        keyed_ways=(SIGNED, SMART, BOUND, FAPI),
+    ),
+    Program(
+        "Authlib",
+        "Python",
+        _python("authlib_keyed.py"),
+        "`PrivateKeyJWT` with `alg` and the `kid`; for SMART also with an `exp` within five minutes. Knows no DPoP.",
+        keyed_ways=(SIGNED, SMART_ES384),
+    ),
+    Program(
+        "cumulus-fhir-support",
+        "Python",
+        _python("cumulus_smart.py"),
+        "A FHIR client made for SMART Backend Services. Reads `/.well-known/smart-configuration` below the FHIR "
+        "server's URL, where the API has to show the issuer's; its JWK needs `key_ops`, `kid` and `alg`.",
+        keyed_ways=(SMART, SMART_ES384),
+    ),
+)
+
 VERIFIERS = (
     Program(
         "PyJWT",
@@ -183,6 +250,9 @@ VERIFIERS = (
     ),
 )
 VERIFIER = {verifier.name: verifier for verifier in VERIFIERS}
+# Two makes, neither of them ours, read each token of a client with a key.
+KEYED_VERIFIERS = ("jose", "joserfc")
+KEYED_RUNS = tuple((client, way) for client in KEYED for way in client.keyed_ways)
 RUNS = tuple((client, way) for client in CLIENTS for way in client.ways)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from interop.matrix import AFTERWARDS, CLIENTS, VERIFIERS, Program, Way
+from interop.matrix import AFTERWARDS, CLIENTS, KEYED, KEYED_VERIFIERS, VERIFIERS
 
 PATH = Path(__file__).parents[2] / "docs/reference/interop.md"
 # A version in a table or a User-Agent, but not the one of HTTP.
@@ -15,9 +15,9 @@ _HTTP_LIBRARY = re.compile(
 
 _INTRODUCTION = """# Clients and verifiers that work
 
-Ten OAuth clients and five verifiers that others wrote, each in the few lines that its own manual shows, against a real
-`keyfob-server serve` over HTTPS with its certificate verified. `make interop` plays them all, and compares this page
-with what it sees, but for versions and for the HTTP library's own headers; `make interop RECORD=1` writes it anew.
+Eleven OAuth clients and five verifiers that others wrote, each in the few lines that its own manual shows, against a
+real `keyfob-server serve` over HTTPS with its certificate verified. `make interop` plays them all, and compares this
+page with what it sees, but for versions and for the HTTP library's own headers; `make interop RECORD=1` writes it anew.
 
 No library names a `resource` by itself: without one, the client's default holds, the first `--resource` of
 `keyfob-server client create`. Without a `scope` it is the client's `--default-scope`, and a clean `invalid_scope` where
@@ -33,11 +33,24 @@ _VERIFIERS = """
 Each lets a good token pass, and refuses one for another resource, one with a character changed, one by another key of
 the same `kid`, and one that has expired.
 """
+_KEYED = f"""
+## Clients with a key
+
+`private_key_jwt` is a client made with `--auth-method private_key_jwt --jwks FILE`, here with ES256; `DPoP` one with a
+secret and `--dpop`; `SMART` one with `--profile smart` and RS384; `FAPI 2.0` one with `--profile fapi2 --dpop` and
+PS256. Each also calls an API behind `keyfob.guard.protect`, over HTTPS, with its token.
+
+{" and ".join(KEYED_VERIFIERS)} verify each token, and that it is bound to the key of the proof. An assertion or a proof
+that is sent again is refused, an assertion by another key is told as `invalid_client`, and the API refuses a bound
+token with a proof by another key, and as a bearer token.
+
+"""
 _BYTES = """
 ## Bytes sent
 
 The token request as it left the client, taken where its TLS ends. Credentials are shown by name, with how their
-characters were encoded; what Basic carries is shown decoded.
+characters were encoded; what Basic carries is shown decoded, and so is what was signed: the names, and what a server
+compares. With DPoP also the request to the API.
 """
 
 
@@ -60,7 +73,21 @@ def write(
             for client in CLIENTS
         ),
     )
-    parts += [_AFTERWARDS, _VERIFIERS, "\n"]
+    parts += [_AFTERWARDS, _KEYED]
+    parts += _table(
+        ("client", "version", "for", "asked with", "note"),
+        (
+            (
+                client.name,
+                versions[client.name],
+                client.platform,
+                ", ".join(way.name for way in client.keyed_ways),
+                client.note,
+            )
+            for client in KEYED
+        ),
+    )
+    parts += [_VERIFIERS, "\n"]
     parts += _table(
         ("verifier", "version", "for", "fetches", "note"),
         (
@@ -75,7 +102,7 @@ def write(
         ),
     )
     parts.append(_BYTES)
-    parts += [_block(client, way, requests[client.name, way.name]) for client in CLIENTS for way in client.ways]
+    parts += [_block(client, way, request) for (client, way), request in requests.items()]
     return "".join(parts)
 
 
@@ -88,5 +115,5 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows)]
 
 
-def _block(client: Program, way: Way, request: str) -> str:
-    return f"\n### {client.name}, {way.name}\n\n```\n{request.rstrip()}\n```\n"
+def _block(client: str, way: str, request: str) -> str:
+    return f"\n### {client}, {way}\n\n```\n{request.rstrip()}\n```\n"

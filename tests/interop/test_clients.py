@@ -108,3 +108,11 @@ def test_what_is_recorded_holds_no_credential_however_it_was_spelled():
         assert "Host: localhost:8443" in shown
     assert "base64({client_id: _ as %5F}:{client_secret: - as %2D, _ as %5f})" in shown
     assert shown.endswith("client_id={client_id: _ as %5F}&client_secret={client_secret}")
+
+
+def test_what_is_recorded_of_something_signed_is_what_a_server_compares():
+    parts = ('{"alg":"ES256","kid":"k"}', '{"aud":"https://localhost:4711","iss":"cl_Abc","jti":"one"}', "sign")
+    signed = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+    for before in ("client_assertion=", "DPoP: "):
+        shown = redact((before + signed).encode(), {}, port=4711)
+        assert shown == before + "jwt({alg: ES256, kid}.{aud: https://localhost:8443, iss, jti})"

@@ -1,7 +1,7 @@
-"""The two answers of a guard that are not errors of a token."""
+"""The answers of a guard that RFC 6750 has not."""
 
 from keyfob.oauth.dpop import InvalidDpopProof
-from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.errors import InvalidToken, OAuthError
 
 
 class MissingToken(OAuthError):
@@ -18,6 +18,10 @@ class RefusedProof(InvalidDpopProof):
     """RFC 9449 §7.1: at a resource, a token without a good proof is answered 401."""
 
     status = 401
+
+
+class RefusedBoundToken(InvalidToken):
+    """RFC 9449 §7.1: a token that came with a proof, and is not good or not bound to that key."""
 
 
 class IssuerUnavailable(OAuthError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keyfob import home, tls
 from keyfob.ambient import Clock, system_clock, system_entropy
-from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedProof
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
 from keyfob.guard.replays import MemoryReplays, Replays
 from keyfob.jose import keys as jose_keys
@@ -106,8 +106,13 @@ class Guard:
         presented, proof = bearer.read(headers, query_string), None
         if presented is None:
             presented, proof = self._read_bound(headers)
-        token = await self._verify(presented)
-        self._check_possession(token, presented, proof, method=method, path=path)
+        try:
+            token = await self._verify(presented)
+            self._check_possession(token, presented, proof, method=method, path=path)
+        except InvalidToken as refused:
+            if proof is None:
+                raise
+            raise RefusedBoundToken(detail=refused.detail) from refused
         # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
         if scope not in token.scope:
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")

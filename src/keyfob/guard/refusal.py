@@ -2,7 +2,7 @@
 
 import json
 
-from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedProof
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.oauth import bearer, dpop
 from keyfob.oauth.errors import InsufficientScope, OAuthError
@@ -35,7 +35,7 @@ def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id
     else:
         # RFC 6750 §3.1: no error code when no token came.
         said = None if isinstance(error, MissingToken) else error
-        if isinstance(error, RefusedProof):
+        if isinstance(error, RefusedProof | RefusedBoundToken):
             challenge = dpop.challenge(said, resource_metadata=resource_metadata, algorithms=tuple(ALGORITHMS))
         else:
             challenge = bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)

@@ -1,7 +1,7 @@
 // What a program is given: its settings in the environment, its one secret as a line on stdin, never in argv.
 import { readFileSync } from 'node:fs'
 
-export const { ISSUER, CLIENT_ID, METHOD, SCOPE, RESOURCE, AUDIENCE } = process.env
+export const { ISSUER, CLIENT_ID, METHOD, SCOPE, RESOURCE, AUDIENCE, ALGORITHM, PROFILE, BOUND, CALL, PROVEN } = process.env
 export const secret = readFileSync(0, 'utf8').trim()
 export const parameters = Object.fromEntries(
   Object.entries({ scope: SCOPE, resource: RESOURCE }).filter(([, value]) => value),

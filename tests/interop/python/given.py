@@ -12,6 +12,10 @@ CLIENT_ID = os.environ.get("CLIENT_ID", "")
 METHOD = os.environ.get("METHOD", "basic")
 SCOPE = os.environ.get("SCOPE") or None
 RESOURCE = os.environ.get("RESOURCE") or None
+ALGORITHM = os.environ.get("ALGORITHM", "")
+PROFILE = os.environ.get("PROFILE", "")
+BOUND = bool(os.environ.get("BOUND"))
+CALL = os.environ.get("CALL", "")
 
 
 def secret() -> str:
