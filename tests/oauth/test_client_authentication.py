@@ -112,7 +112,7 @@ def assertion(claims: bytes = b'{"sub":"https://api.example"}') -> dict[str, str
 
 
 def test_an_assertion_names_its_client_by_its_subject():
-    """RFC 7521 §4.2, RFC 7523 §2.2."""
+    """RFC 6749 §2.3.2, RFC 7521 §4.2, RFC 7523 §2.2."""
     presented = authentication.read([], assertion())
     assert (presented.client_id, presented.method) == ("https://api.example", Method.PRIVATE_KEY_JWT)
     assert authentication.read([], assertion() | {"client_id": "https://api.example"}) == presented

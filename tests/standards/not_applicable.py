@@ -59,7 +59,6 @@ _NO_X509_IN_JOSE = "no certificate or URL inside a token or key is believed; at 
 
 NOT_APPLICABLE: dict[int, dict[str, str]] = {
     6749: {
-        "§2.3.2": "other methods are mapped by RFC 7523, whose assertions only resources use so far",
         "§3.1, §4.1, §4.2": _NO_AUTHORIZATION_ENDPOINT,
         "§4.3": "the password grant is not served",
         "§4.5": "no extension grant is served",

@@ -63,15 +63,14 @@ def _section(head: str, rows: Rows) -> Iterator[str]:
 
 
 def _proven(number: int, requirements: list[Requirement], proofs: Proofs) -> Rows:
-    """Each requirement stands once, under the first RFC that it names."""
+    """Each requirement, under every RFC that it names."""
     for one in requirements:
-        rfc, first = one.places[0]
-        if rfc == number:
-            sections = ", ".join(place if of == number else f"RFC {of} {place}" for of, place in one.places)
+        sections = [place for rfc, place in one.places if rfc == number]
+        if sections:
             where = f"[{one.path.removeprefix('src/keyfob/')}](../../{one.path})"
             where += f" `{one.function}`" if one.function else ""
             test = _linked(proofs[one.key]["test"])
-            yield first, f"{sections} | {one.text.replace('|', chr(92) + '|')} | {where} | {test}"
+            yield sections[0], f"{', '.join(sections)} | {one.text.replace('|', chr(92) + '|')} | {where} | {test}"
 
 
 def _whole(number: int, requirements: list[Requirement], proofs: Proofs, tests: list[Test]) -> Rows:

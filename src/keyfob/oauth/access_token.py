@@ -76,10 +76,10 @@ def read_claims(
     RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
     """
     claims = _Claims(unverified_claims)
-    # RFC 9068 §4, RFC 7519 §4.1.1, RFC 8725 §3.8: the issuer, byte for byte.
+    # RFC 9068 §4, RFC 7519 §4.1.1, RFC 8725 §3.8: a token is its issuer's, byte for byte.
     if claims.text("iss") != issuer:
         raise InvalidToken(detail="another issuer")
-    # RFC 9068 §4, RFC 7519 §4.1.3, RFC 8725 §3.9, RFC 9700 §2.3: for this resource and no other.
+    # RFC 9068 §4, RFC 7519 §4.1.3, RFC 8725 §3.9, RFC 9700 §2.3: a token is for this resource.
     if audience not in (claims.text("aud"), None):
         raise InvalidToken(detail="another audience")
     issued_at, expires_at = claims.date("iat"), claims.date("exp")

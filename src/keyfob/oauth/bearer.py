@@ -52,6 +52,7 @@ def challenge(
         parameters += [("error", error.code), ("error_description", error.description)]
     if scope is not None:
         parameters.append(("scope", scope))
+    # RFC 9728 §5.1: a challenge says where the resource describes itself.
     if resource_metadata is not None:
         parameters.append(("resource_metadata", resource_metadata))
     # RFC 6750 §3: at least one parameter follows the scheme.

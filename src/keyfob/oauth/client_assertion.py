@@ -57,7 +57,7 @@ def read_claims(
     audience = claims.get("aud")
     if isinstance(audience, list) and len(audience) == 1:
         audience = audience[0]
-    # RFC 7523 §3, RFC 8725 §3.9: for this server alone.
+    # RFC 7523 §3, RFC 8725 §3.9: an assertion is for this server alone.
     if not isinstance(audience, str) or audience not in audiences:
         raise InvalidClient(detail="the assertion's aud is not this issuer alone")
     expires_at = _date(claims, "exp")

@@ -23,7 +23,7 @@ class OAuthError(Exception):
 class InvalidRequest(OAuthError):
     """RFC 6749 §5.2: a parameter is missing, repeated or malformed."""
 
-    # RFC 6749 §5.2, RFC 6750 §3.1: missing, repeated or malformed.
+    # RFC 6749 §5.2, RFC 6750 §3.1: invalid_request, for what is missing, repeated or malformed.
     code = "invalid_request"
 
 

@@ -16,10 +16,10 @@ def check(url: str) -> str:
     RFC 8707 §2: absolute, no fragment; ours besides: https (plain http on loopback hosts alone), no user, no query.
     """
     parts = _split(url)
-    # RFC 8414 §2, RFC 9728 §2: https.
+    # RFC 8414 §2, RFC 9728 §2: an issuer's and a resource's URL is https.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise InvalidTarget("the URL must be https")
-    # RFC 8707 §2, RFC 9728 §2: no fragment, and no query.
+    # RFC 8707 §2, RFC 9728 §2: a resource's URL has no fragment, and should have no query.
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise InvalidTarget("the URL must have no query and no fragment")
     if "%" in url or "\\" in url or "/../" in f"{parts.path}/" or "/./" in f"{parts.path}/" or "//" in parts.path:

@@ -41,7 +41,7 @@ def _check_texts(value: object) -> None:
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
-    # RFC 7515 §4, RFC 7517 §4, RFC 7519 §4: names are unique.
+    # RFC 7515 §4, RFC 7517 §4, RFC 7519 §4: the names in an object are unique.
     if len(found) != len(pairs):
         raise ValueError("a name is repeated in a JSON object")
     return found

@@ -42,6 +42,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/revocations": (POST, revocations(state)),
         "/oauth2/jwks": (GET, jwks(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
+        # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
         "/.well-known/smart-configuration": (GET, smart_configuration(state)),

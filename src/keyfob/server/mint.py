@@ -21,10 +21,10 @@ def mint(
         # RFC 9068 §2.2: with client credentials, the client is the subject.
         subject=grant.client_id,
         client_id=grant.client_id,
-        # RFC 8707 §2, RFC 9068 §3, RFC 6750 §5.3, RFC 9700 §2.3: for one resource.
+        # RFC 8707 §2, RFC 9068 §3, RFC 6750 §5.3, RFC 9700 §2.3: a token is for one resource.
         audience=grant.resource,
         issued_at=now,
-        # RFC 6750 §5.3, RFC 9068 §2.2: for a short time.
+        # RFC 6750 §5.3, RFC 9068 §2.2: a token is for a short time.
         expires_at=now + grant.lifetime,
         jti=jti,
         scope=grant.scope,
