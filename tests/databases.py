@@ -5,6 +5,7 @@ marked `on("sqlite")` or `on("sqlite", "postgresql")` says itself.
 """
 
 import contextlib
+import ctypes
 import itertools
 import os
 import pwd
@@ -14,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -121,7 +123,11 @@ class Postgresql:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
-                [self.programs / "postgres", "-D", data, *options], stdout=log, stderr=log, **self._as
+                [self.programs / "postgres", "-D", data, *options],
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_the_tests if sys.platform == "linux" else None,
+                **self._as,
             )
         deadline = time.monotonic() + 60
         while not self._answers():
@@ -162,6 +168,11 @@ class Postgresql:
         return f"postgresql://keyfob@localhost:{self.port}/{name}?" + "&".join(
             f"{key}={value}" for key, value in parameters.items()
         )
+
+
+def _end_with_the_tests() -> None:
+    """Also when they are killed: PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _roomy_memory() -> str | None:

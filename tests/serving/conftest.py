@@ -48,7 +48,7 @@ APPLICATION = textwrap.dedent(
     port, certificate, key = int(sys.argv[1]), *(Path(p) if p else None for p in sys.argv[2:4])
     serving.serve_workers(
         lambda: contextlib.nullcontext(serving.edge(app, entropy=system_entropy, max_body_bytes=100_000)),
-        workers=int(sys.argv[5]),
+        workers=int((sys.argv[5:] or ["1"])[0]),
         host="127.0.0.1", port=port, certificate=certificate, private_key=key, ready=f"https://localhost:{port}",
         limits=serving.Limits(**json.loads(sys.argv[4])),
     )
