@@ -1,6 +1,7 @@
 """`make run`: the same set-up, left running until the user stops it, and started again as it was."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ def start(folder: Path) -> "tuple[subprocess.Popen[str], list[str]]":
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder.parent,
+        # By itself, also when the tests are run by make: then it would name `make run`.
+        env={name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
     )
     assert process.stdout is not None
     shown = []
