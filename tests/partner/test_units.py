@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import io
 import json
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -241,3 +243,17 @@ def test_a_token_stands_in_the_header_and_takes_the_place_of_every_other_credent
     assert put(basic, token).headers.get_list("Authorization") == ["Bearer abc"]
     basic = httpx2.Request("GET", "https://api.example", headers={"Authorization": "Basic eDp5"})
     assert "Authorization" not in put(basic, None).headers
+
+
+def test_more_than_can_be_sent_is_refused_and_never_cut(monkeypatch, tmp_path):
+    """From a file and from standard input alike."""
+    from keyfob.partner import cli
+
+    monkeypatch.setattr(cli, "_MAX_INPUT_BYTES", 4)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"12345")))
+    (tmp_path / "x").write_bytes(b"12345")
+    for path in (Path("-"), tmp_path / "x"):
+        with pytest.raises(Misuse, match="larger than 4 bytes"):
+            cli._read_input(path, "data")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
+    assert cli._read_input(Path("-"), "data") == b"1234"

@@ -3,6 +3,7 @@
 What a command needs is imported when it runs, so that `--help` is there at once.
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -290,9 +291,7 @@ def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
 def _read_input(path: Path, what: str) -> bytes:
     """The file's content, or standard input for `-`. Raises Misuse."""
     try:
-        if str(path) == "-":
-            return sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
-        with path.open("rb") as file:
+        with contextlib.nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
             content = file.read(_MAX_INPUT_BYTES + 1)
     except OSError as failed:
         raise Misuse("file-unreadable", f"{path} cannot be read: {failed.strerror}", hint=f"name the {what}") from None
