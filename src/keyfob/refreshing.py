@@ -62,10 +62,12 @@ class Refreshing(Generic[T]):
     async def get(self, now: int) -> T:
         """The value to decide with. Raises Unavailable when there is none that may be believed."""
         if self._known is None or self._age(now) >= self._ages.renew:
+            before = self._task
             task = self._start(now)
             if task is not None and (self._known is None or self._age(now) >= self._ages.good):
                 await asyncio.wait({task})
-            elif task is not None and self._age(now) >= self._ages.wait and not self._is_failing:
+            # Who begins a fetch waits for it also while they fail: a server that is back is believed at once.
+            elif task is not None and self._age(now) >= self._ages.wait and not (self._is_failing and task is before):
                 _, late = await asyncio.wait({task}, timeout=_PATIENCE)
                 # Nobody else waits for it: it is as good as failed until it comes.
                 self._is_failing = self._is_failing or bool(late)
@@ -106,6 +108,10 @@ class Refreshing(Generic[T]):
             self._fail(now, f"no answer within {_DEADLINE:.0f} s")
         except CannotFetch as failed:
             self._fail(now, str(failed))
+        except Exception as failed:
+            # Nobody awaits this task: what is not told here is told nowhere.
+            _log.exception("fetch_failed what=%s", self._what)
+            self._fail(now, type(failed).__name__)
         else:
             # As of its start: what happened meanwhile may not be in it.
             self._at = now

@@ -92,7 +92,7 @@ def until(holds, *, within: float = 30) -> None:
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at the condition; the deadline is what fails
 
 
 def test_health_is_told_while_every_writer_waits(api):

@@ -56,7 +56,7 @@ class Throttle:
         """
         wait = self._network.wait(network_of(address), now)
         if wait:
-            raise TooManyRequests(wait, detail=Cause.ASSERTION_REFUSED)
+            raise TooManyRequests(wait, detail=Cause.NETWORK_SLOWED)
 
     def admit(self, client_id: str, *, address: str, now: int) -> None:
         """One more token for a client that has proven itself. Raises TooManyRequests."""

@@ -103,7 +103,7 @@ class Reception:
     def _begin(self, guest: Guest) -> None:
         connection, _ = self._silent.pop(guest)
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError):  # where no reader could be added, there is none to remove
             loop.remove_reader(connection)
         task = loop.create_task(self._welcome(connection, guest))
         guest.close = task.cancel

@@ -206,6 +206,21 @@ def test_keys_are_taken_from_where_the_client_publishes_them(new_operator, monke
     assert signer.ask(signer.assertion(key=first)).status == 401
 
 
+def test_signatures_are_not_checked_for_a_network_whose_failures_are_many(new_operator, monkeypatch):
+    """A MAC costs nothing, and a good secret is always verified; a signature waits until the noise is over."""
+    monkeypatch.setenv("KEYFOB_LIMITS_FAILURES_PER_NETWORK_PER_MINUTE", "2")
+    operator = new_operator()
+    signer, has_secret = Signer(operator, "beside-noise"), operator.client("unharmed")
+    operator.serve()
+    assert signer.ask().status == 200
+    stranger = keys.generate("ES256")
+    assert [signer.ask(signer.assertion(key=stranger)).status for _ in range(2)] == [401, 401]
+    refused = signer.ask()
+    assert (refused.status, refused.document["error"]) == (429, "too_many_requests")
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert operator.token(has_secret, scope="studies:read").status == 200
+
+
 def test_the_metadata_name_the_method_and_its_algorithms(operator):
     """RFC 8414 §2."""
     for endpoint in ("token", "introspection", "revocation"):

@@ -201,5 +201,6 @@ def allow(
 def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:
     now = surroundings.clock()
     with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        state = clients.set_state(change, client_id, event, now=now)
+        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
+        state = clients.set_state(change, client_id, event, now=surroundings.clock())
     return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")

@@ -56,7 +56,7 @@ def _find(store: Store, error_id: str, now: int) -> Explanation | None:
         found = store.find_explanation(error_id, now=now)
         if found is not None:
             return found
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE)  # between two looks at what another process writes
     return None
 
 

@@ -60,6 +60,7 @@ class Cause(StrEnum):
     DETAILS_REFUSED = "the authorization details are not granted or malformed"
     TOKEN_OF_ANOTHER = "the token was issued to another client"  # noqa: S105  # a reason
     # How often.
+    NETWORK_SLOWED = "too many failures of its network for a signature to be checked"
     QUOTA = "the client has had its tokens of this minute"
     OTHER = "refused"
 

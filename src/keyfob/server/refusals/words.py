@@ -79,6 +79,11 @@ _WORDS = {
         "see whether the client may use one: keyfob-server client show CLIENT_ID",
         "use the method that the operator registered; check the assertion's aud, exp and your clock",
     ),
+    Cause.NETWORK_SLOWED: Words(
+        "So much of that network had failed that a signature, which costs more than a secret, was not checked.",
+        "find out who fails there: keyfob-server audit tail",
+        "wait as long as Retry-After says, and find out what else fails at your address",
+    ),
     Cause.PROOF_MISSING: Words(
         "The client gets only tokens that are bound to a key, and its request held no proof of one (RFC 9449).",
         "tell the client to use DPoP",
