@@ -84,7 +84,8 @@ def test_the_host_is_asked_by_its_name_and_its_certificate_is_verified(key_sets,
 
 @pytest.mark.parametrize(
     "host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[fe80::1]",
-             "[::ffff:10.0.0.1]", "0.0.0.0", "224.0.0.1", "100.64.0.1"],
+             "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "[2001:0:a00:1::]",
+             "0.0.0.0", "224.0.0.1", "100.64.0.1"],
 )  # fmt: skip
 def test_no_name_and_no_address_leads_into_an_inner_network(issuer, clock, host):
     guarded = KeySets(issuer.client_context, inner=(), clock=clock)
@@ -107,6 +108,16 @@ def test_what_is_no_key_set_is_said_and_nothing_is_followed(key_sets, issuer):
         with pytest.raises(CannotFetch, match=said):
             asyncio.run(key_sets.fetch(f"{issuer.url}/odd.jwks"))
     assert "/client.jwks" not in issuer.asked
+
+
+def test_a_server_that_drips_is_given_up_as_a_whole(key_sets, issuer, monkeypatch):
+    """Each read may be quick, and the answer still never end: also where it is fetched once, at the command line."""
+    monkeypatch.setattr("keyfob.server.key_sets._DEADLINE", 0.5)
+    hangs = threading.Event()
+    issuer.answers["/client.jwks"] = lambda _: (hangs.wait(20), (500, {}, b""))[1]
+    with pytest.raises(CannotFetch, match="no whole answer"):
+        asyncio.run(key_sets.fetch(f"{issuer.url}/client.jwks"))
+    hangs.set()
 
 
 def test_a_server_that_hangs_holds_nobody_up_who_knows_the_keys(key_sets, issuer, clock):

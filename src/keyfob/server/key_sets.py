@@ -20,6 +20,9 @@ from keyfob.refreshing import Ages, CannotFetch, Refreshing, Unavailable
 AGES = Ages(renew=600, wait=600, good=24 * 3600, cooldown=10)
 _MAX_REMEMBERED = 1_000
 _HTTPS = 443
+_DEADLINE = 5.0
+_CARRY_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+"""IPv6 networks whose addresses are a way to some IPv4 address (RFC 6052, 8215, 3056, 4380), also to an inner one."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -46,6 +49,13 @@ class KeySets:
 
     async def fetch(self, url: str) -> ClientKeys:
         """Once, and anew. Raises CannotFetch, which says why."""
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                return await self._fetch(url)
+        except TimeoutError as late:
+            raise CannotFetch(f"{url} gave no whole answer within {_DEADLINE:.0f} s") from late
+
+    async def _fetch(self, url: str) -> ClientKeys:
         import httpx2  # only who has such clients needs it
 
         parts = urlsplit(url)
@@ -100,5 +110,5 @@ class KeySets:
 
     def _may_be_asked(self, address: _Address) -> bool:
         plain = address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
-        is_outer = plain.is_global and not plain.is_multicast
+        is_outer = plain.is_global and not plain.is_multicast and not any(plain in one for one in _CARRY_IPV4)
         return is_outer or any(plain in network for network in self._inner)
