@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import threading
 import time
 from collections import Counter
@@ -33,7 +32,7 @@ def operator(new_operator):
 
 
 def sockets(process: int) -> int:
-    return sum(os.readlink(entry).startswith("socket:") for entry in Path(f"/proc/{process}/fd").iterdir())
+    return sum(str(entry.readlink()).startswith("socket:") for entry in Path(f"/proc/{process}/fd").iterdir())
 
 
 def held(operator) -> dict[int, int]:
