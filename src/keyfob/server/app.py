@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from keyfob.database import Unreachable
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
+from keyfob.server.endpoints.handoff import handoff
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
@@ -41,6 +43,10 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/revoke": (POST, revoke(state)),
         "/oauth2/revocations": (POST, revocations(state)),
         "/oauth2/jwks": (GET, jwks(state)),
+        "/partner/v1/credentials": (GET, credentials(state)),
+        "/partner/v1/credentials/next": (POST, successor(state)),
+        "/partner/v1/credentials/finish": (POST, finish(state)),
+        "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),

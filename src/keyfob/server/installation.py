@@ -68,7 +68,7 @@ class Installation:
     _wrapper: Wrapper = field(repr=False)
 
     def operator_key(self) -> Secret:
-        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing: the server needs none."""
+        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing, and not kept."""
         return _open_file(self.home, "operator", "operator-key", wrapper=self._wrapper)
 
     def signing_key(self, record: SigningKeyRecord) -> SigningKey:

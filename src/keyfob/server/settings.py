@@ -31,6 +31,9 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 """No setting: a secret never stands in the file."""
 
 
+_DAY = 24 * 60 * 60
+MAX_OVERLAP = 90 * _DAY
+
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
 
@@ -51,6 +54,7 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
+    overlap: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
     alarm_webhook: str | None
@@ -131,6 +135,13 @@ def _database(value: Value) -> str:
     return url
 
 
+def _overlap(value: Value) -> int:
+    seconds = count(value)
+    if seconds > MAX_OVERLAP:
+        raise ValueError(f"is more than {MAX_OVERLAP // _DAY} days")
+    return seconds
+
+
 def _documentation(value: Value) -> str:
     return "" if value == "" else https_url(value)
 
@@ -170,6 +181,13 @@ SETTINGS = (
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
     Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
+    Setting(
+        "credentials",
+        "overlap",
+        7 * _DAY,
+        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
+        _overlap,
+    ),
     Setting("keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", text),
     Setting(
         "keys",
@@ -211,6 +229,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
+        overlap=int(values["credentials.overlap"]),
         jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
         alarm_webhook=str(values["alarms.webhook"]) or None,

@@ -35,6 +35,7 @@ from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
+from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import (
     ClientView,
@@ -85,6 +86,7 @@ class ServerState:
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(self._write_grants)
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
+        self.self_service = SelfService(installation, clock=clock, entropy=entropy)
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,

@@ -13,7 +13,6 @@ from keyfob.server.storage.records import Credential, State
 
 DAY = 24 * 60 * 60
 CREDENTIAL_LIFETIME = 365 * DAY
-OVERLAP = 7 * DAY
 UNOPENED_LIFETIME = 14 * DAY
 
 
@@ -45,7 +44,7 @@ def current(credentials: Sequence[Credential], now: int) -> Credential | None:
 
 
 def unopened_successors(credentials: Sequence[Credential], now: int) -> tuple[Credential, ...]:
-    """Successors that may still be used for the first time: at most one, and the next rotation retires it."""
+    """Secrets that may still be used for the first time: one at most, and the operator's next rotation retires it."""
     return tuple(
         one
         for one in credentials

@@ -106,7 +106,7 @@ class Client:
 class Credential:
     """One secret of a client (as its hash), its rights, and what was observed of it.
 
-    `first_use_by`: a successor that was never used by then has expired. `overlap`: how many seconds the credential
+    `first_use_by`: one that was never used by then has expired. `overlap`: how many seconds the credential
     that it replaces lives on after the successor's first use. `overlap_ends_at` stands in the replaced one.
     """
 
@@ -128,6 +128,18 @@ class Credential:
     first_used_from: str | None
     last_used_at: int | None
     last_used_from: str | None
+    delivered_from: str | None = None
+    acknowledged_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffLink:
+    """That a sealed message may be fetched by whoever knows the token: of it there is only the hash."""
+
+    token_hash: str
+    credential_id: str
+    expires_at: int
+    fetches_left: int
 
 
 @dataclass(frozen=True, slots=True)
