@@ -6,9 +6,8 @@ What a command needs is imported when it runs, so that `--help` is there at once
 import contextlib
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,6 +15,8 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.options import FILE, ca_option, using_options, vault_option
+from keyfob.partner.rotate_command import rotate
 from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
 
-F = TypeVar("F", bound=Callable[..., object])
 _MAX_INPUT_BYTES = 256 * 1024 * 1024
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command.version_option()
@@ -48,41 +47,14 @@ def main() -> None:
     command.run(cli, "keyfob")
 
 
-def _vault_option(function: F) -> F:
-    return click.option(
-        "--vault",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="KEYFOB_VAULT",
-        show_envvar=True,
-        help="The vault's folder.  [default: the user's data folder]",
-    )(function)
-
-
-def _ca_option(function: F) -> F:
-    return click.option(
-        "--ca",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Certificate authorities to trust, PEM.  [default: KEYFOB_CA_FILE, SSL_CERT_FILE, the system's]",
-    )(function)
-
-
-def _using_options(function: F) -> F:
-    for option in (
-        click.option("--client", metavar="ID", help="The client to be, when several fit."),
-        click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg."),
-        click.option("--key-file", type=_FILE, envvar="KEYFOB_KEY_FILE", help="The key of `receive --key file`."),
-        _vault_option,
-        _ca_option,
-    ):
-        function = option(function)
-    return function
+cli.add_command(rotate)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
-@click.option("--operator-certificate", type=_FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
-@click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg.")
+@click.option("--operator-certificate", type=FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
+@click.option("--private-key", type=FILE, help="Open the message with this OpenPGP key, not with gpg.")
 @click.option(
     "--key",
     "keeping",
@@ -95,8 +67,8 @@ def _using_options(function: F) -> F:
     envvar="KEYFOB_KEY_FILE",
     help="For --key file; who takes it and the vault has the secret.  [default: VAULT.key beside the vault, same disk]",
 )
-@_vault_option
-@_ca_option
+@vault_option
+@ca_option
 @shows_result
 def receive(
     file: Path,
@@ -155,7 +127,7 @@ def receive(
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Add a header; may be repeated.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@_using_options
+@using_options
 def call(
     method: str,
     url: str,
@@ -211,7 +183,7 @@ def call(
 @click.option("--resource", metavar="URL", help="The API that the token is for.  [default: the client's first]")
 @click.option("--show", is_flag=True, help="Print it also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@_using_options
+@using_options
 def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: "Path | str | None") -> None:
     """Print an access token for another program, to a pipe only; it is valid for minutes and stored nowhere.
 
@@ -240,7 +212,7 @@ def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: 
 
 @cli.command(short_help="Say why the issuer refused a request.")
 @click.argument("error_id")
-@_using_options
+@using_options
 @shows_result
 def explain(error_id: str, **using: "Path | str | None") -> Result:
     """Say why the issuer refused a request, by the ERROR_ID of the refusal; it is kept for 24 hours.

@@ -21,6 +21,7 @@ from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.receive import Operator, Receipt, receive
+from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault.entries import Entry, Keeping
@@ -75,11 +76,16 @@ def open_binding(
     def open_current() -> ClientInformation:
         return keeper.open(folder.current(entry.client_id))
 
+    def open_older(credential_id: str) -> ClientInformation | None:
+        older = folder.older(entry.client_id, credential_id)
+        return None if older is None else keeper.open(older)
+
     context = tls.client_context(None if ca is None else Path(ca), environ=environ)
     source = TokenSource(
         issuer=entry.issuer,
         client_id=entry.client_id,
         open_credential=open_current,
+        open_older=open_older,
         transport=HttpsTransport(context),
         clock=ambient.monotonic,
     )
@@ -108,6 +114,72 @@ def explain(
         raise VaultProblem("changed-issuer", "the vault's credential is now another issuer's", hint="start anew")
     request = explaining.write_request(wanted, information)
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
+
+
+def rotate(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> Rotation:
+    """A new secret for `client` in the vault, proven by a token; the old one works on through the overlap.
+
+    `private_key` opens the message where gpg does not. Several vaults of one client end with the same secret, and
+    sessions that are open take it up by themselves. Raises Problem: then the old secret is still in use.
+    """
+    return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).rotate()
+
+
+def finish_rotation(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> tuple[str, ...]:
+    """End the overlap now: the ids of the credentials that no longer work, wherever they are used. Raises Problem."""
+    return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).finish()
+
+
+def _rotator(
+    client: str | None,
+    vault: AnyPath | None,
+    *,
+    private_key: AnyPath | None,
+    key_file: AnyPath | None,
+    ca: AnyPath | None,
+) -> Rotator:
+    environ = os.environ
+    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    chosen = folder.choose(client=client, url=None)
+    named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
+
+    def receive_beside(message: bytes, entry: Entry) -> Receipt:
+        """Kept as the one before it is."""
+        opened_with = None if entry.opened_with is None else Path(entry.opened_with)
+        return receive_file(
+            message,
+            vault=folder.path,
+            keeping=entry.keeping,
+            private_key=named_key or (opened_with if entry.keeping is Keeping.MESSAGE else None),
+            key_file=named_file or (opened_with if entry.keeping is Keeping.FILE else None),
+            ca=authority,
+            certificate=None,
+            fingerprint=None,
+            confirm=lambda _: False,
+        )
+
+    return Rotator(
+        vault=folder,
+        client_id=chosen.client_id,
+        open_entry=default_keeper(folder, private_key=named_key, key_file=named_file).open,
+        receive=receive_beside,
+        transport=HttpsTransport(tls.client_context(authority, environ=environ)),
+        clock=ambient.monotonic,
+    )
 
 
 def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:

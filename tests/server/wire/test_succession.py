@@ -188,12 +188,12 @@ def test_whoever_has_no_living_secret_gets_nothing(operator):
     assert partner.states() == ["active"]
 
 
-def test_a_secret_that_was_never_used_is_not_replaced_by_itself(operator):
-    """It would be retired by what nobody has opened yet."""
+def test_a_secret_that_was_never_used_may_be_replaced_and_works_until_then(operator):
     partner = Partner(operator, "unused", used=False)
-    answer = partner.ask(partner.first)
-    assert (answer.status, answer.document["error"]) == (409, "not_used_yet")
+    new = partner.next(partner.first)
     assert partner.works(partner.first)
+    assert partner.works(new)
+    assert partner.states() == ["retiring", "active"]
 
 
 def test_a_client_sees_what_is_still_used_and_until_when(operator):

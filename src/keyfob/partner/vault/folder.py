@@ -151,6 +151,18 @@ class Vault:
         with Turn(self.path / "vault.lock").taken():
             yield
 
+    @contextlib.contextmanager
+    def rotating(self) -> Iterator[None]:
+        """One rotation at a time: who waits for it finds it done. Others may store something meanwhile."""
+        with Turn(self.path / "rotate.lock").taken():
+            yield
+
+    def older(self, client_id: str, credential_id: str) -> Entry | None:
+        """The credential that was the current one before `credential_id`."""
+        found = self.entries(client_id)
+        after = [one for index, one in enumerate(found) if any(e.credential_id == credential_id for e in found[:index])]
+        return after[0] if after else None
+
     def _look(self, client_id: str) -> "_Found":
         folder = self.path / "clients" / entries.check_file_name(client_id)
         found: list[Entry] = []

@@ -56,7 +56,7 @@ def create_client(
         client,
         partner,
         replaces=None,
-        overlap=0,
+        overlap=installation.settings.overlap,
         first_use_by=now + rotation.UNOPENED_LIFETIME,
         issued_at=now,
         now=now,
