@@ -51,7 +51,7 @@ cli.add_command(rotate)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", metavar="FILE|URL")
 @click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
 @click.option("--operator-certificate", type=FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
 @click.option("--private-key", type=FILE, help="Open the message with this OpenPGP key, not with gpg.")
@@ -67,34 +67,39 @@ cli.add_command(rotate)
     envvar="KEYFOB_KEY_FILE",
     help="For --key file; who takes it and the vault has the secret.  [default: VAULT.key beside the vault, same disk]",
 )
+@click.option(
+    "--acknowledge/--no-acknowledge", default=True, help="Sign a receipt and send it to the issuer.  [default: yes]"
+)
 @vault_option
 @ca_option
 @shows_result
 def receive(
-    file: Path,
+    file: str,
     operator_fingerprint: str | None,
     operator_certificate: Path | None,
     private_key: Path | None,
     keeping: str | None,
     key_file: Path | None,
+    acknowledge: bool,
     vault: Path | None,
     ca: Path | None,
 ) -> Result:
-    """Check the operator's sealed message FILE and keep the credential in the vault.
+    """Check the operator's sealed message, in FILE or behind the link URL, and keep the credential in the vault.
 
     The operator's fingerprint is confirmed once, by another way than the message came; later messages must be
-    signed by the same key. Without a terminal, name a --key that works alone.
+    signed by the same key. Without a terminal, name a --key that works alone. If your key can sign, the issuer is
+    told that the message was opened.
 
     \b
     Example:
       keyfob receive cl_4Kd.asc --operator-fingerprint "7F3A 22B0 ... 09C1"
       keyfob receive cl_4Kd.asc --private-key partner.key.asc --key file
     """
-    from keyfob.partner.opening import receive_file
+    from keyfob.partner.opening import fetch_message, receive_file
     from keyfob.partner.vault.entries import Keeping
 
     receipt = receive_file(
-        _read_input(file, "message"),
+        fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
         vault=vault,
         keeping=None if keeping is None else Keeping(keeping),
         private_key=private_key,
@@ -103,6 +108,7 @@ def receive(
         certificate=None if operator_certificate is None else operator_certificate.read_bytes(),
         fingerprint=operator_fingerprint,
         confirm=_confirm,
+        acknowledging=acknowledge,
     )
     entry = receipt.entry
     document = {
@@ -115,8 +121,9 @@ def receive(
         "operator_fingerprint": entry.signer_fingerprint,
         "key": str(entry.keeping),
         "stored": str(receipt.path),
+        "acknowledged": receipt.not_acknowledged is None,
     }
-    return Result(document, _receipt_text(document, receipt))
+    return Result(document, _receipt_text(document, receipt, acknowledge=acknowledge))
 
 
 @cli.command(short_help="Call an API with a token of the least scope.")
@@ -285,7 +292,7 @@ def _confirm(certificate: "Certificate") -> bool:
     return "".join(typed.split()).upper() in (certificate.fingerprint, certificate.fingerprint[-8:])
 
 
-def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
+def _receipt_text(document: "dict[str, object]", receipt: "Receipt", *, acknowledge: bool) -> str:
     done = "received again, as it was already there:" if receipt.again else "received"
     lines = [
         f"{done} the credential {document['credential_id']} of the client {document['client_id']}",
@@ -294,6 +301,10 @@ def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
         f"  kept    {document['stored']} (key: {document['key']})",
     ]
     lines += [f"  aside   {path}: it was damaged" for path in receipt.aside]
+    if receipt.not_acknowledged is None:
+        lines.append("  signed  the issuer has your receipt")
+    elif acknowledge:
+        lines.append(f"  signed  nothing: {receipt.not_acknowledged}")
     if receipt.first:
         lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
     lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")

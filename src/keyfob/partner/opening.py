@@ -9,14 +9,15 @@ import os
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import explaining
+from keyfob.partner import explaining, linking
+from keyfob.partner.acknowledging import acknowledge
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
@@ -27,9 +28,11 @@ from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault, resource_of
 from keyfob.partner.vault.keeping import Keeper, check_unattended
-from keyfob.problem import Misuse
+from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
+_PATIENCE = 5
+"""Seconds for what is only useful."""
 AnyPath = str | os.PathLike[str]
 
 
@@ -206,8 +209,12 @@ def receive_file(
     certificate: bytes | None,
     fingerprint: str | None,
     confirm: Callable[[Certificate], bool],
+    acknowledging: bool = True,
 ) -> Receipt:
-    """`keyfob.partner.receive` with this machine's vault, gpg, terminal and clock. Raises as it does, and Misuse."""
+    """`keyfob.partner.receive` with this machine's vault, gpg, terminal and clock. Raises as it does, and Misuse.
+
+    The issuer is told of it where the private key can sign and the issuer is there; else the receipt says why not.
+    """
     environ = os.environ
     if not attended():
         keeping = check_unattended(keeping, environ)
@@ -216,22 +223,38 @@ def receive_file(
     def keeper(stored: Vault) -> Keeper:
         return default_keeper(stored, private_key=private_key, key_file=key_file)
 
-    return receive(
+    opener = keeper(Vault(path, "")).opener()
+    context = tls.client_context(ca, environ=environ)
+    receipt = receive(
         message,
         vault=path,
         new_id=lambda: ambient.system_entropy(16).hex(),
         keeper=keeper,
-        opener=keeper(Vault(path, "")).opener(),
+        opener=opener,
         operator=Operator(
             certificate=certificate,
             fingerprint=fingerprint,
             confirm=confirm if attended() else None,
             gpg_export=gpg_export,
-            transport=HttpsTransport(tls.client_context(ca, environ=environ)),
+            transport=HttpsTransport(context),
         ),
         keeping=keeping or Keeping.MESSAGE,
         now=ambient.system_clock(),
     )
+    if not acknowledging:
+        return receipt
+    told = HttpsTransport(context, timeout=_PATIENCE)
+    try:
+        acknowledge(receipt.entry, message, signer=opener, transport=told, now=ambient.system_clock())
+    except Problem as why:
+        return replace(receipt, not_acknowledged=why.message)
+    return replace(receipt, not_acknowledged=None)
+
+
+def fetch_message(link: str, *, ca: Path | None) -> bytes:
+    """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
+    context = tls.client_context(ca, environ=os.environ)
+    return linking.fetch(link, HttpsTransport(context))
 
 
 def _ask(prompt: str) -> Secret:

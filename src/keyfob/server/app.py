@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from keyfob.database import Unreachable
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
 from keyfob.server.endpoints.handoff import handoff
@@ -46,6 +47,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/credentials": (GET, credentials(state)),
         "/partner/v1/credentials/next": (POST, successor(state)),
         "/partner/v1/credentials/finish": (POST, finish(state)),
+        "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.

@@ -1,11 +1,11 @@
-"""What a partner does by itself at the running server: fetch a message, ask for a successor, end an overlap.
+"""What a partner does by itself at the running server: fetch a message, sign for it, and replace a secret.
 
 Everything here writes to the database, or seals: it is blocking, for a thread.
 """
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import links, succession
+from keyfob.server.lifecycle import acknowledgements, links, succession
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
 
@@ -32,6 +32,16 @@ class SelfService:
             return None  # what strangers guess waits for no lock
         with self._store.change(now=now, actor=_STRANGER) as change:
             return links.fetch(change, token, address=address, now=now)
+
+    def acknowledge(self, signed: bytes, *, address: str) -> str:
+        """The client whose message was signed for. Raises NotAcknowledged."""
+        now = self._clock()
+        issuer, decoy = self._installation.settings.issuer, self._installation.operator_certificate
+        with self._store.reading() as reading:
+            done = acknowledgements.check(reading, signed, issuer=issuer, decoy=decoy, now=now)
+        with self._store.change(now=now, actor=f"client:{done.client_id}") as change:
+            acknowledgements.record(change, done, address=address)
+        return done.client_id
 
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""

@@ -39,6 +39,7 @@ from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import (
     ClientView,
+    DoubtfulFirstUse,
     Purpose,
     Resource,
     RevocationRecord,
@@ -267,7 +268,10 @@ class ServerState:
         self._installation.close()
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
-        replayed = self._store.record_grants(batch, self.clock())
+        doubtful: list[DoubtfulFirstUse] = []
+        now = self.clock()
+        replayed = self._store.record_grants(batch, now, doubtful=doubtful)
+        self.alarms.first_used(doubtful, now)
         return {place: _REPLAYED[what]() for place, what in replayed.items()}
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:

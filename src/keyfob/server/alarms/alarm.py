@@ -14,6 +14,7 @@ class AlarmKind(StrEnum):
     SECRET_EXPOSED = "secret_exposed"  # noqa: S105  # the name of an event
     NETWORK_FAILED_OFTEN = "network_failed_often"
     CLIENT_FAILED_IN_A_ROW = "client_failed_in_a_row"
+    FIRST_USE_UNEXPECTED = "first_use_unexpected"
     AUDIT_FAILED = "audit_failed"
     TEST = "test"
 
@@ -27,6 +28,7 @@ SEVERITY = {
     AlarmKind.SECRET_EXPOSED: _CRITICAL,
     AlarmKind.NETWORK_FAILED_OFTEN: _WARNING,
     AlarmKind.CLIENT_FAILED_IN_A_ROW: _WARNING,
+    AlarmKind.FIRST_USE_UNEXPECTED: _WARNING,
     AlarmKind.AUDIT_FAILED: _ALERT,
     AlarmKind.TEST: _NOTICE,
 }
@@ -39,6 +41,7 @@ _SUMMARIES = {
     AlarmKind.SECRET_EXPOSED: "a secret came in a URL or as a client_id: it counts as exposed",
     AlarmKind.NETWORK_FAILED_OFTEN: "one network fails to authenticate again and again",
     AlarmKind.CLIENT_FAILED_IN_A_ROW: "one client failed to authenticate many times without a success",
+    AlarmKind.FIRST_USE_UNEXPECTED: "a secret was first used from another place than its message was fetched at",
     AlarmKind.AUDIT_FAILED: "the audit could not be written: what cannot be recorded is not issued",
     AlarmKind.TEST: "a test: nothing happened",
 }

@@ -42,8 +42,9 @@ times, until {until}.</p>
 <p>With keyfob, which checks who has signed it and keeps the secret encrypted (put the link, or the file, in place
 of <code>FILE.asc</code>):</p>
 <pre>keyfob receive FILE.asc --operator-fingerprint "..."</pre>
-<p>With GnuPG alone:</p>
-<pre>gpg --decrypt FILE.asc</pre>
+<p>With GnuPG alone, and the operator's certificate from <code>{issuer}/.well-known/keyfob/operator.asc</code>:</p>
+<pre>gpg --import operator.asc
+gpg --decrypt FILE.asc</pre>
 <p>The operator's fingerprint is not on this page, for whoever could change the message could change the page, too: ask
 the operator for it by another way, by telephone for example.</p>
 </body>

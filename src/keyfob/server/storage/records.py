@@ -231,6 +231,16 @@ class TokenIssued:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtfulFirstUse:
+    """A secret that was used for the first time from where nobody expected it; `doubt` says what was compared."""
+
+    client_id: str
+    credential_id: str
+    address: str
+    doubt: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRefused:
     """A refusal: `error` as said on the wire, `reason` for the operator alone.
 
