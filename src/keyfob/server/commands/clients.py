@@ -9,13 +9,14 @@ import click
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
+from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
+from keyfob.server.commands import client_view
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -27,10 +28,9 @@ from keyfob.server.commands.surroundings import (
 )
 from keyfob.server.lifecycle import clients, credentials, links, rotation, studies
 from keyfob.server.lifecycle.clients import Application
-from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import Client, ClientView, Credential, Profile
+from keyfob.server.storage.records import Profile
 
 MAX_TOKEN_LIFETIME = 900
 DEFAULT_TOKEN_LIFETIME = 300
@@ -188,7 +188,7 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
+        lines.append(f"  studies   {client_view.studies(issued.client)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
@@ -254,8 +254,8 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     with opened(surroundings, home) as installation, installation.store.reading() as reading:
         view = clients.get(reading, client_id)
         owner = reading.partner_of(view.client)
-    document = _view_document(view, owner.name, now)
-    return Result(document, _view_text(view, f"{owner.name}, {owner.state}", now))
+    document = client_view.document(view, owner.name, now)
+    return Result(document, client_view.text(view, f"{owner.name}, {owner.state}", now))
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -315,91 +315,3 @@ def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) 
         raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
     except OAuthError as refused:
         raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
-
-
-def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
-    one = view.client
-    return {
-        "client_id": one.id,
-        "name": one.name,
-        "partner": partner,
-        "partner_state": view.partner_state.value,
-        "state": one.state.value,
-        "auth_method": one.auth_method.value,
-        "thumbprints": clients.thumbprints(one.jwks),
-        "jwks_uri": one.jwks_uri,
-        "dpop_bound": one.dpop_bound,
-        "token_lifetime": one.token_lifetime,
-        "profile": one.profile.value,
-        "grants": [
-            {
-                "resource": grant.resource,
-                "scope": scopes.write(grant.scope),
-                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
-            }
-            for grant in one.grants
-        ],
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "networks": list(one.networks),
-        "created_at": one.created_at,
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
-    }
-
-
-def _credential_document(credential: Credential, now: int) -> dict[str, object]:
-    return {
-        "credential_id": credential.id,
-        "state": effective(credential, now).value,
-        "not_before": credential.not_before,
-        "expires_at": credential.expires_at,
-        "first_use_by": credential.first_use_by,
-        "replaces": credential.replaces,
-        "overlap": credential.overlap,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "sealed_at": credential.sealed_at,
-        "delivered_at": credential.delivered_at,
-        "delivered_from": credential.delivered_from,
-        "acknowledged_at": credential.acknowledged_at,
-        "acknowledged_from": credential.acknowledged_from,
-        "first_used_at": credential.first_used_at,
-        "first_used_from": credential.first_used_from,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
-
-
-def _view_text(view: ClientView, partner: str, now: int) -> str:
-    one = view.client
-    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
-    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
-    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
-    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {_studies(one)}")
-    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
-    rows = [
-        (
-            credential.id,
-            effective(credential, now).value,
-            show_time(credential.expires_at),
-            show_time(credential.first_used_at),
-            show_time(credential.last_used_at),
-            credential.last_used_from or "-",
-            show_time(credential.overlap_ends_at),
-        )
-        for credential in view.credentials
-    ]
-    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
-    return "\n".join(lines)
-
-
-def _studies(one: Client) -> str:
-    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
-
-
-def _study(detail: CdmsStudy) -> str:
-    plain = CdmsStudy(detail.identifier, detail.sites)
-    if detail != plain:
-        return authorization_details.write((detail,))
-    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
-    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"

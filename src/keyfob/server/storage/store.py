@@ -213,11 +213,7 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[Doubtful
     change.record(Kind.CREDENTIAL_FIRST_USED, actor=client, address=grant.address, **ids, **unexpected)
     if view is not None:
         _begin_overlap(change, grant, view.credentials, now)
-    return (
-        []
-        if doubt is None
-        else [DoubtfulFirstUse(**ids, address=grant.address, doubt=doubt)]
-    )
+    return [] if doubt is None else [DoubtfulFirstUse(**ids, address=grant.address, doubt=doubt)]
 
 
 def _begin_overlap(change: Change, grant: TokenIssued, credentials: Sequence[Credential], now: int) -> None:

@@ -1,0 +1,128 @@
+"""What `client show` says of one client and of each of its credentials, as a document and as text. Pure."""
+
+from keyfob.command import table
+from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy
+from keyfob.server.commands.surroundings import show_time
+from keyfob.server.lifecycle import clients, first_use, rotation
+from keyfob.server.lifecycle.states import effective
+from keyfob.server.storage.records import Client, ClientView, Credential, State
+
+
+def document(view: ClientView, partner: str, now: int) -> dict[str, object]:
+    one = view.client
+    return {
+        "client_id": one.id,
+        "name": one.name,
+        "partner": partner,
+        "partner_state": view.partner_state.value,
+        "state": one.state.value,
+        "auth_method": one.auth_method.value,
+        "thumbprints": clients.thumbprints(one.jwks),
+        "jwks_uri": one.jwks_uri,
+        "dpop_bound": one.dpop_bound,
+        "token_lifetime": one.token_lifetime,
+        "profile": one.profile.value,
+        "grants": [
+            {
+                "resource": grant.resource,
+                "scope": scopes.write(grant.scope),
+                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
+            }
+            for grant in one.grants
+        ],
+        "authorization_details": authorization_details.write_claim(one.authorization_details),
+        "networks": list(one.networks),
+        "created_at": one.created_at,
+        "credentials": [_credential_document(one, credential, now) for credential in view.credentials],
+    }
+
+
+def _credential_document(client: Client, credential: Credential, now: int) -> dict[str, object]:
+    return {
+        "credential_id": credential.id,
+        "state": effective(credential, now).value,
+        "not_before": credential.not_before,
+        "expires_at": credential.expires_at,
+        "first_use_by": credential.first_use_by,
+        "replaces": credential.replaces,
+        "overlap": credential.overlap,
+        "overlap_ends_at": credential.overlap_ends_at,
+        "sealed_at": credential.sealed_at,
+        "delivered_at": credential.delivered_at,
+        "delivered_from": credential.delivered_from,
+        "acknowledged_at": credential.acknowledged_at,
+        "acknowledged_from": credential.acknowledged_from,
+        "first_used_at": credential.first_used_at,
+        "first_used_from": credential.first_used_from,
+        "first_use_doubt": first_use.find_doubt(client, credential),
+        "last_used_at": credential.last_used_at,
+        "last_used_from": credential.last_used_from,
+    }
+
+
+def text(view: ClientView, partner: str, now: int) -> str:
+    one = view.client
+    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
+    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
+    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
+    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
+    lines.append(f"  studies   {studies(one)}")
+    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
+    rows = [
+        (
+            credential.id,
+            effective(credential, now).value,
+            show_time(credential.expires_at),
+            show_time(credential.first_used_at),
+            show_time(credential.last_used_at),
+            credential.last_used_from or "-",
+            show_time(credential.overlap_ends_at),
+        )
+        for credential in view.credentials
+    ]
+    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
+    lines += [line for credential in view.credentials for line in _story(one, credential, now)]
+    return "\n".join([*lines, *_still_used(view, now)])
+
+
+def _story(client: Client, credential: Credential, now: int) -> list[str]:
+    """Where a credential is on its way from the seal to the first use, and what is strange about it."""
+    if (doubt := first_use.find_doubt(client, credential)) is not None:
+        return [f"{credential.id}: {doubt}; if that is no place of the partner's: client suspend {client.id}"]
+    if credential.first_used_at is not None or credential.sealed_at is None:
+        return []
+    seen = [f"sealed {show_time(credential.sealed_at)}"]
+    if credential.delivered_at is not None:
+        seen.append(f"fetched {show_time(credential.delivered_at)} from {credential.delivered_from}")
+    if credential.acknowledged_at is not None:
+        seen.append(f"acknowledged {show_time(credential.acknowledged_at)} from {credential.acknowledged_from}")
+    if effective(credential, now) is State.ACTIVE and credential.first_use_by is not None:
+        seen.append(f"expires {show_time(credential.first_use_by)} unless it is used before")
+    return [f"{credential.id}: {', '.join(seen)}, never used"]
+
+
+def _still_used(view: ClientView, now: int) -> list[str]:
+    """Of each old secret in its overlap: since its successor came, who still uses it, and until when it works."""
+    lines = []
+    for old in rotation.retiring(view.credentials, now):
+        successor = next((one for one in view.credentials if one.replaces == old.id and one.first_used_at), None)
+        since = None if successor is None else successor.first_used_at
+        is_used = old.last_used_at is not None and since is not None and old.last_used_at >= since
+        said = f"used, last {show_time(old.last_used_at)} from {old.last_used_from}" if is_used else "not used any more"
+        lines.append(f"{old.id}: works until {show_time(old.overlap_ends_at)}; since its successor came it is {said}")
+    return lines
+
+
+def studies(one: Client) -> str:
+    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
+    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
+
+
+def _study(detail: CdmsStudy) -> str:
+    plain = CdmsStudy(detail.identifier, detail.sites)
+    if detail != plain:
+        return authorization_details.write((detail,))
+    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
+    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"
