@@ -91,7 +91,6 @@ def test_the_overlap_is_ended_by_the_new_secret_alone(stage):
 
 KILLS = {
     "the message has come": "after(transport.HttpsTransport, 'send')",
-    "the message is opened": "after(unseal.PrivateKeyUnsealer, 'unseal')",
     "the file is half there": "before(Path, 'replace')",
     "the file is there": "after(folder.Vault, 'store')",
     "the token is asked for": "before(token_source, 'write_request')",
@@ -101,7 +100,6 @@ KILLS = {
 KILLED = f"""
 import os, signal
 from pathlib import Path
-from keyfob.openpgp import unseal
 from keyfob.partner import token_source, transport
 from keyfob.partner.vault import folder
 

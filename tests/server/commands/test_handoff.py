@@ -1,16 +1,21 @@
 """The hand-off at the command line: links, how long they and what they lead to live, and what `client show` tells."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from keyfob import acknowledgement
+from keyfob.acknowledgement import Acknowledgement
 from keyfob.ambient import system_entropy
 from keyfob.jose import keys
+from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.server import installation
-from keyfob.server.lifecycle import links
+from keyfob.server.lifecycle import acknowledgements, links, succession
 from keyfob.server.storage.records import TokenIssued
 
+ISSUER = "https://localhost:8443"
 DAY = 24 * 60 * 60
 
 
@@ -183,6 +188,63 @@ def test_show_says_who_still_uses_the_old_secret(program, acme, store):
     assert re.search(made["credential_id"] + ": works until .*; since its successor came it is not used", shown())
     program.now += 60
     use(program, store, made, "192.0.2.77")
+    told = program.run("client", "show", made["client_id"], "--home", acme.home, "--json").json["credentials"]
+    assert [one["used_since_successor"] for one in told] == [True, None]
     assert re.search(r"since its successor came it is used, last \S+ \S+ from 192.0.2.77", shown())
     program.now += 7 * DAY
     assert "since its successor" not in shown()
+
+
+def test_a_receipt_of_a_certificate_that_has_expired_is_refused(program, acme, store, partner_key):
+    made = acme.create()
+    with store.reading() as reading:
+        message = reading.find_message(made["credential_id"])
+    asked = {"issuer": ISSUER, "decoy": partner_key[1]}
+
+    def signed(at):
+        receipt = Acknowledgement(ISSUER, made["client_id"], message.credential_id, message.id, message.digest, at)
+        fingerprint = partner_key[1].fingerprint
+        return PrivateKeyUnsealer(partner_key[0]).clearsign(acknowledgement.write(receipt), fingerprint=fingerprint)
+
+    with store.reading() as reading:
+        done = acknowledgements.check(reading, signed(program.now), now=program.now, **asked)
+        assert done.message == message
+        later = program.now + 40 * DAY
+        with pytest.raises(acknowledgements.NotAcknowledged):
+            acknowledgements.check(reading, signed(later), now=later, **asked)
+
+
+def test_nothing_is_sealed_to_a_certificate_that_has_expired(program, acme, store):
+    made = acme.create()
+    use(program, store, made)
+    program.now += 40 * DAY
+    found = installation.open(acme.home, environ={}, entropy=system_entropy)
+    asking = succession.Asking(made["client_id"], made["credential_id"], "192.0.2.7")
+    with pytest.raises(succession.NotPossible) as refused:
+        succession.ask(found, asking, now=program.now, entropy=system_entropy)
+    found.close()
+    assert refused.value.code == "certificate_unusable"
+    assert "has expired" in refused.value.message
+    assert "keyfob-server" not in refused.value.message, "it is told to the partner"
+
+
+def test_what_the_operator_makes_in_the_same_moment_comes_first(program, acme, store, monkeypatch):
+    """The successor was sealed for the client already, and the operator's rotation commits before it."""
+    made = acme.create()
+    use(program, store, made)
+    found = installation.open(acme.home, environ={}, entropy=system_entropy)
+    seal, operators = succession.handoff.make, []
+
+    def overtaken(*positional, **named):
+        sealed = seal(*positional, **named)
+        monkeypatch.setattr(succession.handoff, "make", seal)
+        operators.append(program.run("client", "rotate", made["client_id"], "--home", acme.home, "--json").json)
+        return sealed
+
+    monkeypatch.setattr(succession.handoff, "make", overtaken)
+    asking = succession.Asking(made["client_id"], made["credential_id"], "192.0.2.7")
+    given = succession.ask(found, asking, now=program.now, entropy=system_entropy)
+    found.close()
+    assert (given.credential_id, given.made) == (operators[0]["credential_id"], False)
+    assert given.armored == Path(operators[0]["sealed"]).read_bytes()
+    assert len(store.find_client(made["client_id"]).credentials) == 2

@@ -109,8 +109,11 @@ def test_a_link_ends_with_the_secret_that_it_leads_to(offered):
     assert offered.request("GET", path_of(made["link"])).status == 404
     offered.run("client", "resume", made["client_id"])
     assert offered.request("GET", path_of(made["link"])).status == 200
-    offered.run("client", "rotate", made["client_id"], "--out", offered.home.parent / "other.asc")
-    assert offered.request("POST", path_of(made["link"])).status == 404
+    rotate = ("client", "rotate", made["client_id"], "--out")
+    replaced = offered.run(*rotate, offered.home.parent / "replaced.asc", "--link")
+    assert offered.request("GET", path_of(replaced["link"])).status == 200
+    offered.run(*rotate, offered.home.parent / "replacing.asc")
+    assert offered.request("POST", path_of(replaced["link"])).status == 404
 
 
 @pytest.mark.parametrize("path", ["/handoff/", "/handoff/x", "/handoff/%2e%2e", f"/handoff/{'A' * 44}", "/handoff/a/b"])

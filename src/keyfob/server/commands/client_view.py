@@ -35,7 +35,11 @@ def document(view: ClientView, partner: str, now: int) -> dict[str, object]:
         "authorization_details": authorization_details.write_claim(one.authorization_details),
         "networks": list(one.networks),
         "created_at": one.created_at,
-        "credentials": [_credential_document(one, credential, now) for credential in view.credentials],
+        "credentials": [
+            _credential_document(one, credential, now)
+            | {"used_since_successor": is_used_since_successor(view, credential)}
+            for credential in view.credentials
+        ],
     }
 
 
@@ -103,14 +107,18 @@ def _story(client: Client, credential: Credential, now: int) -> list[str]:
     return [f"{credential.id}: {', '.join(seen)}, never used"]
 
 
+def is_used_since_successor(view: ClientView, old: Credential) -> bool | None:
+    """Whether a credential was used at or after its successor's first use; None when there is no such successor."""
+    since = next((one.first_used_at for one in view.credentials if one.replaces == old.id and one.first_used_at), None)
+    return None if since is None else old.last_used_at is not None and old.last_used_at >= since
+
+
 def _still_used(view: ClientView, now: int) -> list[str]:
     """Of each old secret in its overlap: since its successor came, who still uses it, and until when it works."""
     lines = []
     for old in rotation.retiring(view.credentials, now):
-        successor = next((one for one in view.credentials if one.replaces == old.id and one.first_used_at), None)
-        since = None if successor is None else successor.first_used_at
-        is_used = old.last_used_at is not None and since is not None and old.last_used_at >= since
-        said = f"used, last {show_time(old.last_used_at)} from {old.last_used_from}" if is_used else "not used any more"
+        used = is_used_since_successor(view, old)
+        said = f"used, last {show_time(old.last_used_at)} from {old.last_used_from}" if used else "not used any more"
         lines.append(f"{old.id}: works until {show_time(old.overlap_ends_at)}; since its successor came it is {said}")
     return lines
 
