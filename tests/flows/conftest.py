@@ -25,7 +25,7 @@ __all__ = [
     "pytest_generate_tests",
 ]  # fmt: skip
 
-OVERLAP = 4
+OVERLAP = 15
 ENTRY = "from keyfob.partner.cli import main; main()"
 
 

@@ -119,6 +119,30 @@ def test_a_vault_whose_newest_secret_is_refused_asks_with_the_one_before(rotatin
     rotating.noting(NEXT, give)
     assert rotating.rotate().credential_id == "credential3"
     assert rotating.asked[:2] == [(NEXT, "credential2"), (NEXT, "credential1")]
+    assert [path.stem for path in rotating.stored()] == ["credential1", "credential3"], "the dead one is gone"
+
+
+def test_what_the_issuer_no_longer_lists_is_forgotten_and_never_without_a_list(rotating, service):
+    for answer in ((500, {}, b""), (200, {}, b'{"credentials": []}')):
+        rotating.noting(LISTED, lambda _, answer=answer: answer)
+        rotating.rotate()
+        assert len(rotating.stored()) == 2
+    rotating.noting(LISTED, lambda _: service.say(200, {"credentials": [LIVING | {"credential_id": "credential2"}]}))
+    rotating.rotate()
+    assert [path.stem for path in rotating.stored()] == ["credential2"]
+    assert current(rotating) == "credential2"
+
+
+def test_of_three_secrets_in_a_vault_two_are_asked_with(rotating, service, next_message):
+    """Each refusal is a failure at the issuer, and may be an alarm there."""
+    for number in (2, 3):
+        rotating.receive(rotating.message(**next_message(number)))
+    rotating.noting(NEXT, lambda _: service.say(401, {"error": "invalid_client"}))
+    with pytest.raises(Problem) as refused:
+        rotating.rotate()
+    assert refused.value.code == "invalid_client"
+    assert [by for _, by in rotating.asked] == ["credential3", "credential2"]
+    assert len(rotating.stored()) == 3, "nobody knows whether they have ended"
 
 
 def test_a_new_secret_that_cannot_be_proven_stays_and_the_next_rotation_goes_on(rotating, service):

@@ -9,7 +9,7 @@ issuer gives the same message again. Who shares the vault waits, and then finds 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keyfob.oauth.client_authentication import write_basic
@@ -83,35 +83,45 @@ class Rotator:
             entry = self.vault.current(self.client_id)
             again = entry.credential_id != before.credential_id
             if not again:
-                message = _read_message(self._ask("POST", "/next"))
+                response, dead = self._ask("POST", "/next")
+                message = _read_message(response)
+                # First: so there is never more than one that does not work before one that does.
+                self.vault.forget(self.client_id, dead)
                 entry = self.receive(message, entry).entry
             information = self.open_entry(entry)
             self._prove(information)
             living = self._living(information)
+            self._forget_what_ended(entry, living)
         return Rotation(self.client_id, entry.credential_id, before.credential_id, again, living)
 
     def finish(self) -> tuple[str, ...]:
         """End the overlap: the ids of the credentials that no longer work. Raises Problem."""
-        response = self._ask("POST", "/finish")
+        response, _ = self._ask("POST", "/finish")
         found = _document(response).get("retired")
         return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
-    def _ask(self, method: str, path: str) -> Response:
-        """With the newest secret; where that is refused, with the ones before it: it may have been replaced unused."""
-        refused: Response | None = None
-        for information in self._credentials():
-            response = self.transport.send(_request(method, path, information))
-            if response.status != 401:
-                return _checked(response)
-            refused = refused or response
-        assert refused is not None
-        return _checked(refused)
+    def _ask(self, method: str, path: str) -> tuple[Response, tuple[str, ...]]:
+        """With the newest secret; where that is refused, with the one before it: it may have been replaced unused.
 
-    def _credentials(self) -> Iterator[ClientInformation]:
-        for entry in self.vault.entries(self.client_id):
-            information = self.open_entry(entry)
-            if information.client_secret is not None:
-                yield information
+        The ids are of what was refused where another was accepted: that one has ended.
+        """
+        refused: Response | None = None
+        dead: list[str] = []
+        for entry in self.vault.entries(self.client_id)[:2]:
+            response = self.transport.send(_request(method, path, self.open_entry(entry)))
+            if response.status != 401:
+                return _checked(response), tuple(dead)
+            refused = refused or response
+            dead.append(entry.credential_id)
+        assert refused is not None
+        return _checked(refused), ()
+
+    def _forget_what_ended(self, current: Entry, living: tuple[LivingCredential, ...]) -> None:
+        """What the issuer no longer lists is of no use to anybody. Without a list nothing is forgotten."""
+        kept = {one.credential_id for one in living} | {current.credential_id}
+        if living:
+            ended = [one.credential_id for one in self.vault.entries(self.client_id) if one.credential_id not in kept]
+            self.vault.forget(self.client_id, ended)
 
     def _prove(self, information: ClientInformation) -> None:
         """A token with the new secret, of the least scope that there is one for."""
@@ -156,7 +166,8 @@ class Rotator:
 def _request(method: str, path: str, information: ClientInformation) -> Request:
     if not information.issuer.startswith("https://"):
         raise VaultProblem("plain-http", "the credential names an issuer without HTTPS", hint="ask the operator")
-    assert information.client_secret is not None
+    if information.client_secret is None:
+        raise VaultProblem("no-secret", "the stored credential holds no client secret", hint="receive another message")
     return Request(
         method,
         f"{information.issuer}{_PATH}{path}",

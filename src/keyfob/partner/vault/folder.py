@@ -10,7 +10,7 @@ another can be read; the next receipt sets it aside as CREDENTIAL_ID.json.damage
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +144,14 @@ class Vault:
         for path in self.damaged(client_id):
             aside.append(path.replace(path.with_name(path.name + _ASIDE)))
         return tuple(aside)
+
+    def forget(self, client_id: str, credential_ids: Iterable[str]) -> None:
+        """Remove credentials that have ended. Not the last one: what is pinned is read from it."""
+        with self.locked():
+            for credential_id in credential_ids:
+                if len(self.entries(client_id)) > 1:
+                    folder = self.path / "clients" / entries.check_file_name(client_id)
+                    (folder / (entries.check_file_name(credential_id) + _SUFFIX)).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
