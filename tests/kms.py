@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,12 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_K
 
 class Proxy:
     """TCP between a client and KMS. `mode`: `pass`; `away` closes each connection; `hang` never answers; else the name
-    of an error of AWS, with which each request is answered. `calls`: which operations were asked for.
+    of an error of AWS, with which each request is answered; or each of one operation. `calls`: what was asked for.
     """
 
     def __init__(self, target: int) -> None:
         self.mode = "pass"
+        self.only: str | None = None
         self.calls: list[str] = []
         self._target = target
         self._open: set[socket.socket] = set()
@@ -37,9 +38,9 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def set(self, mode: str) -> None:
+    def set(self, mode: str, only: str | None = None) -> None:
         """Connections that are open feel it, too."""
-        self.mode = mode
+        self.mode, self.only = mode, only
         if mode == "away":
             for one in list(self._open):
                 with contextlib.suppress(OSError):
@@ -55,7 +56,7 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self.mode == "away":
+            if self.mode == "away" and self.only is None:
                 client.close()
                 continue
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
@@ -67,7 +68,7 @@ class Proxy:
                 head = request.partition(b"\r\n\r\n")[0].lower()
                 operation = head.partition(b"trentservice.")[2].partition(b"\r\n")[0].decode()
                 self.calls.append(operation)
-                if self.mode == "pass":
+                if self.mode == "pass" or self.only not in (None, operation):
                     client.sendall(self._forward(request))
                 elif self.mode == "hang":
                     client.recv(1)  # until the client gives up
@@ -111,7 +112,6 @@ class Cloud:
 
     proxy: Proxy
     admin: object
-    environ: dict[str, str] = field(default_factory=dict)
 
     def new_key(self, spec: str = "SYMMETRIC_DEFAULT") -> str:
         """Its ARN as Keyfob is given it."""
@@ -159,14 +159,21 @@ def kms_admin(kms_port: int) -> object:
     return session.client("kms", endpoint_url=f"http://127.0.0.1:{kms_port}", config=Config(read_timeout=60))
 
 
-@pytest.fixture
-def cloud(kms_port: int, kms_admin: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+@contextlib.contextmanager
+def reached(port: int, admin: object) -> Iterator[Cloud]:
     """KMS as this process and those that it starts find it, by boto3's own variables."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    proxy = Proxy(kms_port)
+    proxy = Proxy(port)
     environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url, "AWS_EC2_METADATA_DISABLED": "true"}
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    yield Cloud(proxy, kms_admin, environ)
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patched.delenv(name)
+        for name, value in environ.items():
+            patched.setenv(name, value)
+        yield Cloud(proxy, admin)
     proxy.close()
+
+
+@pytest.fixture
+def cloud(kms_port: int, kms_admin: object) -> Iterator[Cloud]:
+    with reached(kms_port, kms_admin) as made:
+        yield made

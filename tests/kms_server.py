@@ -1,8 +1,8 @@
 """moto's server as AWS KMS, run as a program: `python kms_server.py PORT`.
 
 Where it differs from what AWS documents, it is brought back to it: `Sign` takes a digest as one, PSS has a salt of the
-digest's length, a key that is disabled or about to be deleted does nothing, another key's ciphertext is told apart, and a public key comes
-with the ARN.
+digest's length, a key that is disabled or about to be deleted does nothing, another key's ciphertext is told apart, and
+a public key comes with the ARN.
 """
 
 import json

@@ -211,8 +211,6 @@ def test_wherever_it_is_cut_off_everything_opens_and_the_same_command_ends_it(
                     found, key_encryption.parse(key), None, now=1, actor="operator:x", entropy=system_entropy
                 )
         monkeypatch.undo()
-        for variable, value in cloud.environ.items():
-            monkeypatch.setenv(variable, value)
         assert secrets_of(used) == before
     assert rewrap("file", code=2)["error"] == "kek-changing"
     assert rewrap(key)["to"] == key

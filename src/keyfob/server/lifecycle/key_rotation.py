@@ -1,6 +1,7 @@
 """The acts on signing keys: a successor in good time, and everything anew when one may have been stolen."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keyfob.ambient import Entropy
@@ -52,8 +53,9 @@ def rotate_if_due(
     found = installation.store.signing_keys(purpose)
     if not signing_keys.is_due(found, now, period=period):
         return None
-    if found and installation.where_lies(found[0]) is not None:
-        _log.warning("signing_key_due kid=%s place=%s", found[0].kid, installation.where_lies(found[0]))
+    place = _place_so_far(installation, found)
+    if place is not None:
+        _log.warning("signing_key_due purpose=%s place=%s", purpose, place)
         return None
     return _add_next(installation, purpose, None, now=now, entropy=entropy, actor=actor)
 
@@ -80,8 +82,7 @@ def _chosen(installation: Installation, place: str | None) -> Place:
     """Where the next key is to lie. Raises Misuse where that would be a weaker place without having been said."""
     if place is not None:
         return key_encryption.parse(place)
-    found = installation.store.signing_keys()
-    before = installation.where_lies(found[0]) if found else None
+    before = _place_so_far(installation, installation.store.signing_keys())
     if before is None:
         return None
     raise Misuse(
@@ -89,6 +90,12 @@ def _chosen(installation: Installation, place: str | None) -> Place:
         f"the newest signing key is {before}: say where the next one is",
         hint="--in aws-kms:ARN of another key; or --in file for one that lies in the home",
     )
+
+
+def _place_so_far(installation: Installation, keys: Sequence[SigningKeyRecord]) -> Place:
+    """Of the newest of them."""
+    newest = max(keys, key=lambda key: (key.not_before, key.created_at), default=None)
+    return None if newest is None else installation.where_lies(newest)
 
 
 def _check_new(change: Change, made: SigningKeyRecord) -> None:
