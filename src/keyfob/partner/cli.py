@@ -88,7 +88,7 @@ def _using_options(function: F) -> F:
     "--key",
     "keeping",
     metavar="message|passphrase|file|aws-kms:ARN",
-    help="How to keep it: the message as delivered (default), or sealed under a passphrase, a key file, a key in AWS KMS.",
+    help="How to keep it: the message as delivered (default), or sealed under a passphrase, a key file or a KMS key.",
 )
 @click.option(
     "--key-file",
