@@ -143,6 +143,9 @@ def test_while_kms_does_not_sign_no_token_is_issued_and_that_is_said_everywhere(
     assert operator.introspect("x", client=info) == {"active": False}
     cloud.proxy.set("pass")
     until(lambda: status(operator, "/readyz") == 200)
+    cloud.proxy.calls.clear()
+    assert {status(operator, "/readyz") for _ in range(5)} == {200}
+    assert cloud.proxy.calls == []  # what signed a moment ago is not asked
     assert operator.token(info, scope="studies:read").status == 200
     assert sum(record["kind"] == "token_issued" for record in operator.audit()) == issued + 1
 

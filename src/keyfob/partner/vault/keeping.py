@@ -217,8 +217,8 @@ def check_unattended(keeping: Keeping | None, environ: Mapping[str, str]) -> Kee
         raise Misuse(
             "no-key-named",
             "there is no terminal: name a way of keeping the credential that works alone",
-            hint="--key file, --key aws-kms:ARN, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for a "
-            "key that gpg opens without a passphrase",
+            hint="--key file, --key aws-kms:ARN, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for "
+            "a key that gpg opens without a passphrase",
         )
     if keeping is Keeping.PASSPHRASE and PASSPHRASE_FILE not in environ:
         raise Misuse(
