@@ -31,6 +31,7 @@ RECOVERY = Path("recovery.asc")
 _KEK = Path("keys", "kek")
 _NEXT = Path("keys", "kek.next")
 _RECOVERY_NEXT = Path("recovery.next.asc")
+_COPIES = {_KEK: RECOVERY, _NEXT: _RECOVERY_NEXT}
 _PURPOSE = "key-encryption-key"
 _MAX_BYTES = 8192
 
@@ -175,10 +176,12 @@ def _load(where: Home, path: Path) -> tuple[KeyFileWrapper, Place]:
         content = envelope.open(sealed, wrapper=wrapper, context=_context(where))
         return KeyFileWrapper.read(content, file), wrapper.key
     except Problem as failed:
-        if not (where.path / RECOVERY).is_file() or isinstance(failed, Misuse):
+        copy = where.path / _COPIES[path]
+        if not copy.is_file() or isinstance(failed, Misuse):
             raise
-        copy = f"or, with the recovery key: gpg --decrypt {where.path / RECOVERY} > {file}"
-        raise Problem(failed.code, failed.message, hint=f"{failed.hint}; {copy}") from failed
+        aside = f"move {file} aside, and " if file.exists() else ""
+        hint = f"{failed.hint}; or {aside}with the recovery key: gpg --decrypt {copy} > {file}"
+        raise Problem(failed.code, failed.message, hint=hint) from failed
 
 
 def _place_of(where: Home, path: Path) -> Place:

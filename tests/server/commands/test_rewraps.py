@@ -150,7 +150,7 @@ def test_the_recovery_copy_opens_everything_without_kms(program, cloud, other_ke
     for _ in range(2):
         cloud.proxy.set("away")
         refused = program.run("key", "list", "--home", home, "--json", code=1).json
-        assert "gpg --decrypt" in refused["hint"]
+        assert f"move {home / 'keys' / 'kek'} aside, and with the recovery key: gpg --decrypt" in refused["hint"]
         kept = (home / "keys" / "kek").read_bytes()
         sealed = (home / "recovery.asc").read_bytes()
         opened = PrivateKeyUnsealer(private_key).unseal(sealed, signer=_operator(home))
@@ -306,3 +306,27 @@ def test_json_of_the_list_names_the_place_of_each_key(program, home):
     assert (listed["kek"], [one["in"] for one in listed["keys"]]) == ("file", ["file"])
     assert "key-encryption key: file" in program.run("key", "list", "--home", home).out
     assert json.dumps(listed)
+
+
+def test_while_it_changes_each_of_the_two_keys_has_a_recovery_copy_of_its_own(
+    program, cloud, other_key, tmp_path, monkeypatch
+):
+    private_key, certificate = other_key
+    (tmp_path / "recovery-cert.asc").write_bytes(certificate.armored)
+    home, options = tmp_path / "operator", ("--recovery-cert", "recovery-cert.asc")
+    program.run("init", "--home", home, "--issuer", ISSUER, *options)
+    before = secrets_of(home)
+
+    def cut(*_arguments, **_options):
+        raise Problem("cut", "cut off")
+
+    monkeypatch.setattr(rewrapping, "_rewrap_records", cut)
+    program.run("key", "rewrap", "--home", home, "--kek", cloud.new_key(), *options, code=1)
+    assert secrets_of(home) == before
+    cloud.proxy.set("away")
+    refused = program.run("key", "list", "--home", home, "--json", code=1).json
+    copy, lost = home / "recovery.next.asc", home / "keys" / "kek.next"
+    assert f"gpg --decrypt {copy} > {lost}" in refused["hint"]
+    opened = PrivateKeyUnsealer(private_key).unseal(copy.read_bytes(), signer=_operator(home))
+    homes.write_file(lost, opened.reveal_bytes())
+    assert secrets_of(home) == before
