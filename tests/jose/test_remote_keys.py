@@ -68,7 +68,7 @@ def test_a_signature_of_another_key_never_becomes_a_token():
     ],
 )
 def test_a_key_that_does_not_fit_its_algorithm_is_refused(private_key, name):
-    """RFC 7518 §3.1, RFC 8725 §3.5. Ed25519 signs messages, not digests."""
+    """RFC 7518 §3.3, §3.4. Ed25519 signs messages, not digests."""
     with pytest.raises(ValueError, match="none of"):
         remote_keys.from_der(der(private_key), name, lambda _: b"")
 

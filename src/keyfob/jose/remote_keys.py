@@ -66,8 +66,8 @@ def from_jwk(public_jwk: dict[str, object], ask: Ask) -> RemoteKey:
 
 def _made(public_key: PublicKey | None, algorithm: Algorithm, ask: Ask) -> RemoteKey:
     found = None if public_key is None else keys.published_jwk(public_key, "", algorithm)
-    # RFC 7518 §3.3, §3.4: a key of another kind or curve, or a weak one, is not for this algorithm.
     usable = None if found is None else keys.read_public_key(found)
+    # RFC 7518 §3.3, §3.4: a key of another kind or curve, or a weak one, is not for this algorithm.
     if public_key is None or usable is None or algorithm not in usable[1] or algorithm.digest is None:
         raise ValueError(f"the key is none of {algorithm.name}")
     kid = keys.thumbprint(public_key)
