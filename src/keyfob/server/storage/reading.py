@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from keyfob.oauth import authorization_details
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.storage import schema
 from keyfob.server.storage.records import (
@@ -183,6 +184,7 @@ def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]
 def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...], networks: tuple[str, ...]) -> Client:
     fields = row._asdict()
     fields.pop("partner_state", None)
+    named, subject = fields.pop("tls_subject_field"), fields["tls_subject"]
     return Client(
         **(
             fields
@@ -193,6 +195,7 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
                 "grants": grants,
                 "networks": networks,
                 "authorization_details": read_details(fields["authorization_details"]),
+                "tls_subject": None if named is None else CertificateSubject(SubjectField(named), subject),
             }
         )
     )
