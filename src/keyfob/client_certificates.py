@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, VerificationError
 
+from keyfob.jose.algorithms import PublicKey
+from keyfob.jose.keys import thumbprint
 from keyfob.oauth.mutual_tls import MAX_CERTIFICATE_BYTES, CertificateNames
 from keyfob.problem import Misuse
 
@@ -62,6 +65,15 @@ class ClientCertificate:
         except (ValueError, TypeError, x509.InvalidVersion) as broken:
             raise UnusableCertificate("it cannot be read") from broken
 
+    @property
+    def public_key_thumbprint(self) -> str | None:
+        """RFC 7638; None for a kind of key that signs nothing here. Raises UnusableCertificate."""
+        try:
+            public_key = self.x509.public_key()
+        except (ValueError, UnsupportedAlgorithm) as broken:
+            raise UnusableCertificate("its key cannot be read") from broken
+        return thumbprint(public_key) if isinstance(public_key, PublicKey) else None
+
     def check(self, *, now: int) -> None:
         """That it holds at `now`, for a client. Raises NotYetValid, Expired or WrongPurpose."""
         at = datetime.datetime.fromtimestamp(now, tz=datetime.UTC)
@@ -76,14 +88,12 @@ class ClientCertificate:
         except ValueError as broken:
             raise UnusableCertificate("its extensions cannot be read") from broken
         for extension in extensions:
-            if isinstance(extension.value, x509.ExtendedKeyUsage):
-                # RFC 5280 §4.2.1.12: where purposes are named, a TLS client is among them.
-                if _PURPOSES.isdisjoint(extension.value):
-                    raise WrongPurpose("its extended key usage is not for TLS clients")
-            elif isinstance(extension.value, x509.KeyUsage):
-                # RFC 5280 §4.2.1.3: where usages are named, signing is among them.
-                if not extension.value.digital_signature:
-                    raise WrongPurpose("its key usage is not for signatures")
+            # RFC 5280 §4.2.1.12: where purposes are named, a TLS client is among them.
+            if isinstance(extension.value, x509.ExtendedKeyUsage) and _PURPOSES.isdisjoint(extension.value):
+                raise WrongPurpose("its extended key usage is not for TLS clients")
+            # RFC 5280 §4.2.1.3: where usages are named, signing is among them.
+            if isinstance(extension.value, x509.KeyUsage) and not extension.value.digital_signature:
+                raise WrongPurpose("its key usage is not for signatures")
 
 
 @dataclass(frozen=True, slots=True)

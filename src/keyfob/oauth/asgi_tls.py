@@ -43,7 +43,7 @@ def read(extension: Mapping[str, Any]) -> PresentedCertificate | None:
     return PresentedCertificate(first, tuple(rest))
 
 
-def write(presented: PresentedCertificate | None, *, version: int | None) -> dict[str, object]:
+def write(presented: PresentedCertificate | None, *, version: int | None) -> dict[object, object]:
     """The extension for a scope."""
     ders = () if presented is None else (presented.certificate, *presented.chain)
     return {

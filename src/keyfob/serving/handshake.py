@@ -54,7 +54,7 @@ class Anchors:
                 _log.warning("anchor_refused reason=%s", refused.reason)
 
 
-def tls_extension(found: Any) -> dict[str, object] | None:
+def tls_extension(found: Any) -> dict[object, object] | None:
     """The TLS extension of ASGI for a connection's SSL object; None for a context that asks for no certificate."""
     if found is None or found.context.verify_mode == ssl.CERT_NONE:
         return None

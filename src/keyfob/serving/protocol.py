@@ -82,7 +82,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._reading_since: float | None = None
         self._unread_since: float | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._tls: dict[str, object] | None = None
+        self._tls: dict[object, object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         super().connection_made(transport)
@@ -114,7 +114,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._tls is not None:
-            self.scope["extensions"] = {"tls": self._tls}  # type: ignore[typeddict-unknown-key]  # of a newer ASGI
+            self.scope["extensions"] = {"tls": self._tls}
         self._in_head, self._head_bytes, self._body_bytes = True, 0, 0
         self._reading_since = self.loop.time()
 
