@@ -108,7 +108,9 @@ class Change:
     def add_client(self, client: Client) -> None:
         row = _row(client)
         row["authorization_details"] = write_details(client.authorization_details)
-        del row["grants"], row["networks"]
+        del row["grants"], row["networks"], row["tls_subject"]
+        if client.tls_subject is not None:
+            row |= {"tls_subject_field": client.tls_subject.field.value, "tls_subject": client.tls_subject.value}
         self._write(sa.insert(schema.client).values(row))
         self._add_networks(client.id, client.networks)
         for position, grant in enumerate(client.grants):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from keyfob.oauth import authorization_details
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.storage import schema
 from keyfob.server.storage.records import (
@@ -85,6 +86,20 @@ class Reading:
         client = _client(row, self._grants(row.id), self._networks(row.id))
         view = ClientView(client, State(row.partner_state), self.credentials(row.id))
         return view if client.id == client_id else None
+
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        table = schema.client
+        by_certificate = table.c.auth_method == Method.SELF_SIGNED_TLS_CLIENT_AUTH.value
+        rows = self._connection.execute(
+            sa.select(table.c.jwks, table.c.jwks_uri).where(
+                table.c.state != State.REVOKED.value, sa.or_(by_certificate, table.c.certificate_bound)
+            )
+        ).all()
+        return (
+            tuple(row.jwks for row in rows if row.jwks is not None),
+            tuple(row.jwks_uri for row in rows if row.jwks_uri is not None),
+        )
 
     def credentials(self, client_id: str) -> tuple[Credential, ...]:
         """All credentials that a client ever had, the oldest first."""
@@ -187,6 +202,7 @@ def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]
 def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...], networks: tuple[str, ...]) -> Client:
     fields = row._asdict()
     fields.pop("partner_state", None)
+    named, subject = fields.pop("tls_subject_field"), fields["tls_subject"]
     return Client(
         **(
             fields
@@ -197,6 +213,7 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
                 "grants": grants,
                 "networks": networks,
                 "authorization_details": read_details(fields["authorization_details"]),
+                "tls_subject": None if named is None else CertificateSubject(SubjectField(named), subject),
             }
         )
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
 from keyfob.secret import Secret
@@ -84,6 +85,8 @@ class Client:
 
     `networks`: where it may come from, as CIDR; none is anywhere. A client that authenticates by key has one of `jwks`
     (a JWK set by value) and `jwks_uri`. `dpop_bound`: it gets no token without proof of a key (RFC 9449 §5.2).
+    `tls_subject`: what the authorities' certificate names for a client of TLS_CLIENT_AUTH. `certificate_bound`: it gets
+    no token without a certificate, which the token is bound to (RFC 8705 §3.4).
     """
 
     id: str
@@ -100,6 +103,8 @@ class Client:
     jwks: str | None = None
     jwks_uri: str | None = None
     dpop_bound: bool = False
+    tls_subject: CertificateSubject | None = None
+    certificate_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

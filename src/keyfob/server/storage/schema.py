@@ -67,6 +67,9 @@ client = sa.Table(
     sa.Column("jwks", sa.Text),  # a JWK set
     sa.Column("jwks_uri", sa.Text),
     sa.Column("dpop_bound", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tls_subject_field", sa.Text),  # which one of RFC 8705 section 2.1.2, by its name there
+    sa.Column("tls_subject", sa.Text),
+    sa.Column("certificate_bound", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.
