@@ -52,9 +52,15 @@ def check(client: Client) -> None:
         )
     if rules.needs_bound_tokens and not client.dpop_bound:
         raise Misuse("profile-needs-binding", f"the profile {name} has only bound tokens", hint="add --dpop")
-    if client.token_lifetime > rules.token_lifetime:
+    check_lifetime(client.profile, client.token_lifetime)
+
+
+def check_lifetime(profile: Profile, token_lifetime: int) -> None:
+    """Raises Misuse."""
+    longest = RULES[profile].token_lifetime
+    if token_lifetime > longest:
         raise Misuse(
             "profile-lifetime",
-            f"the profile {name} has tokens of at most {rules.token_lifetime} s",
-            hint=f"--token-lifetime {rules.token_lifetime}",
+            f"the profile {profile.value} has tokens of at most {longest} s",
+            hint=f"--token-lifetime {longest}",
         )

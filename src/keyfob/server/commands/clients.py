@@ -8,13 +8,19 @@ import click
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
 from keyfob.oauth.client_authentication import Method
-from keyfob.oauth.errors import OAuthError
-from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
+from keyfob.server.commands.rights import (
+    read_details,
+    read_scope,
+    resource_option,
+    scope_option,
+    show_studies,
+    study_options,
+    token_lifetime_option,
+)
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -24,15 +30,13 @@ from keyfob.server.commands.surroundings import (
     read_file,
     show_time,
 )
-from keyfob.server.lifecycle import clients, credentials, studies
+from keyfob.server.lifecycle import clients, credentials
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import Client, ClientView, Credential, Profile
+from keyfob.server.storage.records import ClientView, Credential, Profile
 
-MAX_TOKEN_LIFETIME = 900
-DEFAULT_TOKEN_LIFETIME = 300
 _METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
 
 
@@ -45,22 +49,12 @@ def client() -> None:
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
-@click.option("--scope", required=True, metavar='"A B"', help="All scopes that it may ask for.")
-@click.option(
-    "--resource", required=True, multiple=True, metavar="URL", help="An API; repeatable, the first is default."
-)
+@scope_option
+@resource_option
 @click.option(
     "--default-scope", metavar='"A"', help="The scopes of a token when none is asked for; else that is refused."
 )
-@click.option("--study", multiple=True, metavar="OID[:SITE,SITE]", help="A study, or some of its sites; repeatable.")
-@click.option("--all-studies", is_flag=True, help="Every study, also those to come.")
-@click.option(
-    "--authorization-details",
-    "details_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Studies, sites, forms and actions in full (RFC 9396).",
-)
+@study_options
 @click.option(
     "--allow-network",
     "allowed",
@@ -68,14 +62,7 @@ def client() -> None:
     metavar="CIDR",
     help="From where it may come, such as 192.0.2.0/24; repeatable. Default: anywhere.",
 )
-@click.option(
-    "--token-lifetime",
-    type=click.IntRange(1, MAX_TOKEN_LIFETIME),
-    default=DEFAULT_TOKEN_LIFETIME,
-    show_default=True,
-    metavar="SECONDS",
-    help=f"How long its tokens live, 1 to {MAX_TOKEN_LIFETIME}.",
-)
+@token_lifetime_option
 @click.option(
     "--auth-method",
     type=click.Choice(_METHODS),
@@ -136,10 +123,10 @@ def create(
     application = Application(
         partner=partner,
         name=name,
-        scope=_scope(scope, "--scope"),
+        scope=read_scope(scope, "--scope"),
         resources=resource,
-        default_scope=None if default_scope is None else _scope(default_scope, "--default-scope"),
-        details=_details(study, details_file, every=all_studies),
+        default_scope=None if default_scope is None else read_scope(default_scope, "--default-scope"),
+        details=read_details(study, details_file, every=all_studies),
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
@@ -170,7 +157,8 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
+        reached = show_studies(application.details)
+        lines.append(f"  studies   {reached} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
@@ -259,32 +247,6 @@ def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | Non
         ) from failed
 
 
-def _scope(text: str, option: str) -> Scope:
-    try:
-        return scopes.parse(text)
-    except OAuthError as refused:
-        raise Misuse(
-            "bad-scope", f"{option}: {refused.description}", hint='for example --scope "a:read b:read"'
-        ) from None
-
-
-def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) -> Details:
-    if sum((bool(study), every, details_file is not None)) > 1:
-        raise Misuse(
-            "studies-twice",
-            "--study, --all-studies and --authorization-details exclude each other",
-            hint="say all of it in one: --authorization-details FILE.json",
-        )
-    if details_file is None:
-        return studies.details(study, every=every)
-    try:
-        return authorization_details.parse(read_file(details_file).decode())
-    except UnicodeDecodeError:
-        raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
-    except OAuthError as refused:
-        raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
-
-
 def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
     one = view.client
     return {
@@ -338,7 +300,7 @@ def _view_text(view: ClientView, partner: str, now: int) -> str:
     lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
     lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {_studies(one)}")
+    lines.append(f"  studies   {show_studies(one.authorization_details)}")
     lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
     rows = [
         (
@@ -354,16 +316,3 @@ def _view_text(view: ClientView, partner: str, now: int) -> str:
     ]
     lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
     return "\n".join(lines)
-
-
-def _studies(one: Client) -> str:
-    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
-
-
-def _study(detail: CdmsStudy) -> str:
-    plain = CdmsStudy(detail.identifier, detail.sites)
-    if detail != plain:
-        return authorization_details.write((detail,))
-    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
-    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"
