@@ -35,7 +35,7 @@ from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import ClientView, Credential, Profile
+from keyfob.server.storage.records import ClientView, Credential, Profile, Registration
 
 _METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
 
@@ -221,8 +221,10 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     with opened(surroundings, home) as installation, installation.store.reading() as reading:
         view = clients.get(reading, client_id)
         owner = reading.partner_of(view.client)
-    document = _view_document(view, owner.name, now)
-    return Result(document, _view_text(view, f"{owner.name}, {owner.state}", now))
+        registered = reading.find_registration(client_id)
+    document = {**_view_document(view, owner.name, now), "registration": _registration_document(registered)}
+    text = _view_text(view, f"{owner.name}, {owner.state}", now)
+    return Result(document, text if registered is None else f"{text}\n{_registration_text(registered)}")
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -292,6 +294,23 @@ def _credential_document(credential: Credential, now: int) -> dict[str, object]:
         "last_used_at": credential.last_used_at,
         "last_used_from": credential.last_used_from,
     }
+
+
+def _registration_document(registered: Registration | None) -> dict[str, object] | None:
+    if registered is None:
+        return None
+    return {
+        "allowance": registered.allowance_id,
+        "described": dict(registered.described),
+        "ended_at": registered.ended_at,
+    }
+
+
+def _registration_text(registered: Registration) -> str:
+    ended = registered.ended_at
+    state = "" if ended is None else f"; its registration tokens were ended at {show_time(ended)}: registration renew"
+    lines = [f"registered itself, as {registered.allowance_id} allowed{state}"]
+    return "\n".join([*lines, *(f"  {name}  {said}" for name, said in sorted(registered.described.items()))])
 
 
 def _view_text(view: ClientView, partner: str, now: int) -> str:
