@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from keyfob.oauth import authorization_details, client_registration
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE
 from keyfob.oauth.client_registration import ClientMetadata, Object
 from keyfob.oauth.errors import InvalidAuthorizationDetails, InvalidClientMetadata
+from keyfob.oauth.mutual_tls import BOUND_TOKENS
 from keyfob.oauth.wire import Response
 
 _NEVER_SENT = (
@@ -48,6 +50,9 @@ def narrow(asked: ClientMetadata, held: ClientMetadata) -> ClientMetadata:
                 "keys, certificates and the method of authentication are changed by the operator: a registration "
                 "token is no proof of a key"
             )
+    is_new_bond = (asked.dpop_bound and not held.dpop_bound) or (asked.certificate_bound and not held.certificate_bound)
+    if is_new_bond and held.auth_method in METHODS_BY_CERTIFICATE:
+        raise KeysByToken("its tokens are bound to its certificate or to a key instead: the operator says to which")
     return replace(
         held,
         name=asked.name or held.name,
@@ -56,9 +61,7 @@ def narrow(asked: ClientMetadata, held: ClientMetadata) -> ClientMetadata:
         authorization_details=_details(asked, held),
         token_lifetime=_at_most(asked.token_lifetime, held.token_lifetime),
         dpop_bound=_still("dpop_bound_access_tokens", asked.dpop_bound, held.dpop_bound),
-        certificate_bound=_still(
-            "tls_client_certificate_bound_access_tokens", asked.certificate_bound, held.certificate_bound
-        ),
+        certificate_bound=_still(BOUND_TOKENS, asked.certificate_bound, held.certificate_bound),
         # RFC 7592 §2.2: what is for people is replaced as a whole: what is left out is gone.
         described=asked.described,
     )

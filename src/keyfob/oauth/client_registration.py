@@ -12,7 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from keyfob.oauth import authorization_details as details
-from keyfob.oauth import bearer, resource_indicator, strict_json
+from keyfob.oauth import bearer, mutual_tls, resource_indicator, strict_json
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
@@ -29,7 +29,7 @@ from keyfob.oauth.errors import (
     TooManyRequests,
     UnapprovedSoftwareStatement,
 )
-from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
+from keyfob.oauth.mutual_tls import BOUND_TOKENS, CertificateSubject, InvalidMetadata
 from keyfob.oauth.scope import Scope
 from keyfob.oauth.token_endpoint import GRANT_TYPE
 from keyfob.oauth.wire import Headers, Response, values
@@ -134,7 +134,7 @@ def read_metadata(document: Object) -> ClientMetadata:
         jwks_uri=_read(said, "jwks_uri", _text),
         tls_subject=_subject(said),
         dpop_bound=_read(said, "dpop_bound_access_tokens", _boolean),
-        certificate_bound=_read(said, "tls_client_certificate_bound_access_tokens", _boolean),
+        certificate_bound=_read(said, BOUND_TOKENS, _boolean),
         described=_described(said),
     )
 
@@ -222,11 +222,11 @@ def _jwks(value: object, name: str) -> str:
 
 
 def _subject(said: Object) -> CertificateSubject | None:
-    found = [CertificateSubject(one, _text(said[one.value], one.value)) for one in SubjectField if one.value in said]
-    # RFC 8705 §2.1.2: a client's certificate is known by exactly one of its names.
-    if len(found) > 1:
-        raise InvalidClientMetadata(f"{found[0].field} and {found[1].field} exclude each other")
-    return found[0] if found else None
+    try:
+        # RFC 8705 §2.1.2: the certificate of a client of tls_client_auth is known by one of its names.
+        return mutual_tls.read_subject(said)
+    except InvalidMetadata as malformed:
+        raise InvalidClientMetadata(str(malformed)) from malformed
 
 
 def _described(said: Object) -> Object:
@@ -277,7 +277,7 @@ def write_metadata(metadata: ClientMetadata) -> dict[str, object]:
         "jwks": None if metadata.jwks is None else json.loads(metadata.jwks),
         "jwks_uri": metadata.jwks_uri,
         "dpop_bound_access_tokens": metadata.dpop_bound,
-        "tls_client_certificate_bound_access_tokens": metadata.certificate_bound,
+        BOUND_TOKENS: metadata.certificate_bound,
         **metadata.described,
     }
     if metadata.tls_subject is not None:

@@ -41,6 +41,9 @@ class ServerMetadata:
     dpop_signing_alg_values_supported: tuple[str, ...] = ()
     """RFC 9449 §5.1."""
 
+    tls_client_certificate_bound_access_tokens: bool = False
+    """RFC 8705 §3.3."""
+
     authorization_details_types_supported: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     """RFC 9728 §4."""
@@ -87,6 +90,9 @@ def write(metadata: ServerMetadata) -> bytes:
         # RFC 8414 §3.2: members without elements are left out, but for the required one.
         if value or name == "response_types_supported":
             document[name] = list(value)
+    # RFC 8705 §3.3: left out, it means false.
+    if metadata.tls_client_certificate_bound_access_tokens:
+        document["tls_client_certificate_bound_access_tokens"] = True
     if metadata.keyfob_revocations_jwks is not None:
         document["keyfob_revocations_jwks"] = dict(metadata.keyfob_revocations_jwks)
     return json.dumps(document, separators=(",", ":")).encode()
@@ -106,6 +112,7 @@ def read(body: bytes, *, issuer: str) -> ServerMetadata:
         jwks_uri=_url(document, "jwks_uri"),
         **optional,
         **lists,
+        tls_client_certificate_bound_access_tokens=document.get("tls_client_certificate_bound_access_tokens") is True,
         keyfob_revocations_jwks=_object(document, "keyfob_revocations_jwks"),
     )
 

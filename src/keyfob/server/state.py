@@ -23,6 +23,7 @@ from keyfob.secret import Secret
 from keyfob.server.alarms.bell import Bell
 from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
+from keyfob.server.client_trust import ClientTrust, certificates_of
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
@@ -48,6 +49,7 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
+from keyfob.serving import Anchors
 from keyfob.serving.rates import network_of
 
 _MAX_CLIENTS = 10_000
@@ -58,6 +60,13 @@ _REPLAYED: dict[Used, Callable[[], OAuthError]] = {
     Used.ASSERTION: lambda: InvalidClient(detail=Cause.ASSERTION_USED),
     Used.PROOF: lambda: InvalidDpopProof(detail=Cause.PROOF_USED),
 }
+
+
+def read_keys(jwks: str) -> ClientKeys | None:
+    try:
+        return ClientKeys.parse(jwks.encode())
+    except MalformedKeySet:
+        return None  # checked when it was registered: a newer program may be stricter
 
 
 class ServerState:
@@ -76,6 +85,7 @@ class ServerState:
         entropy: Entropy,
         sinks: Sequence[Sink] = (),
         key_sets: KeySets | None = None,
+        anchors: Anchors | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -98,6 +108,10 @@ class ServerState:
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._key_sets = key_sets
         self.registrar = Registrar(installation, entropy)
+        self._anchors = anchors
+        self._anchored = -1
+        self._anchored_urls: tuple[str, ...] = ()
+        self.trust = ClientTrust(self.settings.client_ca if self.settings.asks_for_certificates else None)
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
@@ -128,12 +142,7 @@ class ServerState:
         """The keys that a client registered for its assertions; None when it has none, or they cannot be had."""
         if view is not None and view.client.jwks_uri is not None and self._key_sets is not None:
             return await self._key_sets.get(view.client.jwks_uri, now)
-        if view is None or view.client.jwks is None:
-            return None
-        try:
-            return ClientKeys.parse(view.client.jwks.encode())
-        except MalformedKeySet:
-            return None  # checked when it was registered: a newer program may be stricter
+        return None if view is None or view.client.jwks is None else read_keys(view.client.jwks)
 
     async def newer_keys_of(self, view: ClientView | None, now: int) -> ClientKeys | None:
         """The same, after one more fetch; None when there is nothing newer."""
@@ -141,9 +150,32 @@ class ServerState:
             return None
         return await self._key_sets.newer(view.client.jwks_uri, now)
 
-    async def can_fetch(self, jwks_uri: str, now: int) -> bool:
-        """Whether there are keys at that URL."""
-        return self._key_sets is not None and await self._key_sets.get(jwks_uri, now) is not None
+    async def fetch_keys(self, jwks_uri: str, now: int) -> ClientKeys | None:
+        """The keys at that URL; None when there are none."""
+        return None if self._key_sets is None else await self._key_sets.get(jwks_uri, now)
+
+    async def renew_anchors(self, *, with_urls: bool) -> None:
+        """The certificates that a handshake may lead to, as they are registered by now.
+
+        `with_urls`: also what clients publish at their jwks_uri, which takes its time where one is away.
+        """
+        if self._anchors is None:
+            return
+        await asyncio.to_thread(self._renew_registered, self._anchors)
+        if with_urls and self._key_sets is not None:
+            now = self.clock()
+            for keys in await asyncio.gather(*(self._key_sets.get(url, now) for url in self._anchored_urls)):
+                self._anchors.add(certificates_of(keys))
+
+    def _renew_registered(self, anchors: Anchors) -> None:
+        self.trust.reload()
+        anchors.add(self.trust.anchors())
+        revision = self._store.revision()
+        if revision != self._anchored:
+            sets, self._anchored_urls = self._store.certificate_sets()
+            for one in sets:
+                anchors.add(certificates_of(read_keys(one)))
+            self._anchored = revision
 
     def note_refusal(
         self,

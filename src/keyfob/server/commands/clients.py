@@ -1,23 +1,25 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.oauth import authorization_details
+from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
+from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, SubjectField
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
+from keyfob.server.commands.client_view import registration_text, studies_text, view_document, view_text
 from keyfob.server.commands.rights import (
     read_details,
     read_scope,
     resource_option,
     scope_option,
-    show_studies,
     study_options,
     token_lifetime_option,
 )
@@ -28,16 +30,16 @@ from keyfob.server.commands.surroundings import (
     key_sets,
     opened,
     read_file,
-    show_time,
 )
 from keyfob.server.lifecycle import clients, credentials
 from keyfob.server.lifecycle.clients import Application
-from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import ClientView, Credential, Profile, Registration
+from keyfob.server.storage.records import Profile
 
-_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
+_WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
+_METHODS = tuple(one.value for one in Method)
+_SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replace('_', '-')}" for field in SubjectField}
 
 
 @click.group()
@@ -68,10 +70,13 @@ def client() -> None:
     type=click.Choice(_METHODS),
     default=_METHODS[0],
     show_default=True,
-    help="How it proves who it is: by a secret (the server takes it in the header and in the body), or by a key.",
+    help="How it proves who it is: by a secret (in the header or the body), a key, or a TLS certificate.",
 )
 @click.option(
-    "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
+    "--jwks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its public keys, a JWK set; certificates as x5c.",
 )
 @click.option(
     "--profile",
@@ -80,6 +85,12 @@ def client() -> None:
     show_default=True,
     help="A published profile that it follows: smart (HL7 SMART Backend Services) or fapi2 (FAPI 2.0).",
 )
+@click.option("--tls-subject-dn", metavar="DN", help="tls_client_auth: the subject of its certificate (RFC 4514).")
+@click.option("--tls-san-dns", metavar="NAME", help="Or a DNS name in it,")
+@click.option("--tls-san-uri", metavar="URI", help="a URI,")
+@click.option("--tls-san-ip", metavar="ADDRESS", help="an IP address,")
+@click.option("--tls-san-email", metavar="MAIL", help="or a mail address.")
+@click.option("--certificate-bound", is_flag=True, help="Its tokens are bound to its TLS certificate (RFC 8705).")
 @click.option("--dpop", is_flag=True, help="Its tokens are bound to a key of its own; without a proof it gets none.")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
@@ -105,8 +116,10 @@ def create(
     jwks: Path | None,
     jwks_uri: str | None,
     dpop: bool,
+    certificate_bound: bool,
     profile: str,
     out: Path | None,
+    **subjects: str | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
 
@@ -114,6 +127,9 @@ def create(
 
     With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
     nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
+
+    With tls_client_auth it presents a certificate of an authority in tls.client_ca, and you say which name in it is
+    the client's; with self_signed_tls_client_auth its own, which stands in the JWK set (x5c).
 
     \b
     Example:
@@ -134,18 +150,21 @@ def create(
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
         dpop_bound=dpop,
         profile=Profile(profile),
+        tls_subject=_subject(subjects),
+        certificate_bound=certificate_bound,
     )
-    has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
+    has_secret = application.auth_method in _WITH_SECRET
     if out is not None and not has_secret:
         raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
+        clients.check_asking(installation.settings, application)
         if has_secret:
             issued = credentials.create_client(
                 installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
             )
         else:
-            see_keys(surroundings, installation.settings, application.jwks_uri)
+            see_keys(surroundings, installation.settings, application.jwks_uri, application.auth_method)
             issued = credentials.create_key_client(
                 installation, application, now=now, entropy=surroundings.entropy, actor=actor()
             )
@@ -157,12 +176,14 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        reached = show_studies(application.details)
-        lines.append(f"  studies   {reached} (not checked: only the API knows its studies)")
+        lines.append(f"  studies   {studies_text(application.details)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
         lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+    elif issued.client.auth_method in METHODS_BY_CERTIFICATE:
+        lines.append(f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint},")
+        lines.append("and to present its certificate there, with client_id in the form, and at the API")
     else:
         lines.append(
             f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
@@ -222,9 +243,9 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
         view = clients.get(reading, client_id)
         owner = reading.partner_of(view.client)
         registered = reading.find_registration(client_id)
-    document = {**_view_document(view, owner.name, now), "registration": _registration_document(registered)}
-    text = _view_text(view, f"{owner.name}, {owner.state}", now)
-    return Result(document, text if registered is None else f"{text}\n{_registration_text(registered)}")
+    document = view_document(view, owner.name, registered, now)
+    text = view_text(view, f"{owner.name}, {owner.state}", now)
+    return Result(document, text if registered is None else f"{text}\n{registration_text(registered)}")
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -237,101 +258,29 @@ def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> di
     }
 
 
-def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None) -> None:
+def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None, method: Method) -> None:
     """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
     if jwks_uri is None:
         return
     try:
-        asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
+        found = asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
     except CannotFetch as failed:
         raise Problem(
             "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
         ) from failed
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+        clients.check_certificates(found)
 
 
-def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
-    one = view.client
-    return {
-        "client_id": one.id,
-        "name": one.name,
-        "partner": partner,
-        "partner_state": view.partner_state.value,
-        "state": one.state.value,
-        "auth_method": one.auth_method.value,
-        "thumbprints": clients.thumbprints(one.jwks),
-        "jwks_uri": one.jwks_uri,
-        "dpop_bound": one.dpop_bound,
-        "token_lifetime": one.token_lifetime,
-        "profile": one.profile.value,
-        "grants": [
-            {
-                "resource": grant.resource,
-                "scope": scopes.write(grant.scope),
-                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
-            }
-            for grant in one.grants
-        ],
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "networks": list(one.networks),
-        "created_at": one.created_at,
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
+def _subject(options: Mapping[str, str | None]) -> CertificateSubject | None:
+    """The one name of a certificate that was typed. Raises Misuse."""
+    metadata = {
+        field.value: options[option.removeprefix("--").replace("-", "_")] for field, option in _SUBJECTS.items()
     }
-
-
-def _credential_document(credential: Credential, now: int) -> dict[str, object]:
-    return {
-        "credential_id": credential.id,
-        "state": effective(credential, now).value,
-        "not_before": credential.not_before,
-        "expires_at": credential.expires_at,
-        "first_use_by": credential.first_use_by,
-        "replaces": credential.replaces,
-        "overlap": credential.overlap,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "sealed_at": credential.sealed_at,
-        "first_used_at": credential.first_used_at,
-        "first_used_from": credential.first_used_from,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
-
-
-def _registration_document(registered: Registration | None) -> dict[str, object] | None:
-    if registered is None:
-        return None
-    return {
-        "allowance": registered.allowance_id,
-        "described": dict(registered.described),
-        "ended_at": registered.ended_at,
-    }
-
-
-def _registration_text(registered: Registration) -> str:
-    ended = registered.ended_at
-    state = "" if ended is None else f"; its registration tokens were ended at {show_time(ended)}: registration renew"
-    lines = [f"registered itself, as {registered.allowance_id} allowed{state}"]
-    return "\n".join([*lines, *(f"  {name}  {said}" for name, said in sorted(registered.described.items()))])
-
-
-def _view_text(view: ClientView, partner: str, now: int) -> str:
-    one = view.client
-    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
-    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
-    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
-    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {show_studies(one.authorization_details)}")
-    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
-    rows = [
-        (
-            credential.id,
-            effective(credential, now).value,
-            show_time(credential.expires_at),
-            show_time(credential.first_used_at),
-            show_time(credential.last_used_at),
-            credential.last_used_from or "-",
-            show_time(credential.overlap_ends_at),
-        )
-        for credential in view.credentials
-    ]
-    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
-    return "\n".join(lines)
+    try:
+        return mutual_tls.read_subject(metadata)
+    except InvalidMetadata as wrong:
+        said = str(wrong)
+        for field, option in _SUBJECTS.items():
+            said = said.replace(field.value, option)
+        raise Misuse("bad-subject", said, hint="one name of its certificate, see RFC 8705 section 2.1.2") from None

@@ -7,12 +7,12 @@ import click
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
+from keyfob.server.commands.client_view import studies_text
 from keyfob.server.commands.rights import (
     read_details,
     read_scope,
     resource_option,
     scope_option,
-    show_studies,
     study_options,
     token_lifetime_option,
 )
@@ -122,7 +122,7 @@ def allow(
     lines = [
         f"{partner} may register {clients} until {show_time(made.expires_at)}; its token is sealed in {path}",
         f"  at        {', '.join(made.resources)}: {scopes.write(made.scope)}",
-        f"  studies   {show_studies(made.authorization_details)}",
+        f"  studies   {studies_text(made.authorization_details)}",
         f"the partner opens it (gpg --decrypt {path.name}) and posts its keys to {endpoint}",
         f"to take it back: keyfob-server registration withdraw {made.id}",
     ]

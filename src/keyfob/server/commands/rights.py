@@ -8,7 +8,7 @@ import click
 
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
+from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse
@@ -79,16 +79,3 @@ def read_details(study: tuple[str, ...], details_file: Path | None, *, every: bo
         raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
     except OAuthError as refused:
         raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
-
-
-def show_studies(details: Details) -> str:
-    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in details) or "none"
-
-
-def _study(detail: CdmsStudy) -> str:
-    plain = CdmsStudy(detail.identifier, detail.sites)
-    if detail != plain:
-        return authorization_details.write((detail,))
-    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
-    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"

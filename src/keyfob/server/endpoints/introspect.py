@@ -19,7 +19,7 @@ def introspect(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         presented: PresentedCredential | None = None
         try:
             parameters = request.form()
-            presented = client_authentication.read(request.headers, parameters)
+            presented = client_authentication.read(request.headers, parameters, request.certificate)
             caller = await authenticated_caller(state, presented, address=request.address, now=now)
             asked = introspection.read_request(parameters)
         except OAuthError as reason:

@@ -5,7 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from keyfob.oauth import client_registration
+from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.client_configuration import KeysByToken, MoreThanHeld
+from keyfob.oauth.client_registration import ClientMetadata
 from keyfob.oauth.errors import InvalidClientMetadata, InvalidToken, OAuthError
 from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
@@ -36,7 +38,7 @@ def registration(state: ServerState) -> Callable[[Request], Awaitable[Response]]
             state.throttle.admit(allowance.id, address=request.address, now=now)
             document = client_registration.read_document(request.headers, request.body)
             asked = client_registration.read_metadata(document)
-            await _see_keys(state, asked.jwks_uri, now)
+            await _see_keys(state, asked, now)
             made = await asyncio.to_thread(state.registrar.register, token, asked, request_id=request.id, now=now)
         except OAuthError as reason:
             return refuse_registration(state, request, reason, token=token, now=now)
@@ -73,13 +75,15 @@ def not_registered(state: ServerState, request: Request, *, now: int) -> Respons
     return unavailable(request)
 
 
-async def _see_keys(state: ServerState, jwks_uri: str | None, now: int) -> None:
+async def _see_keys(state: ServerState, asked: ClientMetadata, now: int) -> None:
     """A wrong URL shows now, and not at the client's first token request. Raises InvalidClientMetadata."""
-    if jwks_uri is None:
+    if asked.jwks_uri is None:
         return
     try:
-        checked = clients.check_jwks_uri(jwks_uri)
-    except Problem as malformed:
-        raise InvalidClientMetadata(malformed.message) from malformed
-    if not await state.can_fetch(checked, now):
-        raise InvalidClientMetadata("there are no usable keys at jwks_uri, or it leads into an inner network")
+        found = await state.fetch_keys(clients.check_jwks_uri(asked.jwks_uri), now)
+        if found is None:
+            raise InvalidClientMetadata("there are no usable keys at jwks_uri, or it leads into an inner network")
+        if asked.auth_method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+            clients.check_certificates(found)
+    except Problem as unusable:
+        raise InvalidClientMetadata(unusable.message) from unusable

@@ -16,7 +16,7 @@ from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
 from keyfob.server.mint import mint
-from keyfob.server.possession import read_possession
+from keyfob.server.possession import confirmation, read_possession
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import SingleUse, TokenIssued, Used
 
@@ -30,7 +30,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         parameters: dict[str, str] = {}
         try:
             parameters = request.form()
-            presented = client_authentication.read(request.headers, parameters)
+            presented = client_authentication.read(request.headers, parameters, request.certificate)
             token_request = token_endpoint.read_request(parameters)
             authenticated = await authenticated_client(state, presented, address=request.address, now=now)
             proof = read_possession(
@@ -40,11 +40,12 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 is_fresh_nonce=lambda nonce: state.is_fresh_nonce(nonce, now),
                 now=now,
             )
+            bound = confirmation(authenticated, proof, request.certificate, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
             jti = state.entropy(16).hex()
-            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=jti, bound_to=proof)
+            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=jti, confirmation=bound)
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, authenticated, proof, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:

@@ -111,7 +111,13 @@ def rotate(
         view = clients.get(reading, client_id)
         partner = reading.partner_of(view.client)
     _check_not_revoked(view)
-    if view.client.auth_method is Method.PRIVATE_KEY_JWT:
+    if view.client.auth_method is Method.TLS_CLIENT_AUTH:
+        raise Misuse(
+            "no-secret",
+            f"{client_id} authenticates by a certificate, and has no secret",
+            hint="its authority renews it: nothing changes here while it names the same",
+        )
+    if view.client.auth_method in clients.METHODS_WITH_KEYS:
         raise Misuse(
             "no-secret",
             f"{client_id} authenticates by keys, and has no secret",

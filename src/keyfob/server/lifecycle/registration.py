@@ -12,7 +12,7 @@ from typing import TypeVar
 from keyfob.ambient import Entropy
 from keyfob.oauth import authorization_details, client_configuration
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
 from keyfob.oauth.client_configuration import MoreThanHeld
 from keyfob.oauth.client_registration import ClientMetadata, RegisteredClient
 from keyfob.oauth.errors import InvalidAuthorizationDetails, InvalidClientMetadata, InvalidToken
@@ -71,6 +71,7 @@ class Registrar:
                 raise InvalidToken(detail=Cause.REGISTRATION_USED_UP)
             try:
                 application = _application(change.reading, allowance, owner.name, asked)
+                clients.check_asking(self.installation.settings, application)
                 client = clients.draft(change.reading, application, now=now, entropy=self.entropy)
                 clients.add(change, client)
             except Problem as refused:
@@ -267,10 +268,14 @@ def _application(reading: Reading, allowance: Allowance, partner: str, asked: Cl
         jwks_uri=None if asked.jwks_uri is None else clients.check_jwks_uri(asked.jwks_uri),
         dpop_bound=allowance.dpop_bound or bool(asked.dpop_bound),
         profile=allowance.profile,
+        tls_subject=asked.tls_subject,
+        certificate_bound=bool(asked.certificate_bound),
     )
 
 
 def _metadata(client: Client, registration: Registration) -> ClientMetadata:
+    # RFC 8705 §3: whoever authenticates by a certificate has tokens bound to it, or to a key of DPoP instead.
+    is_bound_by_method = client.auth_method in METHODS_BY_CERTIFICATE and not client.dpop_bound
     return ClientMetadata(
         auth_method=client.auth_method,
         name=client.name,
@@ -282,7 +287,7 @@ def _metadata(client: Client, registration: Registration) -> ClientMetadata:
         jwks_uri=client.jwks_uri,
         tls_subject=client.tls_subject,
         dpop_bound=client.dpop_bound,
-        certificate_bound=client.certificate_bound,
+        certificate_bound=client.certificate_bound or is_bound_by_method,
         described=registration.described,
     )
 

@@ -26,6 +26,16 @@ class Cause(StrEnum):
     PROOF_USED = "the DPoP proof was used before"
     PROOF_NONCE = "the DPoP proof has no nonce, or an old one"
     ASSERTION_USED = "the client assertion was used before"
+    CERTIFICATE_HEADER = "the proxy's header with the client certificate is malformed"
+    CERTIFICATE_MALFORMED = "the client certificate cannot be read"
+    CERTIFICATE_NOT_YET_VALID = "the client certificate is not valid yet"
+    CERTIFICATE_EXPIRED = "the client certificate has expired"
+    CERTIFICATE_PURPOSE = "the client certificate is not for TLS clients"
+    CERTIFICATE_UNTRUSTED = "no trusted authority issued the client certificate"
+    CERTIFICATE_OF_ANOTHER = "the client certificate names another subject"
+    CERTIFICATE_NOT_REGISTERED = "the client certificate is none of those that the client registered"
+    NOT_BY_CERTIFICATE = "the client does not authenticate by a certificate"
+    CERTIFICATE_NEEDED = "the client's tokens are bound to a certificate"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
     NOT_A_RESOURCE = "a client asked for what is for resources"
     # Whose it is, and what has become of it.
@@ -100,6 +110,7 @@ PROVEN = frozenset(
         Cause.REGISTRATION_ENDED,
         Cause.REGISTRATION_WIDENED,
         Cause.REGISTRATION_KEYS,
+        Cause.CERTIFICATE_NEEDED,
     }
 )
 """Only whoever has a secret of the client, good or past, can cause these."""

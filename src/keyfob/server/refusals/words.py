@@ -109,6 +109,56 @@ _WORDS = {
         "ask the partner whether one program sends twice; if not, somebody has read an assertion on its way",
         "sign a new assertion, with a jti of its own, for each request",
     ),
+    Cause.CERTIFICATE_HEADER: Words(
+        "The proxy in front of this server sent a Client-Cert header that is none (RFC 9440), or two of them.",
+        "have the proxy take out what clients send in Client-Cert and Client-Cert-Chain, and write its own",
+        "do not send Client-Cert yourself: it is the proxy's to write",
+    ),
+    Cause.CERTIFICATE_MALFORMED: Words(
+        "The certificate that the client presented cannot be read, or is too large.",
+        "look at it: openssl x509 -in FILE -noout -text",
+        "look at it: openssl x509 -in FILE -noout -text",
+    ),
+    Cause.CERTIFICATE_NOT_YET_VALID: Words(
+        "The certificate that the client presented is not valid yet.",
+        "wait, or check this server's clock",
+        "wait, or check the clock of whoever issued it",
+    ),
+    Cause.CERTIFICATE_EXPIRED: Words(
+        "The certificate that the client presented has expired.",
+        "tell the partner; a new self-signed one is registered with: keyfob-server client keys {client} --jwks FILE",
+        "get a new certificate; a self-signed one goes to the operator to be registered",
+    ),
+    Cause.CERTIFICATE_PURPOSE: Words(
+        "The certificate is not for TLS clients: its extended key usage names others, or its key usage no signatures.",
+        "tell the partner: extendedKeyUsage clientAuth, keyUsage digitalSignature",
+        "get one with extendedKeyUsage clientAuth and keyUsage digitalSignature",
+    ),
+    Cause.CERTIFICATE_UNTRUSTED: Words(
+        "No authority in tls.client_ca issued the certificate that the client presented.",
+        "is it self-signed, of another authority, or did its intermediate certificates not come?",
+        "present a certificate of the authority that the operator knows, with its intermediate certificates",
+    ),
+    Cause.CERTIFICATE_OF_ANOTHER: Words(
+        "The certificate is good, but it does not name what is registered for this client.",
+        "compare: openssl x509 -in FILE -noout -subject -nameopt RFC2253 -ext subjectAltName. " + _SHOW,
+        "use this client's own certificate, or tell the operator the name in yours",
+    ),
+    Cause.CERTIFICATE_NOT_REGISTERED: Words(
+        "The certificate is none of those that the client registered (x5c in its JWK set).",
+        "a renewed one is registered with: keyfob-server client keys {client} --jwks FILE",
+        "use the certificate that the operator has, or give the operator the new one",
+    ),
+    Cause.NOT_BY_CERTIFICATE: Words(
+        "A certificate and a client_id came, and nothing else; this client authenticates in another way.",
+        _SHOW,
+        "send what the operator registered: your secret, or a client assertion",
+    ),
+    Cause.CERTIFICATE_NEEDED: Words(
+        "The client's tokens are bound to a TLS certificate (RFC 8705), and its request came without one.",
+        "tell the client to present its certificate; does a proxy in front of this server pass it on (RFC 9440)?",
+        "present your certificate in the TLS handshake, with the token request too",
+    ),
     Cause.UNKNOWN_RESOURCE: Words(
         "A resource signed who it is, but no resource of that URL is registered here.",
         "register it: keyfob-server resource add FILE",

@@ -91,6 +91,20 @@ class Reading:
         view = ClientView(client, State(row.partner_state), self.credentials(row.id))
         return view if client.id == client_id else None
 
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        table = schema.client
+        by_certificate = table.c.auth_method == Method.SELF_SIGNED_TLS_CLIENT_AUTH.value
+        rows = self._connection.execute(
+            sa.select(table.c.jwks, table.c.jwks_uri).where(
+                table.c.state != State.REVOKED.value, sa.or_(by_certificate, table.c.certificate_bound)
+            )
+        ).all()
+        return (
+            tuple(row.jwks for row in rows if row.jwks is not None),
+            tuple(row.jwks_uri for row in rows if row.jwks_uri is not None),
+        )
+
     def credentials(self, client_id: str) -> tuple[Credential, ...]:
         """All credentials that a client ever had, the oldest first."""
         observed = schema.credential_observation

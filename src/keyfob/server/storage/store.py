@@ -58,6 +58,11 @@ class Store:
         with self.reading() as reading:
             return reading.find_client(client_id)
 
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        with self.reading() as reading:
+            return reading.certificate_sets()
+
     def resources(self) -> tuple[Resource, ...]:
         with self.reading() as reading:
             return reading.resources()
