@@ -1,5 +1,6 @@
 """RFC 7592: a registered client reads, changes and deletes what is registered of it. It may narrow, and never add."""
 
+import json
 from dataclasses import replace
 
 from keyfob.oauth import authorization_details, client_registration
@@ -40,12 +41,12 @@ def read_update(document: Object, *, client_id: str) -> ClientMetadata:
 def narrow(asked: ClientMetadata, held: ClientMetadata) -> ClientMetadata:
     """What is registered after `asked`. What is not said of rights and keys stays, since a client is never without.
 
-    RFC 7592 §2.2: a server may ignore a value that is left out. Raises MoreThanHeld or KeysByToken. Whether keys that
-    are given by value are the same is the caller's to say: `asked.jwks` is to be None or the held one.
+    RFC 7592 §2.2: a server may ignore a value that is left out. Raises MoreThanHeld or KeysByToken.
     """
     # RFC 7592 §2.2: a registration token alone adds no key, no certificate and no other way to authenticate.
-    for name in ("auth_method", "jwks", "jwks_uri", "tls_subject"):
-        if getattr(asked, name) not in (None, getattr(held, name)):
+    same_by_value = asked.jwks is None or _parsed(asked.jwks) == _parsed(held.jwks)
+    for name in ("auth_method", "jwks_uri", "tls_subject"):
+        if not same_by_value or getattr(asked, name) not in (None, getattr(held, name)):
             raise KeysByToken(
                 "keys, certificates and the method of authentication are changed by the operator: a registration "
                 "token is no proof of a key"
@@ -73,6 +74,11 @@ def write_deleted() -> Response:
     return Response(204, ((b"cache-control", b"no-store"), (b"pragma", b"no-cache")), b"")
 
 
+def _parsed(jwks: str | None) -> object:
+    """Keys by value are the same in any order of their members."""
+    return None if jwks is None else json.loads(jwks)
+
+
 def _part(name: str, asked: frozenset[str] | None, held: frozenset[str] | None) -> frozenset[str] | None:
     if asked is not None and not asked <= (held or frozenset()):
         raise MoreThanHeld(f"{name} is more than what is registered: the operator grants more")
@@ -88,6 +94,8 @@ def _order(asked: tuple[str, ...] | None, held: tuple[str, ...] | None) -> tuple
 
 
 def _details(asked: ClientMetadata, held: ClientMetadata) -> authorization_details.Details | None:
+    if asked.authorization_details == held.authorization_details:
+        return held.authorization_details
     try:
         return authorization_details.narrow(asked.authorization_details, held.authorization_details or ())
     except InvalidAuthorizationDetails as beyond:
