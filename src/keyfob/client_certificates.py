@@ -74,6 +74,19 @@ class ClientCertificate:
             raise UnusableCertificate("its key cannot be read") from broken
         return thumbprint(public_key) if isinstance(public_key, PublicKey) else None
 
+    def check_alone(self) -> None:
+        """That it can vouch for no other certificate. Raises WrongPurpose.
+
+        A handshake finds issuers by their name alone: one that a partner registered under the name of an authority
+        would stand before the authority, and nobody else would come through.
+        """
+        try:
+            usage = self.x509.extensions.get_extension_for_class(x509.KeyUsage).value
+        except (x509.ExtensionNotFound, ValueError):
+            raise WrongPurpose("it does not say that it signs no other certificates") from None
+        if usage.key_cert_sign:
+            raise WrongPurpose("it may sign other certificates")
+
     def check(self, *, now: int) -> None:
         """That it holds at `now`, for a client. Raises NotYetValid, Expired or WrongPurpose."""
         at = datetime.datetime.fromtimestamp(now, tz=datetime.UTC)

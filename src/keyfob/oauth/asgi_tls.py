@@ -7,9 +7,7 @@ from typing import Any
 
 from keyfob.oauth import client_cert_header
 from keyfob.oauth.client_cert_header import MalformedClientCert
-from keyfob.oauth.mutual_tls import MAX_CERTIFICATE_BYTES, MAX_CHAIN, PresentedCertificate
-
-_MAX_PEM = 2 * MAX_CERTIFICATE_BYTES
+from keyfob.oauth.mutual_tls import MAX_CHAIN, PresentedCertificate
 
 
 def presented_certificate(
@@ -34,8 +32,8 @@ def read(extension: Mapping[str, Any]) -> PresentedCertificate | None:
     # A server that tells of a certificate which it did not like tells so: that one counts as none.
     if not listed or extension.get("client_cert_error") is not None:
         return None
-    if len(listed) > MAX_CHAIN + 1 or any(len(pem) > _MAX_PEM for pem in listed):
-        raise MalformedClientCert("the client's certificates are too many, or too long")
+    if len(listed) > MAX_CHAIN + 1:
+        raise MalformedClientCert("the client's certificates are too many")
     try:
         first, *rest = (ssl.PEM_cert_to_DER_cert(pem) for pem in listed)
     except (ValueError, binascii.Error) as broken:

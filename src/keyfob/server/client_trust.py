@@ -68,6 +68,21 @@ def certificates_of(keys: ClientKeys | None) -> tuple[bytes, ...]:
     return () if keys is None else tuple(key.certificate for key in keys.keys if key.certificate is not None)
 
 
+def anchors_of(keys: ClientKeys | None) -> tuple[bytes, ...]:
+    """Those of them that a handshake may lead to."""
+    return tuple(one for one in certificates_of(keys) if _is_alone(one))
+
+
+def _is_alone(certificate: bytes) -> bool:
+    try:
+        ClientCertificate.read(certificate).check_alone()
+    except UnusableCertificate as refused:
+        # It came by a jwks_uri: at the command line it would have been refused.
+        _log.debug("certificate_is_no_anchor reason=%s", refused)
+        return False
+    return True
+
+
 def registered(keys: ClientKeys | None) -> frozenset[str]:
     """The thumbprints of the certificates that a client registered."""
     return frozenset(map(mutual_tls.thumbprint, certificates_of(keys)))

@@ -23,7 +23,7 @@ from keyfob.secret import Secret
 from keyfob.server.alarms.bell import Bell
 from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
-from keyfob.server.client_trust import ClientTrust, certificates_of
+from keyfob.server.client_trust import ClientTrust, anchors_of
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
@@ -165,7 +165,7 @@ class ServerState:
         if with_urls and self._key_sets is not None:
             now = self.clock()
             for keys in await asyncio.gather(*(self._key_sets.get(url, now) for url in self._anchored_urls)):
-                self._anchors.add(certificates_of(keys))
+                self._anchors.add(anchors_of(keys))
 
     def _renew_registered(self, anchors: Anchors) -> None:
         self.trust.reload()
@@ -174,7 +174,7 @@ class ServerState:
         if revision != self._anchored:
             sets, self._anchored_urls = self._store.certificate_sets()
             for one in sets:
-                anchors.add(certificates_of(read_keys(one)))
+                anchors.add(anchors_of(read_keys(one)))
             self._anchored = revision
 
     def note_refusal(

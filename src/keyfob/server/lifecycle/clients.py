@@ -209,9 +209,12 @@ def check_certificates(keys: ClientKeys) -> None:
         if key.certificate is None:
             raise Misuse("certificate-missing", f"the key {key.thumbprint} has no certificate (x5c)", hint=hint)
         try:
-            certified = ClientCertificate.read(key.certificate).public_key_thumbprint
+            certificate = ClientCertificate.read(key.certificate)
+            certified = certificate.public_key_thumbprint
+            certificate.check_alone()
         except UnusableCertificate as unusable:
-            raise Misuse("bad-certificate", f"the certificate of {key.thumbprint}: {unusable}", hint=hint) from None
+            mend = "make it anew with keyUsage=digitalSignature: openssl req -x509 -addext keyUsage=digitalSignature"
+            raise Misuse("bad-certificate", f"the certificate of {key.thumbprint}: {unusable}", hint=mend) from None
         # RFC 7517 §4.7: the first certificate is the key's own.
         if certified != key.thumbprint:
             raise Misuse("other-certificate", f"the certificate of {key.thumbprint} is another key's", hint=hint)
