@@ -45,6 +45,7 @@ def test_the_commands_are_those_that_work():
         ("registration", "renew"),
         ("key", "list"),
         ("key", "rotate"),
+        ("key", "rewrap"),
         ("backup",),
         ("move-store",),
         ("audit", "tail"),

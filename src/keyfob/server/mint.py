@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from keyfob.jose.keys import SigningKey
+from keyfob.jose.jws import Signer
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth import access_token, dpop
 from keyfob.oauth.access_token import AccessToken
@@ -11,9 +11,11 @@ from keyfob.server.authorize import Grant
 
 
 def mint(
-    grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str, confirmation: Mapping[str, str] | None = None
+    grant: Grant, key: Signer, *, issuer: str, now: int, jti: str, confirmation: Mapping[str, str] | None = None
 ) -> IssuedToken:
     """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client.
+
+    Blocking where the key lies elsewhere: see keyfob.server.signing.
 
     `confirmation`: the key (RFC 9449 §6.1) and the certificate (RFC 8705 §3.1) without which it is worth nothing.
     """

@@ -1,6 +1,5 @@
 """Tokens bound to a key (RFC 9449 §5, §8), on a real server."""
 
-import concurrent.futures
 import time
 
 import pytest
@@ -65,15 +64,6 @@ def test_each_attack_on_a_proof_is_refused(operator, info):
         answer = ask(operator, info, wrong)
         assert (answer.status, answer.document["error"]) == (400, "invalid_dpop_proof")
         assert "www-authenticate" not in answer.headers
-
-
-def test_a_proof_gives_one_token_also_in_a_race(operator, info):
-    """RFC 9449 §11.1: of fifty at once exactly one wins."""
-    used = proof(operator)
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: ask(operator, info, used), range(50)))
-    assert [answer.status for answer in answers].count(200) == 1
-    assert {answer.document.get("error") for answer in answers if answer.status != 200} == {"invalid_dpop_proof"}
 
 
 def test_a_refused_request_uses_no_proof_up(operator, info):

@@ -1,6 +1,5 @@
 """Clients that sign with a key of their own (RFC 7523 §2.2, §3), on a real server."""
 
-import concurrent.futures
 import json
 import time
 
@@ -117,18 +116,6 @@ def test_a_client_has_one_method_and_no_other(operator, signer):
     assert both.document["error"] == "invalid_request"
     guessed = {"grant_type": "client_credentials", "client_id": signer.client_id, "client_secret": "none"}
     assert operator.form("/oauth2/token", guessed).status == 401
-
-
-def test_an_assertion_gives_one_token_also_in_a_race(operator, signer):
-    """RFC 7523 §3 item 7: of fifty at once exactly one wins."""
-    asserted = signer.assertion()
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: signer.ask(asserted), range(50)))
-    assert sorted({answer.status for answer in answers}) in ([200, 401], [200, 401, 429])
-    assert [answer.status for answer in answers].count(200) == 1
-    issued = [one for one in operator.audit() if one["kind"] == "token_issued" and one["client_id"] == signer.client_id]
-    jtis = [one["jti"] for one in issued]
-    assert len(jtis) == len(set(jtis))
 
 
 def test_an_assertion_that_was_refused_for_its_scope_still_serves(operator):
