@@ -24,6 +24,7 @@ class ServerMetadata:
     issuer: str
     token_endpoint: str
     jwks_uri: str
+    registration_endpoint: str = ""
     introspection_endpoint: str = ""
     revocation_endpoint: str = ""
     service_documentation: str = ""
@@ -60,6 +61,7 @@ _LISTS = tuple(
     field.name for field in fields(ServerMetadata) if field.name.endswith(("_supported", "protected_resources"))
 )
 _URLS = (
+    "registration_endpoint",
     "introspection_endpoint",
     "revocation_endpoint",
     "service_documentation",

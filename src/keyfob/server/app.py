@@ -10,6 +10,7 @@ from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.client_configuration import client_configuration
 from keyfob.server.endpoints.documentation import documentation
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.introspect import introspect
@@ -18,6 +19,7 @@ from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
 from keyfob.server.endpoints.refusal import unavailable
 from keyfob.server.endpoints.refusals import refusals
+from keyfob.server.endpoints.registration import registration
 from keyfob.server.endpoints.request import Request
 from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
@@ -46,6 +48,8 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/introspect": (POST, introspect(state)),
         "/oauth2/revoke": (POST, revoke(state)),
         "/oauth2/revocations": (POST, revocations(state)),
+        "/oauth2/register": (POST, registration(state)),
+        "/oauth2/register/{name}": (("GET", "PUT", "DELETE"), client_configuration(state)),
         "/oauth2/jwks": (GET, jwks(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.

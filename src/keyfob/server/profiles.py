@@ -86,9 +86,15 @@ def check(client: Client) -> None:
             f"the profile {name} has only bound tokens",
             hint="add --dpop, or --certificate-bound for tokens that are bound to its TLS certificate",
         )
-    if client.token_lifetime > rules.token_lifetime:
+    check_lifetime(client.profile, client.token_lifetime)
+
+
+def check_lifetime(profile: Profile, token_lifetime: int) -> None:
+    """Raises Misuse."""
+    longest = RULES[profile].token_lifetime
+    if token_lifetime > longest:
         raise Misuse(
             "profile-lifetime",
-            f"the profile {name} has tokens of at most {rules.token_lifetime} s",
-            hint=f"--token-lifetime {rules.token_lifetime}",
+            f"the profile {profile.value} has tokens of at most {longest} s",
+            hint=f"--token-lifetime {longest}",
         )

@@ -63,6 +63,10 @@ class Settings:
     alarm_repeat_after: int
 
     @property
+    def registration_endpoint(self) -> str:
+        return f"{self.issuer}/oauth2/register"
+
+    @property
     def token_endpoint(self) -> str:
         return f"{self.issuer}/oauth2/token"
 

@@ -30,6 +30,7 @@ from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
+from keyfob.server.lifecycle.registration import Registrar
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.peer import PeerReader
 from keyfob.server.refusals import book
@@ -109,6 +110,7 @@ class ServerState:
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._key_sets = key_sets
+        self.registrar = Registrar(installation, entropy)
         self._anchors = anchors
         self._anchored = -1
         self._anchored_urls: tuple[str, ...] = ()
@@ -151,6 +153,10 @@ class ServerState:
             return None
         return await self._key_sets.newer(view.client.jwks_uri, now)
 
+    async def fetch_keys(self, jwks_uri: str, now: int) -> ClientKeys | None:
+        """The keys at that URL; None when there are none."""
+        return None if self._key_sets is None else await self._key_sets.get(jwks_uri, now)
+
     async def renew_anchors(self, *, with_urls: bool) -> None:
         """The certificates that a handshake may lead to, as they are registered by now.
 
@@ -180,11 +186,16 @@ class ServerState:
         refused: OAuthError,
         *,
         presented: PresentedCredential | None = None,
+        client_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
         now: int,
     ) -> None:
-        """For the audit, and for whoever asks for the reason. The same few steps for every refusal."""
-        view = None if presented is None else self.find_client(presented.client_id, address=request.address)
+        """For the audit, and for whoever asks for the reason. The same few steps for every refusal.
+
+        `client_id`: the client that a token speaks for, where none presents a credential.
+        """
+        named = client_id if presented is None else presented.client_id
+        view = None if named is None else self.find_client(named, address=request.address)
         seen = see(request, refused, presented=presented, parameters=parameters or {}, view=view, now=now)
         self.refusals.note(seen)
 

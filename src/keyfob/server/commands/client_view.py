@@ -3,15 +3,15 @@
 from keyfob.command import table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy
+from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
 from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE
 from keyfob.server.commands.surroundings import show_time
 from keyfob.server.lifecycle import clients
 from keyfob.server.lifecycle.states import effective
-from keyfob.server.storage.records import Client, ClientView, Credential
+from keyfob.server.storage.records import ClientView, Credential, Registration
 
 
-def view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
+def view_document(view: ClientView, partner: str, registered: Registration | None, now: int) -> dict[str, object]:
     one = view.client
     by_certificate = one.auth_method in METHODS_BY_CERTIFICATE
     return {
@@ -40,7 +40,18 @@ def view_document(view: ClientView, partner: str, now: int) -> dict[str, object]
         "authorization_details": authorization_details.write_claim(one.authorization_details),
         "networks": list(one.networks),
         "created_at": one.created_at,
+        "registration": _registration_document(registered),
         "credentials": [_credential_document(credential, now) for credential in view.credentials],
+    }
+
+
+def _registration_document(registered: Registration | None) -> dict[str, object] | None:
+    if registered is None:
+        return None
+    return {
+        "allowance": registered.allowance_id,
+        "described": dict(registered.described),
+        "ended_at": registered.ended_at,
     }
 
 
@@ -72,7 +83,7 @@ def view_text(view: ClientView, partner: str, now: int) -> str:
         lines += [f"  x5t#S256  {name}" for name in clients.certificate_thumbprints(one.jwks)]
     lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {studies_text(one)}")
+    lines.append(f"  studies   {studies_text(one.authorization_details)}")
     lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
     rows = [
         (
@@ -90,9 +101,17 @@ def view_text(view: ClientView, partner: str, now: int) -> str:
     return "\n".join(lines)
 
 
-def studies_text(one: Client) -> str:
+def registration_text(registered: Registration) -> str:
+    """What a client that registered itself says to people, and whether it may still look after itself."""
+    ended = registered.ended_at
+    state = "" if ended is None else f"; its registration tokens were ended at {show_time(ended)}: registration renew"
+    lines = [f"registered itself, as {registered.allowance_id} allowed{state}"]
+    return "\n".join([*lines, *(f"  {name}  {said}" for name, said in sorted(registered.described.items()))])
+
+
+def studies_text(details: Details) -> str:
     """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
+    return ", ".join(_study(detail) for detail in details) or "none"
 
 
 def _study(detail: CdmsStudy) -> str:

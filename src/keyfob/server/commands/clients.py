@@ -7,17 +7,22 @@ from pathlib import Path
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.oauth import authorization_details, mutual_tls
+from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
-from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, SubjectField
-from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
-from keyfob.server.commands.client_view import studies_text, view_document, view_text
+from keyfob.server.commands.client_view import registration_text, studies_text, view_document, view_text
+from keyfob.server.commands.rights import (
+    read_details,
+    read_scope,
+    resource_option,
+    scope_option,
+    study_options,
+    token_lifetime_option,
+)
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -26,15 +31,13 @@ from keyfob.server.commands.surroundings import (
     opened,
     read_file,
 )
-from keyfob.server.lifecycle import clients, credentials, studies
+from keyfob.server.lifecycle import clients, credentials
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import Profile
 
 _WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
-MAX_TOKEN_LIFETIME = 900
-DEFAULT_TOKEN_LIFETIME = 300
 _METHODS = tuple(one.value for one in Method)
 _SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replace('_', '-')}" for field in SubjectField}
 
@@ -48,22 +51,12 @@ def client() -> None:
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
-@click.option("--scope", required=True, metavar='"A B"', help="All scopes that it may ask for.")
-@click.option(
-    "--resource", required=True, multiple=True, metavar="URL", help="An API; repeatable, the first is default."
-)
+@scope_option
+@resource_option
 @click.option(
     "--default-scope", metavar='"A"', help="The scopes of a token when none is asked for; else that is refused."
 )
-@click.option("--study", multiple=True, metavar="OID[:SITE,SITE]", help="A study, or some of its sites; repeatable.")
-@click.option("--all-studies", is_flag=True, help="Every study, also those to come.")
-@click.option(
-    "--authorization-details",
-    "details_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Studies, sites, forms and actions in full (RFC 9396).",
-)
+@study_options
 @click.option(
     "--allow-network",
     "allowed",
@@ -71,14 +64,7 @@ def client() -> None:
     metavar="CIDR",
     help="From where it may come, such as 192.0.2.0/24; repeatable. Default: anywhere.",
 )
-@click.option(
-    "--token-lifetime",
-    type=click.IntRange(1, MAX_TOKEN_LIFETIME),
-    default=DEFAULT_TOKEN_LIFETIME,
-    show_default=True,
-    metavar="SECONDS",
-    help=f"How long its tokens live, 1 to {MAX_TOKEN_LIFETIME}.",
-)
+@token_lifetime_option
 @click.option(
     "--auth-method",
     type=click.Choice(_METHODS),
@@ -153,10 +139,10 @@ def create(
     application = Application(
         partner=partner,
         name=name,
-        scope=_scope(scope, "--scope"),
+        scope=read_scope(scope, "--scope"),
         resources=resource,
-        default_scope=None if default_scope is None else _scope(default_scope, "--default-scope"),
-        details=_details(study, details_file, every=all_studies),
+        default_scope=None if default_scope is None else read_scope(default_scope, "--default-scope"),
+        details=read_details(study, details_file, every=all_studies),
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
@@ -172,7 +158,7 @@ def create(
         raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
-        _check_asking(installation.settings, application)
+        clients.check_asking(installation.settings, application)
         if has_secret:
             issued = credentials.create_client(
                 installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
@@ -190,7 +176,7 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(f"  studies   {studies_text(issued.client)} (not checked: only the API knows its studies)")
+        lines.append(f"  studies   {studies_text(application.details)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
@@ -256,8 +242,10 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     with opened(surroundings, home) as installation, installation.store.reading() as reading:
         view = clients.get(reading, client_id)
         owner = reading.partner_of(view.client)
-    document = view_document(view, owner.name, now)
-    return Result(document, view_text(view, f"{owner.name}, {owner.state}", now))
+        registered = reading.find_registration(client_id)
+    document = view_document(view, owner.name, registered, now)
+    text = view_text(view, f"{owner.name}, {owner.state}", now)
+    return Result(document, text if registered is None else f"{text}\n{registration_text(registered)}")
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -296,49 +284,3 @@ def _subject(options: Mapping[str, str | None]) -> CertificateSubject | None:
         for field, option in _SUBJECTS.items():
             said = said.replace(field.value, option)
         raise Misuse("bad-subject", said, hint="one name of its certificate, see RFC 8705 section 2.1.2") from None
-
-
-def _check_asking(settings: Settings, application: Application) -> None:
-    """Raises Misuse for a client that could never show its certificate."""
-    is_by_certificate = application.auth_method in METHODS_BY_CERTIFICATE
-    if not (is_by_certificate or application.certificate_bound):
-        return
-    if not settings.asks_for_certificates:
-        raise Misuse(
-            "certificates-off",
-            "this server asks no client for a certificate",
-            hint='set client_certificates = "ask" under [tls] in keyfob.toml, and start the server anew',
-        )
-    if application.auth_method is Method.TLS_CLIENT_AUTH and settings.client_ca is None:
-        raise Misuse(
-            "client-ca-missing",
-            "no authority issues certificates to your clients yet",
-            hint="name its certificate: client_ca under [tls] in keyfob.toml; or --auth-method "
-            "self_signed_tls_client_auth",
-        )
-
-
-def _scope(text: str, option: str) -> Scope:
-    try:
-        return scopes.parse(text)
-    except OAuthError as refused:
-        raise Misuse(
-            "bad-scope", f"{option}: {refused.description}", hint='for example --scope "a:read b:read"'
-        ) from None
-
-
-def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) -> Details:
-    if sum((bool(study), every, details_file is not None)) > 1:
-        raise Misuse(
-            "studies-twice",
-            "--study, --all-studies and --authorization-details exclude each other",
-            hint="say all of it in one: --authorization-details FILE.json",
-        )
-    if details_file is None:
-        return studies.details(study, every=every)
-    try:
-        return authorization_details.parse(read_file(details_file).decode())
-    except UnicodeDecodeError:
-        raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
-    except OAuthError as refused:
-        raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None

@@ -26,6 +26,7 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             issuer=issuer,
             token_endpoint=state.settings.token_endpoint,
             jwks_uri=f"{issuer}/oauth2/jwks",
+            registration_endpoint=state.settings.registration_endpoint,
             introspection_endpoint=f"{issuer}/oauth2/introspect",
             revocation_endpoint=f"{issuer}/oauth2/revoke",
             service_documentation=state.settings.service_documentation,

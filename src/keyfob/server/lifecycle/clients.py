@@ -20,6 +20,7 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
 from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.settings import Settings
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, ClientView, Profile, ResourceGrant, State
@@ -38,10 +39,13 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the operator asked for. `resources` in the order given: the first is the default."""
+    """What is asked for a client, by the operator or by itself. `resources`: the first is the default.
+
+    `name` None: it is called by its id.
+    """
 
     partner: str
-    name: str
+    name: str | None
     scope: Scope
     resources: tuple[str, ...]
     default_scope: Scope | None
@@ -59,21 +63,23 @@ class Application:
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
     """The client that `application` describes, all of it checked; nothing is written. Raises Misuse or Problem."""
-    check_name(application.name, of="client")
+    if application.name is not None:
+        check_name(application.name, of="client")
     _check_keys(application)
     _check_certificates(application)
     partner = partners.get(reading, application.partner)
     if partner.state is not State.ACTIVE:
         raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
+    client_id = client_secret.new_id("cl_", entropy(partners.ID_BYTES))
     client = Client(
-        id=client_secret.new_id("cl_", entropy(partners.ID_BYTES)),
+        id=client_id,
         partner_id=partner.id,
-        name=application.name,
+        name=application.name or client_id,
         state=State.ACTIVE,
         auth_method=application.auth_method,
         token_lifetime=application.token_lifetime,
         profile=application.profile,
-        grants=_grants(reading, application),
+        grants=grants(reading, application),
         authorization_details=application.details,
         created_at=now,
         networks=application.networks,
@@ -91,7 +97,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
 def check_free(reading: Reading, client: Client) -> None:
     """Raises Misuse when the partner has a client of that name which is not revoked."""
     for other in reading.clients(partner_id=client.partner_id):
-        if other.name == client.name and other.state is not State.REVOKED:
+        if other.name == client.name and other.id != client.id and other.state is not State.REVOKED:
             raise Misuse(
                 "client-exists",
                 f"the partner has a client {client.name!r} already: {other.id}",
@@ -180,7 +186,7 @@ def check_jwks_uri(url: str) -> str:
         return https_url(url)
     except ValueError as wrong:
         raise Misuse(
-            "bad-jwks-uri", f"--jwks-uri {wrong}", hint="for example https://partner.example/jwks.json"
+            "bad-jwks-uri", f"the jwks_uri {wrong}", hint="for example https://partner.example/jwks.json"
         ) from None
 
 
@@ -254,6 +260,26 @@ def _check_certificates(application: Application) -> None:
         )
 
 
+def check_asking(settings: Settings, application: Application) -> None:
+    """Raises Misuse for a client that could never show its certificate."""
+    is_by_certificate = application.auth_method in METHODS_BY_CERTIFICATE
+    if not (is_by_certificate or application.certificate_bound):
+        return
+    if not settings.asks_for_certificates:
+        raise Misuse(
+            "certificates-off",
+            "this server asks no client for a certificate",
+            hint='set client_certificates = "ask" under [tls] in keyfob.toml, and start the server anew',
+        )
+    if application.auth_method is Method.TLS_CLIENT_AUTH and settings.client_ca is None:
+        raise Misuse(
+            "client-ca-missing",
+            "no authority issues certificates to your clients yet",
+            hint="name its certificate: client_ca under [tls] in keyfob.toml; or --auth-method "
+            "self_signed_tls_client_auth",
+        )
+
+
 def set_networks(change: Change, client_id: str, wanted: tuple[str, ...]) -> None:
     """From where a client may come from now on; none is anywhere. Raises Misuse."""
     client = get(change.reading, client_id).client
@@ -287,10 +313,11 @@ def full_scope(client: Client) -> Scope:
     return frozenset(scope for grant in client.grants for scope in grant.scope)
 
 
-def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, ...]:
+def grants(reading: Reading, application: Application) -> tuple[ResourceGrant, ...]:
+    """The rights that `application` asks for, as pairs that are registered. Raises Misuse."""
     known = {resource.url: resource for resource in reading.resources()}
     if len(set(application.resources)) != len(application.resources):
-        raise Misuse("resource-twice", "a --resource is given twice", hint="name each resource once")
+        raise Misuse("resource-twice", "a resource is given twice", hint="name each resource once")
     for url in application.resources:
         if url not in known:
             raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=near_miss(url, known))
@@ -301,7 +328,7 @@ def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, 
     beyond = sorted((application.default_scope or frozenset()) - application.scope)
     if beyond:
         raise Misuse("bad-default-scope", f"{beyond[0]} is in --default-scope but not in --scope", hint="grant it, too")
-    grants = []
+    found = []
     for resource in chosen:
         held = application.scope & resource.scope
         if not held:
@@ -310,7 +337,7 @@ def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, 
                 f"none of the scopes belongs to {resource.url}",
                 hint=near_miss(min(application.scope), resource.scope),
             )
-        grants.append(ResourceGrant(resource.url, held, (application.default_scope or frozenset()) & held or None))
+        found.append(ResourceGrant(resource.url, held, (application.default_scope or frozenset()) & held or None))
     if application.details and not any(DETAILS_TYPE in one.authorization_details_types for one in chosen):
         raise Misuse("no-studies-there", "no resource given can be limited to studies", hint=_NEEDS_TYPE)
-    return tuple(grants)
+    return tuple(found)

@@ -61,7 +61,16 @@ def create_key_client(
     """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
-    credential = Credential(
+    credential = of_keys(client, now=now, entropy=entropy)
+    with installation.store.change(now=now, actor=actor) as change:
+        clients.add(change, client)
+        change.add_credential(credential)
+    return Issued(client, credential, None)
+
+
+def of_keys(client: Client, *, now: int, entropy: Entropy) -> Credential:
+    """What stands in the place of a secret for a client that proves itself by what it never gives away."""
+    return Credential(
         id=client_secret.new_id("", entropy(partners.ID_BYTES)),
         client_id=client.id,
         state=State.ACTIVE,
@@ -81,10 +90,6 @@ def create_key_client(
         last_used_at=None,
         last_used_from=None,
     )
-    with installation.store.change(now=now, actor=actor) as change:
-        clients.add(change, client)
-        change.add_credential(credential)
-    return Issued(client, credential, None)
 
 
 def rotate(

@@ -282,6 +282,63 @@ _WORDS = {
         _SHOW,
         "ask for less, or for none: then the token carries all that is granted",
     ),
+    Cause.REGISTRATION_TOKEN_MISSING: Words(
+        "No bearer token arrived. A client is registered with an initial access token, and looked after with its own.",
+        "let proxies in front of the issuer pass Authorization on; for a new client: keyfob-server registration allow",
+        "send Authorization: Bearer and the token",
+    ),
+    Cause.REGISTRATION_TOKEN_UNKNOWN: Words(
+        "The bearer token is none of this server's: mistyped, cut, of another kind, or so old that it is forgotten.",
+        "compare with: keyfob-server registration list",
+        "copy the token anew, whole; an initial access token is for new clients only, and a client's own for it alone",
+    ),
+    Cause.REGISTRATION_TOKEN_EXPIRED: Words(
+        "The token is right, but it has expired.",
+        "keyfob-server registration allow (a new client) or registration renew CLIENT_ID (one that is there)",
+        "ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_TOKEN_REPLAYED: Words(
+        "A registration token was used whose successor was in use already: two hold what belongs to one. None of the "
+        "client's registration tokens is good any more; the client itself, with its keys, goes on.",
+        "ask the partner whether two programs look after it; if not, look at: keyfob-server client show {client}. "
+        "Then: keyfob-server registration renew {client}",
+        "keep the newest token, in one place; ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_OF_ANOTHER: Words(
+        "A registration token came to the URL of another client, or of one that is not there.",
+        "ask the partner whether it mixed up two clients",
+        "use the token at the registration_client_uri that came with it",
+    ),
+    Cause.REGISTRATION_ENDED: Words(
+        "The registration token is of a client that was revoked, or whose tokens were ended after a misuse.",
+        "see: keyfob-server client show {client}; if it is to go on: keyfob-server registration renew {client}",
+        "ask the operator",
+    ),
+    Cause.REGISTRATION_WITHDRAWN: Words(
+        "The initial access token is right, but it was withdrawn.",
+        "find out who holds it (the address is above)",
+        "ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_USED_UP: Words(
+        "The initial access token is right, but it was used as often as it may be.",
+        "see who registered: keyfob-server audit tail, client list; if it was not the partner, revoke that client",
+        "if you did not register with it, tell the operator at once; else ask for a new one",
+    ),
+    Cause.REGISTRATION_WIDENED: Words(
+        "A registration asked for more than was allowed, or than the client has.",
+        "if it is to have more, allow it anew: keyfob-server registration allow",
+        "ask for what was allowed, or for nothing: then you get all of it",
+    ),
+    Cause.REGISTRATION_KEYS: Words(
+        "A registration token was used to change the client's keys or its method: a token alone cannot.",
+        "if the partner confirms it over another channel: keyfob-server client keys {client} --jwks FILE",
+        "ask the operator to change them; behind a jwks_uri you change them yourself",
+    ),
+    Cause.METADATA_REFUSED: Words(
+        "The client metadata are malformed, exclude each other, or cannot be taken.",
+        "tell the client what is said above",
+        "see RFC 7591 section 2, and what is said above",
+    ),
     Cause.QUOTA: Words(
         "The client has had its tokens of this minute.",
         "does it fetch a token for every call? The limit is limits.tokens_per_client_per_minute",

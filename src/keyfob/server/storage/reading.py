@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.storage import schema
 from keyfob.server.storage.records import (
+    Allowance,
     Client,
     ClientView,
     Confirmation,
@@ -19,6 +21,8 @@ from keyfob.server.storage.records import (
     Partner,
     Profile,
     Purpose,
+    Registration,
+    RegistrationToken,
     Resource,
     ResourceGrant,
     RevocationRecord,
@@ -163,6 +167,33 @@ class Reading:
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
+    def allowances(self) -> tuple[Allowance, ...]:
+        """All that were ever made, the oldest first."""
+        table = schema.registration_allowance
+        rows = self._connection.execute(sa.select(table).order_by(table.c.created_at, table.c.id))
+        return tuple(_allowance(row) for row in rows)
+
+    def find_allowance(self, allowance_id: str) -> Allowance | None:
+        chosen = sa.select(schema.registration_allowance).where(schema.registration_allowance.c.id == allowance_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else _allowance(row)
+
+    def find_registration(self, client_id: str) -> Registration | None:
+        chosen = sa.select(schema.client_registration).where(schema.client_registration.c.client_id == client_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else Registration(**(row._asdict() | {"described": json.loads(row.described)}))
+
+    def find_registration_token(self, token_id: str) -> RegistrationToken | None:
+        chosen = sa.select(schema.registration_token).where(schema.registration_token.c.id == token_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else RegistrationToken(**row._asdict())
+
+    def newest_registration_token(self, client_id: str) -> RegistrationToken:
+        """A registered client has one."""
+        table = schema.registration_token
+        chosen = sa.select(table).where(table.c.client_id == client_id).order_by(table.c.generation.desc()).limit(1)
+        return RegistrationToken(**self._connection.execute(chosen).one()._asdict())
+
     def _grants(self, client_id: str) -> tuple[ResourceGrant, ...]:
         joined = schema.client_resource.join(schema.client_grant)
         rows = self._connection.execute(
@@ -217,6 +248,18 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
             }
         )
     )
+
+
+def _allowance(row: sa.Row[*tuple[object, ...]]) -> Allowance:
+    fields = row._asdict()
+    typed = {
+        "state": State(fields["state"]),
+        "scope": scopes.parse(fields["scope"]),
+        "resources": tuple(json.loads(fields["resources"])),
+        "authorization_details": read_details(fields["authorization_details"]),
+        "profile": Profile(fields["profile"]),
+    }
+    return Allowance(**(fields | typed))
 
 
 def _credential(row: sa.Row[*tuple[object, ...]]) -> Credential:
