@@ -167,6 +167,7 @@ def _rotator(
             message,
             vault=folder.path,
             keeping=entry.keeping,
+            kms_key=entry.opened_with if entry.keeping is Keeping.AWS_KMS else None,
             private_key=named_key or (opened_with if entry.keeping is Keeping.MESSAGE else None),
             key_file=named_file or (opened_with if entry.keeping is Keeping.FILE else None),
             ca=authority,
@@ -185,7 +186,9 @@ def _rotator(
     )
 
 
-def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
+def default_keeper(
+    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
+) -> Keeper:
     """The keeper of `vault` with this process's environment, randomness and terminal."""
     return Keeper(
         vault=vault.path,
@@ -195,6 +198,7 @@ def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: P
         ask=_ask if attended() else None,
         private_key=private_key,
         key_file=key_file,
+        kms_key=kms_key,
     )
 
 
@@ -203,6 +207,7 @@ def receive_file(
     *,
     vault: Path | None,
     keeping: Keeping | None,
+    kms_key: str | None = None,
     private_key: Path | None,
     key_file: Path | None,
     ca: Path | None,
@@ -221,7 +226,7 @@ def receive_file(
     path = vault or default_vault(environ)
 
     def keeper(stored: Vault) -> Keeper:
-        return default_keeper(stored, private_key=private_key, key_file=key_file)
+        return default_keeper(stored, private_key=private_key, key_file=key_file, kms_key=kms_key)
 
     opener = keeper(Vault(path, "")).opener()
     context = tls.client_context(ca, environ=environ)

@@ -24,7 +24,7 @@ def ca_option(function: F) -> F:
     return click.option(
         "--ca",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Certificate authorities to trust, PEM.  [default: KEYFOB_CAFILE, SSL_CERTFILE, the system's]",
+        help="Certificate authorities to trust, PEM.  [default: KEYFOB_CA_FILE, SSL_CERT_FILE, the system's]",
     )(function)
 
 
@@ -32,7 +32,7 @@ def using_options(function: F) -> F:
     for option in (
         click.option("--client", metavar="ID", help="The client to be, when several fit."),
         click.option("--private-key", type=FILE, help="Open the message with this OpenPGP key, not with gpg."),
-        click.option("--key-file", type=FILE, envvar="KEYFOB_KEYFILE", help="The key of `receive --key file`."),
+        click.option("--key-file", type=FILE, envvar="KEYFOB_KEY_FILE", help="The key of `receive --key file`."),
         vault_option,
         ca_option,
     ):

@@ -1,17 +1,19 @@
-"""What `client show` says of one client and of each of its credentials, as a document and as text. Pure."""
+"""A client as `client show` says it: to a program, and to a person."""
 
 from keyfob.command import table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy
+from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE
 from keyfob.server.commands.surroundings import show_time
 from keyfob.server.lifecycle import clients, first_use, rotation
 from keyfob.server.lifecycle.states import effective
-from keyfob.server.storage.records import Client, ClientView, Credential, State
+from keyfob.server.storage.records import Client, ClientView, Credential, Registration, State
 
 
-def document(view: ClientView, partner: str, now: int) -> dict[str, object]:
+def view_document(view: ClientView, partner: str, registered: Registration | None, now: int) -> dict[str, object]:
     one = view.client
+    by_certificate = one.auth_method in METHODS_BY_CERTIFICATE
     return {
         "client_id": one.id,
         "name": one.name,
@@ -22,6 +24,9 @@ def document(view: ClientView, partner: str, now: int) -> dict[str, object]:
         "thumbprints": clients.thumbprints(one.jwks),
         "jwks_uri": one.jwks_uri,
         "dpop_bound": one.dpop_bound,
+        "certificate_bound": one.certificate_bound or by_certificate,
+        "certificates": clients.certificate_thumbprints(one.jwks) if by_certificate else [],
+        **({one.tls_subject.field.value: one.tls_subject.value} if one.tls_subject is not None else {}),
         "token_lifetime": one.token_lifetime,
         "profile": one.profile.value,
         "grants": [
@@ -35,11 +40,22 @@ def document(view: ClientView, partner: str, now: int) -> dict[str, object]:
         "authorization_details": authorization_details.write_claim(one.authorization_details),
         "networks": list(one.networks),
         "created_at": one.created_at,
+        "registration": _registration_document(registered),
         "credentials": [
             _credential_document(one, credential, now)
             | {"used_since_successor": is_used_since_successor(view, credential)}
             for credential in view.credentials
         ],
+    }
+
+
+def _registration_document(registered: Registration | None) -> dict[str, object] | None:
+    if registered is None:
+        return None
+    return {
+        "allowance": registered.allowance_id,
+        "described": dict(registered.described),
+        "ended_at": registered.ended_at,
     }
 
 
@@ -66,13 +82,17 @@ def _credential_document(client: Client, credential: Credential, now: int) -> di
     }
 
 
-def text(view: ClientView, partner: str, now: int) -> str:
+def view_text(view: ClientView, partner: str, now: int) -> str:
     one = view.client
     lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
+    if one.tls_subject is not None:
+        lines.append(f"  subject   {one.tls_subject.field} {one.tls_subject.value}")
     lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
+    if one.auth_method in METHODS_BY_CERTIFICATE:
+        lines += [f"  x5t#S256  {name}" for name in clients.certificate_thumbprints(one.jwks)]
     lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {studies(one)}")
+    lines.append(f"  studies   {studies_text(one.authorization_details)}")
     lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
     rows = [
         (
@@ -123,9 +143,17 @@ def _still_used(view: ClientView, now: int) -> list[str]:
     return lines
 
 
-def studies(one: Client) -> str:
+def registration_text(registered: Registration) -> str:
+    """What a client that registered itself says to people, and whether it may still look after itself."""
+    ended = registered.ended_at
+    state = "" if ended is None else f"; its registration tokens were ended at {show_time(ended)}: registration renew"
+    lines = [f"registered itself, as {registered.allowance_id} allowed{state}"]
+    return "\n".join([*lines, *(f"  {name}  {said}" for name, said in sorted(registered.described.items()))])
+
+
+def studies_text(details: Details) -> str:
     """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
+    return ", ".join(_study(detail) for detail in details) or "none"
 
 
 def _study(detail: CdmsStudy) -> str:
