@@ -80,6 +80,14 @@ def test_it_is_kept_as_the_one_before(handoff, rotating):
     assert {entry.keeping for entry in vault.entries("cl_1")} == {Keeping.FILE}
 
 
+def test_under_a_key_in_aws_kms_the_new_secret_is_kept_under_the_same_key(rotating, cloud):
+    key = cloud.new_key()
+    rotating.receive(rotating.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+    rotating.rotate()
+    kept = {(entry.keeping, entry.opened_with) for entry in opening.Vault.open(rotating.vault).entries("cl_1")}
+    assert kept == {(Keeping.AWS_KMS, key)}
+
+
 def test_what_receive_refuses_is_refused_and_nothing_changes(rotating, next_message):
     thief, _ = keys.generate_operator_key("Thief")
     wrong = {
