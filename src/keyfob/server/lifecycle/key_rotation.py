@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from keyfob.ambient import Entropy
 from keyfob.problem import Misuse
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import DAY, PUBLISHED_AHEAD, Phase
@@ -19,7 +19,7 @@ class Replaced:
     revoked: tuple[str, ...]
 
 
-def rotate(installation: Installation, *, now: int, entropy: Entropy, actor: str) -> str:
+def rotate(installation: Installation, *, now: int, entropy: Entropy, actor: Acting) -> str:
     """Makes the next key for access tokens, and returns its id. There is one at a time: Misuse."""
     kid = _add_next(installation, Purpose.ACCESS_TOKENS, now=now, entropy=entropy, actor=actor)
     if kid is None:
@@ -32,7 +32,7 @@ def rotate(installation: Installation, *, now: int, entropy: Entropy, actor: str
 
 
 def rotate_if_due(
-    installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: Acting
 ) -> str | None:
     """The id of the successor of `purpose`, if its time had come."""
     period = installation.settings.signing_key_days * DAY
@@ -41,7 +41,7 @@ def rotate_if_due(
     return _add_next(installation, purpose, now=now, entropy=entropy, actor=actor)
 
 
-def replace_all(installation: Installation, *, now: int, entropy: Entropy, actor: str) -> Replaced:
+def replace_all(installation: Installation, *, now: int, entropy: Entropy, actor: Acting) -> Replaced:
     """The emergency: a new key signs access tokens at once, and all that was signed before is refused everywhere.
 
     The next one goes, too: whoever could read the current key could read it as well.
@@ -57,7 +57,7 @@ def replace_all(installation: Installation, *, now: int, entropy: Entropy, actor
     return Replaced(made.kid, tuple(key.kid for key in gone))
 
 
-def _add_next(installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: str) -> str | None:
+def _add_next(installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: Acting) -> str | None:
     """None when one is waiting already; asked inside the transaction, since two processes may have found it due."""
     is_first = not installation.store.signing_keys(purpose)
     not_before = now if is_first else now + PUBLISHED_AHEAD
