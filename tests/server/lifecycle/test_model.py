@@ -19,7 +19,7 @@ from keyfob.oauth import client_information
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import Method, PresentedCredential
 from keyfob.oauth.errors import InvalidClient
-from keyfob.oauth.revocation_feed import Revocations
+from keyfob.oauth.revocation_feed import Revocation, Revocations
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.problem import Problem
@@ -33,7 +33,7 @@ from keyfob.server.lifecycle import clients, credentials, endings, partners
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.rotation import unopened_successors
 from keyfob.server.lifecycle.states import Event
-from keyfob.server.storage.records import Confirmation, Resource, TokenIssued
+from keyfob.server.storage.records import ClientView, Confirmation, Resource, TokenIssued
 from server.lifecycle import crashes
 from server.lifecycle.lifecycle_model import DAY, REMEMBERED, UNOPENED, YEAR, Client, Credential, Feed, Partner, Token
 
@@ -44,7 +44,7 @@ pytestmark = [
 
 STEPS = 5000
 EXAMPLE = 50
-FAULTS, KILLS = 30, 3
+FAULTS, KILLS = 30, 6
 """Of a hundred acts so many die by a fault, and so many in a process that is killed."""
 MOMENTS = ["commit", "after", *map(str, range(2, 14))]
 API = "https://api.example"
@@ -89,7 +89,9 @@ class Lifecycle(RuleBasedStateMachine):
         self.feed = Feed()
         self.ids: set[str] = set()
         self.numbers = 0
-        self.since_opened = 0
+        self.since_opened, self.seen = 0, -1
+        self.views: dict[str, ClientView | None] = {}
+        self.entries: list[Revocation] = []
         self.recorded = self.opened.store.audit_verdict().count
         self.expected: list[tuple[str, str]] = []
 
@@ -171,7 +173,7 @@ class Lifecycle(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.opened.close()
         self.opened = self.open()
-        self.since_opened = 0
+        self.since_opened, self.seen = 0, -1
 
     def sealed(self, out: Path, client: Client) -> Credential:
         """What the partner finds in the message."""
@@ -468,21 +470,30 @@ class Lifecycle(RuleBasedStateMachine):
     def check(self) -> None:
         self.world.counts["steps"] += 1
         self.since_opened += 1
-        with self.opened.store.reading() as reading:
-            for client in self.clients():
-                view = reading.find_client(client.id)
-                assert {one.id for one in view.credentials} == {one.id for one in client.credentials}
-                for one in client.credentials:
-                    assert self.authenticates(view, one) is one.works(self.now), one
-                assert len(unopened_successors(view.credentials, self.now)) <= 1
-            for one in self.gone[-6:]:
-                assert not self.authenticates(reading.find_client(one.client.id), one), "a secret that never counted"
-            entries = [record.revocation for record in reading.revocations()]
-        feed = Revocations().plus(entries, now=self.now)
+        self.see()
+        for client in self.clients():
+            view = self.views[client.id]
+            assert {one.id for one in view.credentials} == {one.id for one in client.credentials}
+            for one in client.credentials:
+                assert self.authenticates(view, one) is one.works(self.now), one
+            assert len(unopened_successors(view.credentials, self.now)) <= 1
+        for one in self.gone[-6:]:
+            assert not self.authenticates(self.views[one.client.id], one), "a secret that never counted"
+        feed = Revocations().plus(self.entries, now=self.now)
         for token in self.tokens[-20:]:
             if self.now < token.issued_at + 900:
                 assert (feed.find(_access_token(token)) is not None) is self.feed.refuses(token), token
         self.check_audit()
+
+    def see(self) -> None:
+        """As the server does: what it keeps in memory holds for as long as the revision is the same."""
+        ids = {one.id for one in self.clients()} | {one.client.id for one in self.gone[-6:]}
+        with self.opened.store.reading() as reading:
+            revision = reading.revision()
+            if revision != self.seen or not ids <= self.views.keys():
+                self.seen = revision
+                self.views = {client_id: reading.find_client(client_id) for client_id in ids}
+                self.entries = [record.revocation for record in reading.revocations()]
 
     def check_audit(self) -> None:
         verdict = self.opened.store.audit_verdict()
