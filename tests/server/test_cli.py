@@ -47,6 +47,7 @@ def test_the_commands_are_those_that_work():
         ("client", "allow"),
         ("key", "list"),
         ("key", "rotate"),
+        ("key", "rewrap"),
         ("backup",),
         ("move-store",),
         ("audit", "tail"),

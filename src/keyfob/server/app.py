@@ -1,6 +1,7 @@
 """Composition root of the server on the wire: settings and an installation become an ASGI application."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
 from keyfob.server.refusals.sighting import has_secret, look
+from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
 
@@ -112,12 +114,12 @@ def _note_exposed_secret(state: ServerState, request: Request) -> None:
 
 
 async def _live(state: ServerState, receive: Receive, send: Send) -> None:
-    """ASGI lifespan: the first signing key is opened before the first request, and at the end what waits is written."""
+    """ASGI lifespan: the signing key is opened before the first request, and at the end what waits is written."""
     watching: asyncio.Task[None] | None = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            state.signing_key(state.clock())
+            await _warm_up(state)
             watching = asyncio.create_task(_rotate_when_due(state))
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -127,6 +129,13 @@ async def _live(state: ServerState, receive: Receive, send: Send) -> None:
             await state.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+async def _warm_up(state: ServerState) -> None:
+    """A key in KMS that is away does not keep the rest from being served: keys, revocations, introspection."""
+    now = state.clock()
+    with contextlib.suppress(CannotSign):  # logged, said by /readyz, and tried again with each token
+        await state.signing.check(state.signing_key(now), now=now)
 
 
 async def _rotate_when_due(state: ServerState) -> None:

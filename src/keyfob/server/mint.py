@@ -1,6 +1,6 @@
 """Step 8 of a token request: a grant becomes a signed access token (RFC 9068)."""
 
-from keyfob.jose.keys import SigningKey
+from keyfob.jose.jws import Signer
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth import access_token, dpop
 from keyfob.oauth.access_token import AccessToken
@@ -9,10 +9,10 @@ from keyfob.oauth.token_endpoint import IssuedToken
 from keyfob.server.authorize import Grant
 
 
-def mint(
-    grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str, bound_to: Proof | None = None
-) -> IssuedToken:
+def mint(grant: Grant, key: Signer, *, issuer: str, now: int, jti: str, bound_to: Proof | None = None) -> IssuedToken:
     """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client.
+
+    Blocking where the key lies elsewhere: see keyfob.server.signing.
 
     `bound_to`: RFC 9449 §6.1, the key without which it is worth nothing.
     """

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.jose.client_keys import ClientKeys
-from keyfob.jose.keys import KeySet, MalformedKeySet, SigningKey, write_jwks
+from keyfob.jose.jws import Signer
+from keyfob.jose.keys import KeySet, MalformedKeySet, write_jwks
 from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth import dpop
 from keyfob.oauth.access_token import AccessToken
@@ -36,6 +37,7 @@ from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
+from keyfob.server.signing import Signing
 from keyfob.server.storage.records import (
     ClientView,
     Purpose,
@@ -85,6 +87,7 @@ class ServerState:
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(self._write_grants)
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
+        self.signing = Signing()
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,
@@ -99,7 +102,7 @@ class ServerState:
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
-        self._opened: dict[str, SigningKey] = {}
+        self._opened: dict[str, Signer] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
         self._revocations: tuple[RevocationRecord, ...] | None = None
         self._compared: tuple[tuple[RevocationRecord, ...], Revocations] | None = None
@@ -169,7 +172,7 @@ class ServerState:
     def is_fresh_nonce(self, nonce: object, now: int) -> bool:
         return any(dpop.is_fresh(nonce, pepper.key, now) for pepper in self.peppers)
 
-    def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
+    def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> Signer:
         """The current one. Raises Problem when there is none."""
         for record, phase in self._phases(purpose, now):
             if phase is Phase.CURRENT:
@@ -261,6 +264,7 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        self.signing.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
 

@@ -9,15 +9,18 @@ REMEMBERED = 30 + 900 + 90
 """Seconds after a revocation in which a token that it concerns may be alive somewhere."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Partner:
     name: str
     key: int
     state: str = "active"
     clients: list["Client"] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"{self.name} ({self.state})"
 
-@dataclass(eq=False)
+
+@dataclass(eq=False, repr=False)
 class Client:
     id: str
     name: str
@@ -25,6 +28,9 @@ class Client:
     state: str = "active"
     credentials: list["Credential"] = field(default_factory=list)
     revoked_until: int = 0  # from then on it may be deleted
+
+    def __repr__(self) -> str:
+        return f"{self.id} ({self.state}) of {self.partner}"
 
     def works(self) -> bool:
         return self.state == self.partner.state == "active"
@@ -34,7 +40,7 @@ class Client:
         return lasting[-1] if lasting else None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Credential:
     id: str
     secret: object
@@ -47,6 +53,9 @@ class Credential:
     dies_at: int | None = None  # its overlap has begun
     ended: bool = False
     revoked: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.id}{', used' * self.used}{', ended' * self.ended} of {self.client}"
 
     def lives(self, now: int) -> bool:
         too_late = self.use_by is not None and not self.used and now >= self.use_by

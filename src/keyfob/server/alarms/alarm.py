@@ -15,6 +15,7 @@ class AlarmKind(StrEnum):
     NETWORK_FAILED_OFTEN = "network_failed_often"
     CLIENT_FAILED_IN_A_ROW = "client_failed_in_a_row"
     AUDIT_FAILED = "audit_failed"
+    SIGNING_FAILED = "signing_failed"
     TEST = "test"
 
 
@@ -28,6 +29,7 @@ SEVERITY = {
     AlarmKind.NETWORK_FAILED_OFTEN: _WARNING,
     AlarmKind.CLIENT_FAILED_IN_A_ROW: _WARNING,
     AlarmKind.AUDIT_FAILED: _ALERT,
+    AlarmKind.SIGNING_FAILED: _ALERT,
     AlarmKind.TEST: _NOTICE,
 }
 """RFC 5424 §6.2.1: 1 acts at once, 2 critical, 4 warning, 5 notice."""
@@ -40,6 +42,7 @@ _SUMMARIES = {
     AlarmKind.NETWORK_FAILED_OFTEN: "one network fails to authenticate again and again",
     AlarmKind.CLIENT_FAILED_IN_A_ROW: "one client failed to authenticate many times without a success",
     AlarmKind.AUDIT_FAILED: "the audit could not be written: what cannot be recorded is not issued",
+    AlarmKind.SIGNING_FAILED: "the signing key in AWS KMS does not sign: no token is issued",
     AlarmKind.TEST: "a test: nothing happened",
 }
 

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
     CHAIN_STARTED = "chain_started"
     STORE_MOVED = "store_moved"
+    KEY_ENCRYPTION_KEY_CHANGED = "key_encryption_key_changed"
 
 
 Field = str | int | list[str] | None

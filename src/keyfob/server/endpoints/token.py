@@ -1,6 +1,7 @@
 """`/oauth2/token` (RFC 6749 §4.4): a client's credential for a short-lived access token."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from keyfob.oauth import client_assertion, client_authentication, token_endpoint
 from keyfob.oauth.client_assertion import ClientAssertion
@@ -17,6 +18,7 @@ from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
 from keyfob.server.mint import mint
 from keyfob.server.possession import read_possession
+from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import SingleUse, TokenIssued, Used
 
@@ -44,11 +46,15 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
             jti = state.entropy(16).hex()
-            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=jti, bound_to=proof)
+            minting = partial(mint, grant, key, issuer=state.settings.issuer, now=now, jti=jti, bound_to=proof)
+            issued = await state.signing.by(key, minting, now=now)
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, authenticated, proof, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
+        except CannotSign:
+            state.alarms.signing_failed(now)
+            return unavailable(request)
         except Unavailable:
             state.alarms.audit_failed(now)
             return unavailable(request)

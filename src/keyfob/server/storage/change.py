@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
-from keyfob.server.storage import forgetting, locks, schema
+from keyfob.server.storage import forgetting, locks, moving, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -51,12 +51,20 @@ class Change:
         """Before anything is read that a change stands on. Store.change does it."""
         locks.take_rights(self._connection)
 
+    def take_alone(self) -> None:
+        """Nobody else writes until the transaction ends. Raises Problem when other nodes are connected."""
+        moving.take_alone(self._connection)
+
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
         self._write(sa.insert(schema.installation).values(row))
 
     def add_signing_key(self, key: SigningKeyRecord) -> None:
         self._write(sa.insert(schema.signing_key).values(_row(key)))
+
+    def set_signing_key_envelope(self, kid: str, envelope: bytes) -> None:
+        table = schema.signing_key
+        self._write(sa.update(table).where(table.c.kid == kid).values(envelope=envelope))
 
     def set_signing_key_state(self, kid: str, state: State) -> None:
         table = schema.signing_key

@@ -114,9 +114,13 @@ class Reading:
 
     def signing_keys(self, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[SigningKeyRecord, ...]:
         """All of one purpose that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""
+        found = self.all_signing_keys()
+        return tuple(one for one in found if one.state is not State.REVOKED and one.purpose is purpose)
+
+    def all_signing_keys(self) -> tuple[SigningKeyRecord, ...]:
+        """The revoked ones, too, the newest first."""
         table = schema.signing_key
-        chosen = sa.select(table).where(table.c.state != State.REVOKED.value, table.c.purpose == purpose.value)
-        rows = self._connection.execute(chosen.order_by(table.c.created_at.desc(), table.c.kid))
+        rows = self._connection.execute(sa.select(table).order_by(table.c.created_at.desc(), table.c.kid))
         typed = [row._asdict() | {"state": State(row.state), "purpose": Purpose(row.purpose)} for row in rows]
         return tuple(SigningKeyRecord(**fields) for fields in typed)
 

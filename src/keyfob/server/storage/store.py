@@ -121,6 +121,13 @@ class Store:
             yield change
 
     @contextlib.contextmanager
+    def change_alone(self, *, now: int, actor: Acting) -> Iterator[Change]:
+        """A change while no other node is connected. Raises Problem when one is."""
+        with self.change(now=now, actor=actor) as change:
+            change.take_alone()
+            yield change
+
+    @contextlib.contextmanager
     def _writing(self, *, now: int, actor: Acting) -> Iterator[Change]:
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=actor)
