@@ -30,6 +30,7 @@ from keyfob.server.commands.surroundings import (
     key_sets,
     opened,
     read_file,
+    reason_option,
 )
 from keyfob.server.lifecycle import clients, credentials
 from keyfob.server.lifecycle.clients import Application
@@ -96,6 +97,7 @@ def client() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def create(

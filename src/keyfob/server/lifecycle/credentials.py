@@ -7,7 +7,7 @@ from keyfob import client_secret
 from keyfob.ambient import Entropy
 from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import clients, handoff, partners, rotation
 from keyfob.server.lifecycle.clients import Application
@@ -31,7 +31,7 @@ class Issued:
 
 
 def create_client(
-    installation: Installation, application: Application, *, out: Path | None, now: int, entropy: Entropy, actor: str
+    installation: Installation, application: Application, *, out: Path | None, now: int, entropy: Entropy, actor: Acting
 ) -> Issued:
     """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem."""
     with installation.store.reading() as reading:
@@ -56,7 +56,7 @@ def create_client(
 
 
 def create_key_client(
-    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: Acting
 ) -> Issued:
     """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
     with installation.store.reading() as reading:
@@ -100,7 +100,7 @@ def rotate(
     out: Path | None,
     now: int,
     entropy: Entropy,
-    actor: str,
+    actor: Acting,
 ) -> Issued:
     """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
 
