@@ -24,6 +24,7 @@ STORY = (
     "docs/how-to/partner/register.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
+    "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",
 )
@@ -158,7 +159,7 @@ def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console", "sql"), document
+            assert language in ("sh", "python", "console", "sql", "mermaid"), document
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)

@@ -30,6 +30,10 @@ def test_the_commands_are_those_that_work():
         ("partner", "add"),
         ("partner", "list"),
         ("partner", "show"),
+        ("partner", "suspend"),
+        ("partner", "resume"),
+        ("partner", "revoke"),
+        ("partner", "delete"),
         ("client", "create"),
         ("client", "list"),
         ("client", "show"),
@@ -38,6 +42,8 @@ def test_the_commands_are_those_that_work():
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
+        ("client", "revoke-credential"),
+        ("client", "delete"),
         ("client", "allow"),
         ("registration", "allow"),
         ("registration", "list"),
@@ -68,6 +74,33 @@ def test_each_option_says_what_it_is_for(path):
     for parameter in COMMANDS[path].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
+
+
+READING = {
+    *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
+    *(
+        ("client", "show"),
+        ("registration", "list"),
+        ("key", "list"),
+        ("audit", "tail"),
+        ("audit", "verify"),
+        ("explain",),
+        ("alarm", "test"),
+    ),
+}
+"""They change nothing, or nothing that an operator would have to answer for."""
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_act_takes_a_reason(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert ("reason" in names) is (path not in READING)
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path[-1] in ("revoke", "delete", "revoke-credential")])
+def test_what_cannot_be_taken_back_is_shown_and_confirmed(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert names >= {"dry_run", "yes", "confirm", "as_json"}
 
 
 def run(*arguments):

@@ -34,7 +34,7 @@ from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server import key_encryption, keys_at_rest, kms_keys
 from keyfob.server import settings as setting_files
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.key_encryption import Kept
 from keyfob.server.keys_at_rest import WEBHOOK
 from keyfob.server.lifecycle import signing_keys
@@ -149,7 +149,7 @@ def check_plan(plan: Plan) -> Plan:
 
 
 def create(
-    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str, environ: Mapping[str, str] | None = None
+    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: Acting, environ: Mapping[str, str] | None = None
 ) -> None:
     """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
     check_plan(plan)
@@ -298,7 +298,7 @@ def new_postgresql(place: Place, installation_id: str, environ: Mapping[str, str
 
 
 def _create_records(
-    store: Store, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, actor: str, issuer: str
+    store: Store, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, actor: Acting, issuer: str
 ) -> None:
     first = []
     for purpose in Purpose:

@@ -12,7 +12,7 @@ from keyfob.envelope import format as envelope
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse
 from keyfob.server import key_encryption, keys_at_rest
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.key_encryption import RECOVERY, Place, Succession
 
@@ -27,7 +27,7 @@ class Rewrapped:
 
 
 def rewrap(
-    found: Installation, place: Place, recovery: Certificate | None, *, now: int, actor: str, entropy: Entropy
+    found: Installation, place: Place, recovery: Certificate | None, *, now: int, actor: Acting, entropy: Entropy
 ) -> Rewrapped:
     """Only while nobody else works on the home. Raises Misuse before anything is changed, Problem when KMS is away."""
     where = found.home
@@ -56,7 +56,7 @@ def rewrap(
 
 
 def _rewrap_records(
-    found: Installation, both: Succession, old: Place, new: Place, *, now: int, actor: str, entropy: Entropy
+    found: Installation, both: Succession, old: Place, new: Place, *, now: int, actor: Acting, entropy: Entropy
 ) -> int:
     """All in one transaction, with its record. Those of revoked keys, too: nothing stays under the old one."""
     with found.store.change_alone(now=now, actor=actor) as change:

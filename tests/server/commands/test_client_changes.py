@@ -209,14 +209,14 @@ def test_an_unknown_client_is_refused_by_each_verb(program, acme):
         assert refused.json["error"] == "unknown-client"
 
 
-def test_a_person_is_asked_once_before_a_client_ends(program, client, acme, monkeypatch):
+def test_a_person_types_the_name_before_a_client_ends(program, client, acme, monkeypatch):
     state = lambda: program.run("client", "show", client.id, "--home", acme.home, "--json").json["state"]  # noqa: E731
     revoke = ("client", "revoke", client.id, "--home", acme.home)
-    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    monkeypatch.setattr("sys.stdin", Terminal("another\n"))
     assert "nothing was done" in program.run(*revoke, code=1).err
     assert state() == "active"
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    assert f"revoke {client.id} (sync) for good?" in program.run(*revoke).err
+    monkeypatch.setattr("sys.stdin", Terminal("sync\n"))
+    assert f"revoke {client.id} for good? Type its name, sync" in program.run(*revoke).err
     assert state() == "revoked"
 
 

@@ -16,10 +16,15 @@ class Kind(StrEnum):
     RESOURCE_CHANGED = "resource_changed"
     PARTNER_ADDED = "partner_added"
     PARTNER_CERTIFICATE_RENEWED = "partner_certificate_renewed"
+    PARTNER_SUSPENDED = "partner_suspended"
+    PARTNER_RESUMED = "partner_resumed"
+    PARTNER_REVOKED = "partner_revoked"
+    PARTNER_DELETED = "partner_deleted"
     CLIENT_CREATED = "client_created"
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"
+    CLIENT_DELETED = "client_deleted"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
     CLIENT_NETWORKS_CHANGED = "client_networks_changed"
     CLIENT_REGISTERED = "client_registered"
@@ -52,8 +57,20 @@ Field = str | int | list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, `operator:NAME` at the command line, `client:ID` or `server`; and why, where they said so."""
+
+    name: str
+    reason: str | None = None
+
+
+Acting = Actor | str
+"""A bare name is an actor who gives no reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """`actor` is who did it: `operator:NAME` at the command line, `client:ID`, `partner:ID`, or `server`."""
+    """`actor` is the name of who did it: as an Actor's, or `partner:ID`."""
 
     kind: Kind
     actor: str

@@ -12,7 +12,7 @@ from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.server import key_encryption, settings
 from keyfob.server.audit.events import Kind
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
 from keyfob.server.installation import Installation
 
 _DATABASE = "keyfob.db"
@@ -24,6 +24,7 @@ _COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "recovery.next.asc", "k
 @click.command(short_help="Copy the home, also while the server runs.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:

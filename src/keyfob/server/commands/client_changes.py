@@ -1,14 +1,21 @@
-"""`keyfob-server client rotate|suspend|resume|revoke|allow`: how a client's rights change, and end."""
+"""`keyfob-server client rotate|keys|suspend|resume|allow`: how a client's rights change."""
 
 from pathlib import Path
 
 import click
 
-from keyfob import command
 from keyfob.command import Result, shows_result
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import Misuse
 from keyfob.server.commands.clients import client, link_option, link_text, sealed_document, see_keys
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    opened,
+    read_file,
+    reason_option,
+    show_time,
+)
 from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.records import Credential
@@ -33,6 +40,7 @@ _MAX_OVERLAP_DAYS = 90
 )
 @link_option()
 @click.option("--finish", is_flag=True, help="End a running overlap now: the old secret stops working.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def rotate(
@@ -104,6 +112,7 @@ def _until(successor: Credential) -> str:
     help="Its public keys from now on, a JWK set: all of them, the old one too while it is in use.",
 )
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def set_keys(
@@ -136,6 +145,7 @@ def set_keys(
 @client.command(short_help="Refuse a client's token requests until `resume`.")
 @click.argument("client_id")
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
@@ -151,6 +161,7 @@ def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result
 @client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
@@ -163,34 +174,12 @@ def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     return _set_state(surroundings, home, client_id, Event.RESUME)
 
 
-@client.command(short_help="End a client for good.")
-@click.argument("client_id")
-@home_option()
-@click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
-@click.pass_obj
-@shows_result
-def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool) -> Result:
-    """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
-
-    On a terminal it asks once, except with --yes or --json.
-
-    \b
-    Example:
-      keyfob-server client revoke cl_3kD... --home ./operator
-    """
-    if not yes and command.is_attended():
-        with opened(surroundings, home) as installation, installation.store.reading() as reading:
-            name = clients.get(reading, client_id).client.name
-        if not click.confirm(f"revoke {client_id} ({name}) for good?", err=True):
-            raise Problem("not-confirmed", "nothing was done", hint="to stop it for a while: client suspend")
-    return _set_state(surroundings, home, client_id, Event.REVOKE)
-
-
 @client.command(short_help="Say from which networks a client may come.")
 @click.argument("client_id")
 @home_option()
 @click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")
 @click.option("--anywhere", is_flag=True, help="From any address: no list.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def allow(

@@ -30,6 +30,7 @@ from keyfob.server.commands.surroundings import (
     key_sets,
     opened,
     read_file,
+    reason_option,
     show_time,
 )
 from keyfob.server.lifecycle import clients, credentials, links, rotation
@@ -106,6 +107,7 @@ def link_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
 @link_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def create(

@@ -9,7 +9,7 @@ from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
 from keyfob.server import installation, key_encryption, settings
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 from keyfob.server.installation import Plan
 
 
@@ -41,6 +41,7 @@ from keyfob.server.installation import Plan
     help="Where the key-encryption key is kept: in DIR as it is, or under a key in AWS KMS.",
 )
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its private key, PEM.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def init(

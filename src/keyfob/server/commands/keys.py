@@ -7,7 +7,7 @@ import click
 
 from keyfob.command import Result, shows_result, table
 from keyfob.server import key_encryption
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
 from keyfob.server.lifecycle import key_rotation, signing_keys
 
 
@@ -66,6 +66,7 @@ def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
 @click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool) -> Result:

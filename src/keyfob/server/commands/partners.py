@@ -9,8 +9,17 @@ from keyfob.command import Result, shows_result, table
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse, Problem
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    opened,
+    read_file,
+    reason_option,
+    show_time,
+)
 from keyfob.server.lifecycle import names, partners
+from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.records import Confirmation, Partner
 
 
@@ -31,6 +40,7 @@ def partner() -> None:
     metavar="FPR",
     help="The fingerprint as the partner gave it over another channel. Asked for on a terminal.",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def add(
@@ -124,6 +134,46 @@ def show(surroundings: Surroundings, *, name: str, home: Path) -> Result:
     rows = [(one.id, one.state.value, one.name) for one in clients]
     lines.append(table(("CLIENT", "STATE", "NAME"), rows) if rows else "  clients      none")
     return Result(document, "\n".join(lines))
+
+
+@partner.command(short_help="Refuse all of a partner's clients until `resume`.")
+@click.argument("name")
+@home_option()
+@reason_option()
+@click.pass_obj
+@shows_result
+def suspend(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+    """Refuse the token requests of all of a partner's clients until `resume`; tokens are refused within 5 seconds.
+
+    \b
+    Example:
+      keyfob-server partner suspend "Acme CRO" --home ./operator --reason "break-in suspected"
+    """
+    return _set_state(surroundings, home, name, Event.SUSPEND)
+
+
+@partner.command(short_help="Let a suspended partner go on.")
+@click.argument("name")
+@home_option()
+@reason_option()
+@click.pass_obj
+@shows_result
+def resume(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+    """Let a suspended partner go on: exactly those clients and secrets that worked before work again.
+
+    \b
+    Example:
+      keyfob-server partner resume "Acme CRO" --home ./operator
+    """
+    return _set_state(surroundings, home, name, Event.RESUME)
+
+
+def _set_state(surroundings: Surroundings, home: Path, name: str, event: Event) -> Result:
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
+        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
+        state = partners.set_state(change, name, event, now=surroundings.clock())
+    return Result({"partner": name, "state": state.value}, f"{name} is {state}")
 
 
 def _check(path: Path, *, now: int) -> Certificate:

@@ -16,7 +16,7 @@ from keyfob.server.commands.rights import (
     study_options,
     token_lifetime_option,
 )
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
 from keyfob.server.lifecycle import allowances
 from keyfob.server.lifecycle.allowances import DAY, Bounds
 from keyfob.server.lifecycle.registration import Registrar
@@ -65,6 +65,7 @@ def registration() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./ALLOWANCE.asc"
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def allow(
@@ -155,6 +156,7 @@ def list_allowances(surroundings: Surroundings, *, home: Path) -> Result:
 @registration.command(short_help="Take a permission to register back.")
 @click.argument("allowance")
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def withdraw(surroundings: Surroundings, *, allowance: str, home: Path) -> Result:
@@ -179,6 +181,7 @@ def withdraw(surroundings: Surroundings, *, allowance: str, home: Path) -> Resul
     metavar="FILE.asc",
     help="The sealed message. Default: ./CLIENT_ID.registration.asc",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def renew(surroundings: Surroundings, *, client_id: str, home: Path, out: Path | None) -> Result:

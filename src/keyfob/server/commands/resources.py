@@ -8,7 +8,15 @@ from keyfob.command import Result, shows_result, table
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.server_metadata import MalformedMetadata
 from keyfob.problem import Misuse
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    opened,
+    read_file,
+    reason_option,
+    show_time,
+)
 from keyfob.server.lifecycle import resources
 
 
@@ -20,6 +28,7 @@ def resource() -> None:
 @resource.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def add(surroundings: Surroundings, *, file: Path, home: Path) -> Result:

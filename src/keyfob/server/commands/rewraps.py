@@ -11,7 +11,7 @@ from keyfob.home import HomeKind
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, rewrapping
 from keyfob.server.commands.keys import key
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 
 
 @key.command(short_help="Put every secret under a new key-encryption key.")
@@ -23,6 +23,7 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
     metavar="FILE.asc",
     help="OpenPGP certificate that the new recovery copy is sealed to.",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: Path | None) -> Result:

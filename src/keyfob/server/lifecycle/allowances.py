@@ -22,7 +22,7 @@ from keyfob.openpgp import seal
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server import profiles
-from keyfob.server.audit.events import Field, Kind
+from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import clients, handoff, partners
 from keyfob.server.lifecycle.clients import Application
@@ -61,7 +61,7 @@ class SealedToken:
 
 
 def allow(
-    installation: Installation, bounds: Bounds, *, out: Path | None, now: int, entropy: Entropy, actor: str
+    installation: Installation, bounds: Bounds, *, out: Path | None, now: int, entropy: Entropy, actor: Acting
 ) -> tuple[Allowance, Path]:
     """An allowance, and the file with its sealed token (default ID.asc). Raises Misuse or Problem."""
     profiles.check_lifetime(bounds.profile, bounds.token_lifetime)
@@ -94,7 +94,7 @@ def allow(
         installation.store.change(now=now, actor=actor) as change,
     ):
         change.add_allowance(allowance)
-        change.record(Kind.REGISTRATION_ALLOWED, actor=actor, **_evidence(allowance), **sealed.evidence)
+        change.record(Kind.REGISTRATION_ALLOWED, **_evidence(allowance), **sealed.evidence)
     return allowance, path
 
 

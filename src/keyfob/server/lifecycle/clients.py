@@ -144,11 +144,14 @@ def get(reading: Reading, client_id: str) -> ClientView:
 
 def set_state(change: Change, client_id: str, event: Event, *, now: int) -> State:
     """Suspend, resume or revoke. Its credentials keep their own states; its tokens end. Raises Misuse or Problem."""
-    client = get(change.reading, client_id).client
+    view = get(change.reading, client_id)
+    client = view.client
     state = after(client.state, event)
     change.set_client_state(client.id, state)
     if event is Event.RESUME:
-        revocations.allow_again(change, client.id, now=now)
+        # While its partner is suspended nothing is issued, and what the suspension cut off stays so.
+        if view.partner_state is State.ACTIVE:
+            revocations.allow_again(change, client.id, now=now)
     else:
         revocations.of_client(change, client.id, now=now)
     change.record(_KINDS[event], client_id=client.id)

@@ -7,7 +7,7 @@ from keyfob import client_secret
 from keyfob.ambient import Entropy
 from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import clients, handoff, links, partners, rotation
 from keyfob.server.lifecycle.clients import Application
@@ -42,7 +42,7 @@ def create_client(
     with_link: bool = False,
     now: int,
     entropy: Entropy,
-    actor: str,
+    actor: Acting,
 ) -> Issued:
     """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem.
 
@@ -74,7 +74,7 @@ def create_client(
 
 
 def create_key_client(
-    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: Acting
 ) -> Issued:
     """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
     with installation.store.reading() as reading:
@@ -119,7 +119,7 @@ def rotate(
     with_link: bool = False,
     now: int,
     entropy: Entropy,
-    actor: str,
+    actor: Acting,
 ) -> Issued:
     """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keyfob.ambient import Entropy
 from keyfob.problem import Misuse
 from keyfob.server import key_encryption
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.key_encryption import Place
 from keyfob.server.lifecycle import revocations, signing_keys
@@ -26,7 +26,7 @@ class Replaced:
     revoked: tuple[str, ...]
 
 
-def rotate(installation: Installation, place: str | None, *, now: int, entropy: Entropy, actor: str) -> str:
+def rotate(installation: Installation, place: str | None, *, now: int, entropy: Entropy, actor: Acting) -> str:
     """Makes the next key for access tokens, and returns its id. There is one at a time: Misuse.
 
     `place`: `file` or `aws-kms:ARN`; None only where the keys so far were in the home.
@@ -43,7 +43,7 @@ def rotate(installation: Installation, place: str | None, *, now: int, entropy: 
 
 
 def rotate_if_due(
-    installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, purpose: Purpose, *, now: int, entropy: Entropy, actor: Acting
 ) -> str | None:
     """The id of the successor of `purpose`, if its time had come.
 
@@ -60,7 +60,9 @@ def rotate_if_due(
     return _add_next(installation, purpose, None, now=now, entropy=entropy, actor=actor)
 
 
-def replace_all(installation: Installation, place: str | None, *, now: int, entropy: Entropy, actor: str) -> Replaced:
+def replace_all(
+    installation: Installation, place: str | None, *, now: int, entropy: Entropy, actor: Acting
+) -> Replaced:
     """The emergency: a new key signs access tokens at once, and all that was signed before is refused everywhere.
 
     The next one goes, too: whoever could read the current key could read it as well.
@@ -105,7 +107,7 @@ def _check_new(change: Change, made: SigningKeyRecord) -> None:
 
 
 def _add_next(
-    installation: Installation, purpose: Purpose, place: Place, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, purpose: Purpose, place: Place, *, now: int, entropy: Entropy, actor: Acting
 ) -> str | None:
     """None when one is waiting already; asked inside the transaction, since two processes may have found it due."""
     is_first = not installation.store.signing_keys(purpose)

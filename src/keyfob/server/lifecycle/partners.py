@@ -8,12 +8,16 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import revocations
 from keyfob.server.lifecycle.names import check_email, check_name, near_miss
+from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Confirmation, Partner, State
 
 ID_BYTES = 16
+
+_KINDS = {Event.SUSPEND: Kind.PARTNER_SUSPENDED, Event.RESUME: Kind.PARTNER_RESUMED}
 
 
 def check_confirmed(certificate: Certificate, typed: str) -> None:
@@ -88,10 +92,35 @@ def add(
 def renew(change: Change, partner: Partner, certificate: Certificate, *, email: str) -> Partner:
     """The partner with a newer form of its certificate: the same key, for example with a later expiry."""
     check_email(email)
+    if partner.state is State.REVOKED:
+        raise Problem(
+            "partner-revoked",
+            f"the partner {partner.name} is revoked, for good",
+            hint=f"to take it up anew, first: keyfob-server partner delete {partner.name!r}",
+        )
     renewed = replace(partner, certificate=certificate.armored, email=email)
     change.renew_certificate(renewed)
     change.record(Kind.PARTNER_CERTIFICATE_RENEWED, partner_id=partner.id, fingerprint=partner.fingerprint, email=email)
     return renewed
+
+
+def set_state(change: Change, name: str, event: Event, *, now: int) -> State:
+    """Suspend or resume. Its clients keep their own states; the tokens of those at work end. Raises Misuse or Problem.
+
+    To revoke is more: see `endings`.
+    """
+    partner = get(change.reading, name)
+    state = after(partner.state, event)
+    change.set_partner_state(partner.id, state)
+    for client in change.reading.clients(partner_id=partner.id):
+        if client.state is not State.ACTIVE:
+            continue
+        if event is Event.RESUME:
+            revocations.allow_again(change, client.id, now=now)
+        else:
+            revocations.of_client(change, client.id, now=now)
+    change.record(_KINDS[event], partner_id=partner.id, name=partner.name)
+    return state
 
 
 def get(reading: Reading, name: str) -> Partner:

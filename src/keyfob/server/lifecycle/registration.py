@@ -19,7 +19,7 @@ from keyfob.oauth.errors import InvalidAuthorizationDetails, InvalidClientMetada
 from keyfob.oauth.registration_invitation import Renewal
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import allowances, clients, credentials, handoff, registration_tokens, revocations
 from keyfob.server.lifecycle.clients import Application
@@ -151,7 +151,7 @@ class Registrar:
 
         self._act(client_id, token, act, now=now)
 
-    def renew(self, client_id: str, *, out: Path | None, now: int, actor: str) -> Path:
+    def renew(self, client_id: str, *, out: Path | None, now: int, actor: Acting) -> Path:
         """By the operator: a new token, sealed to the partner, in place of all others. Raises Misuse or Problem."""
         with self.installation.store.reading() as reading:
             client = clients.get(reading, client_id).client
@@ -175,7 +175,7 @@ class Registrar:
             change.put_registration(replace(registration, ended_at=None))
             # None of the former is known any more: whoever has one can neither use it nor end this chain.
             change.add_registration_token(record, keep=1)
-            change.record(Kind.REGISTRATION_RENEWED, actor=actor, client_id=client_id, **sealed.evidence)
+            change.record(Kind.REGISTRATION_RENEWED, client_id=client_id, **sealed.evidence)
         return path
 
     def _act(self, client_id: str, token: Secret, act: Callable[[Change, Held], _Answer], *, now: int) -> _Answer:

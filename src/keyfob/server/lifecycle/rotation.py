@@ -8,7 +8,7 @@ replaced nothing and shortened nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keyfob.server.lifecycle.states import Event, after, effective
+from keyfob.server.lifecycle.states import USABLE, Event, after, effective
 from keyfob.server.storage.records import Credential, State
 
 DAY = 24 * 60 * 60
@@ -29,6 +29,9 @@ def on_first_use(credentials: Sequence[Credential], credential_id: str, now: int
     """What the first use of `credential_id` does to the credential that it replaces; None when it does nothing."""
     successor = next((one for one in credentials if one.id == credential_id), None)
     if successor is None or successor.replaces is None:
+        return None
+    # Its request began before it was replaced or revoked, and is recorded now: what is over takes nothing with it.
+    if effective(successor, now) not in USABLE:
         return None
     replaced = next(one for one in credentials if one.id == successor.replaces)
     if effective(replaced, now) is not State.ACTIVE:

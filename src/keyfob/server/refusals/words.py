@@ -219,7 +219,9 @@ _WORDS = {
         "ask the operator for a new client",
     ),
     Cause.PARTNER_NOT_ACTIVE: Words(
-        "The secret is right, but the partner is not active.", "see: keyfob-server partner list", "ask the operator"
+        "The secret is right, but the partner is not active.",
+        "see: keyfob-server partner list; if it is suspended, let it go on: keyfob-server partner resume NAME",
+        "ask the operator",
     ),
     Cause.ADDRESS_NOT_ALLOWED: Words(
         "The secret is right, but the request came from an address that is not on this client's list.",

@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
-from keyfob.server.audit.events import AuditEvent, Field, Kind
-from keyfob.server.storage import locks, moving, schema
+from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
+from keyfob.server.storage import forgetting, locks, moving, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -36,19 +36,21 @@ _RIGHTS = frozenset(schema.credential.c.keys())
 class Change:
     """What can be written inside one transaction. `finish` is called once, by whoever opened it."""
 
-    def __init__(self, connection: sa.Connection, journal: Journal, *, now: int, actor: str) -> None:
+    def __init__(self, connection: sa.Connection, journal: Journal, *, now: int, actor: Acting) -> None:
         self._connection = connection
         self._journal = journal
         self._now = now
-        self._actor = actor
+        self._actor = actor if isinstance(actor, Actor) else Actor(actor)
         self._events: list[AuditEvent] = []
         self._rights_changed = False
         self._revoked: dict[tuple[str, str], dict[str, object]] = {}
         self.reading = Reading(connection)
 
     def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
-        """An audit record of this transaction, in the order of the calls."""
-        self._events.append(AuditEvent(kind, actor or self._actor, fields))
+        """An audit record of this transaction, in the order of the calls; with the reason that its actor gave."""
+        if actor is None and self._actor.reason is not None:
+            fields["reason"] = self._actor.reason
+        self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
 
     def take_rights(self) -> None:
         """Before anything is read that a change stands on. Store.change does it."""
@@ -158,6 +160,20 @@ class Change:
     def _add_networks(self, client_id: str, networks: Sequence[str]) -> None:
         for network in networks:
             self._write(sa.insert(schema.client_network).values(client_id=client_id, network=network))
+
+    def set_partner_state(self, partner_id: str, state: State) -> None:
+        table = schema.partner
+        self._write(sa.update(table).where(table.c.id == partner_id).values(state=state.value))
+
+    def delete_client(self, client_id: str) -> None:
+        """The client and every row that belongs to it."""
+        forgetting.forget(self._connection, schema.client, schema.client.c.id == client_id)
+        self._rights_changed = True
+
+    def delete_partner(self, partner_id: str) -> None:
+        """The partner, its clients, and every row that belongs to them."""
+        forgetting.forget(self._connection, schema.partner, schema.partner.c.id == partner_id)
+        self._rights_changed = True
 
     def set_client_state(self, client_id: str, state: State) -> None:
         table = schema.client

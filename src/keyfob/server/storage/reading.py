@@ -177,6 +177,12 @@ class Reading:
             for row in rows
         )
 
+    def remembered_until(self, client_id: str) -> int:
+        """From this second on no token of the client that was withdrawn can be alive; 0 when none was."""
+        table = schema.revocation
+        chosen = sa.select(sa.func.max(table.c.forget_at)).where(table.c.client_id == client_id)
+        return int(self._connection.execute(chosen).scalar_one() or 0)
+
     def refusals(self, hour: int) -> list[tuple[str, str, int, int]]:
         """(reason, client_id or "", count, audit records) of an hour."""
         table = schema.refusal_count

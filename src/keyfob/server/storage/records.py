@@ -16,7 +16,10 @@ from keyfob.secret import Secret
 
 
 class State(StrEnum):
-    """What a partner, a client or a credential may do; `lifecycle.states` has the table of transitions."""
+    """What a partner, a client or a credential may do; `lifecycle.states` has the table of transitions.
+
+    No row is DELETED: it is what has no row any more.
+    """
 
     ACTIVE = "active"
     RETIRING = "retiring"
@@ -24,6 +27,7 @@ class State(StrEnum):
     RETIRED = "retired"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    DELETED = "deleted"
 
 
 class Confirmation(StrEnum):

@@ -13,7 +13,7 @@ from keyfob.database import Database
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage import explanations, journal, moving, refusals
@@ -125,21 +125,21 @@ class Store:
             yield Reading(connection)
 
     @contextlib.contextmanager
-    def change(self, *, now: int, actor: str) -> Iterator[Change]:
+    def change(self, *, now: int, actor: Acting) -> Iterator[Change]:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
         with self._writing(now=now, actor=actor) as change:
             change.take_rights()
             yield change
 
     @contextlib.contextmanager
-    def change_alone(self, *, now: int, actor: str) -> Iterator[Change]:
+    def change_alone(self, *, now: int, actor: Acting) -> Iterator[Change]:
         """A change while no other node is connected. Raises Problem when one is."""
         with self.change(now=now, actor=actor) as change:
             change.take_alone()
             yield change
 
     @contextlib.contextmanager
-    def _writing(self, *, now: int, actor: str) -> Iterator[Change]:
+    def _writing(self, *, now: int, actor: Acting) -> Iterator[Change]:
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=actor)
             yield change
