@@ -24,10 +24,11 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_widt
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command found: `document` for `--json`, `text` for a person."""
+    """What a command found: `document` for `--json`, `text` for a person, and the exit code."""
 
     document: Mapping[str, object]
     text: str
+    exit_code: int = 0
 
 
 def shows_result(function: Callable[..., Result]) -> Callable[..., None]:
@@ -38,6 +39,8 @@ def shows_result(function: Callable[..., Result]) -> Callable[..., None]:
     def command(*args: Any, as_json: bool, **options: Any) -> None:
         result = function(*args, **options)
         click.echo(json.dumps(result.document, ensure_ascii=False) if as_json else result.text)
+        if result.exit_code:
+            raise click.exceptions.Exit(result.exit_code)
 
     return command
 

@@ -25,6 +25,7 @@ def test_the_commands_are_those_that_work():
     assert set(COMMANDS) == {
         ("init",),
         ("serve",),
+        ("status",),
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
@@ -48,6 +49,9 @@ def test_the_commands_are_those_that_work():
         ("explain",),
         ("alarm", "secret"),
         ("alarm", "test"),
+        ("notice", "list"),
+        ("notice", "retry"),
+        ("notice", "test"),
     }
 
 

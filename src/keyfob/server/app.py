@@ -119,6 +119,8 @@ async def _live(state: ServerState, receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             state.signing_key(state.clock())
             watching = asyncio.create_task(_rotate_when_due(state))
+            if state.post is not None:
+                state.post.start()
             await send({"type": "lifespan.startup.complete"})
         else:
             if watching is not None:

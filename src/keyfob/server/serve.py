@@ -14,6 +14,7 @@ from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
 from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
 from keyfob.server.installation import Installation
+from keyfob.server.notices import channels
 from keyfob.server.state import ServerState
 from keyfob.serving import App
 
@@ -58,7 +59,10 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
             fetched = key_sets(surroundings, found.settings)
             clock, entropy = surroundings.clock, surroundings.entropy
-            yield make_app(ServerState(found, clock=clock, entropy=entropy, sinks=told, key_sets=fetched))
+            ways = channels.make(found, told, environ=surroundings.environ, clock=clock)
+            yield make_app(
+                ServerState(found, clock=clock, entropy=entropy, sinks=told, key_sets=fetched, channels=ways)
+            )
 
     with opened() as found:  # before anything listens: what is wrong is said here, and the schema is brought up to date
         settings = found.settings

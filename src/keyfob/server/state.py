@@ -29,6 +29,9 @@ from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.signing_keys import Phase
+from keyfob.server.notices.calendar import Calendar
+from keyfob.server.notices.channels import Channels
+from keyfob.server.notices.post import Post
 from keyfob.server.peer import PeerReader
 from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
@@ -75,6 +78,7 @@ class ServerState:
         entropy: Entropy,
         sinks: Sequence[Sink] = (),
         key_sets: KeySets | None = None,
+        channels: Channels | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -95,6 +99,7 @@ class ServerState:
             network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
+        self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
@@ -261,8 +266,14 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        if self.post is not None:
+            await asyncio.to_thread(self.post.close)
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
+
+    def _new_post(self, channels: Channels) -> Post:
+        calendar = Calendar(self._installation, entropy=self.entropy)
+        return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
         replayed = self._store.record_grants(batch, self.clock())

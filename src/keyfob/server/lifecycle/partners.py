@@ -89,7 +89,7 @@ def renew(change: Change, partner: Partner, certificate: Certificate, *, email: 
     """The partner with a newer form of its certificate: the same key, for example with a later expiry."""
     check_email(email)
     renewed = replace(partner, certificate=certificate.armored, email=email)
-    change.renew_certificate(renewed)
+    change.put_certificate(renewed)
     change.record(Kind.PARTNER_CERTIFICATE_RENEWED, partner_id=partner.id, fingerprint=partner.fingerprint, email=email)
     return renewed
 
