@@ -103,11 +103,9 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        cli.main(arguments, prog_name=program, standalone_mode=False)
+        status = cli.main(arguments, prog_name=program, standalone_mode=False)
     except Problem as problem:
         refuse(program, problem, arguments)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.Abort:
         # Ctrl-C may have come after the commit, so nothing is promised.
         _fail(program, "aborted", "stopped", "see whether it was done before you do it again", 1, as_json=as_json)
@@ -123,7 +121,7 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
         # The reader went away (`| head`): not an error of ours, and no traceback at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)  # click gives back the status of an Exit
 
 
 def _fail(
