@@ -29,6 +29,7 @@ def test_the_commands_are_those_that_work():
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
+        ("partner", "renew"),
         ("partner", "list"),
         ("partner", "show"),
         ("client", "create"),

@@ -106,6 +106,19 @@ def ends_at(content: bytes) -> int | None:
     return min((end for end in (primary, last_subkey) if end is not None), default=None)
 
 
+def signed_at(content: bytes) -> int:
+    """When the key said something about itself for the last time. Of two forms of one key the later one counts."""
+    parsed = _read(content)
+    return max(
+        (
+            packet.created_at
+            for packet in _packets(parsed)
+            if packet.signature is not None and packet.signature.issuer_fingerprint == parsed.fingerprint
+        ),
+        default=0,
+    )
+
+
 def read_signer(content: bytes, *, now: int | None = None) -> Certificate:
     """The one certificate in `content`, good for verifying signatures. Raises CertificateProblem.
 

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     RESOURCE_CHANGED = "resource_changed"
     PARTNER_ADDED = "partner_added"
     PARTNER_CERTIFICATE_RENEWED = "partner_certificate_renewed"
+    PARTNER_CERTIFICATE_REPLACED = "partner_certificate_replaced"
     CLIENT_CREATED = "client_created"
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
