@@ -19,6 +19,7 @@ STORY = (
     "docs/how-to/partner/call.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
+    "docs/how-to/operate/notices.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",
 )

@@ -35,6 +35,7 @@ class Calendar:
         self._next_look = 0
         self._notices: tuple[Notice, ...] = ()
         self._rotations: tuple[Standing, ...] = ()
+        self._fingerprints: dict[str, str] = {}
 
     def is_due(self, now: int) -> bool:
         """Whether something is to be kept. Reads; writes nothing."""
@@ -59,6 +60,7 @@ class Calendar:
         with self._installation.store.reading() as reading:
             standings, certified = reading.standings(), read_certified(reading)
         found = dates.due(standings, certified, now, ahead=self._ahead)
+        self._fingerprints = {each.partner_id: each.fingerprint for each in certified}
         self._notices = self._unknown(found.notices)
         self._rotations = dates.rotations_due(standings, now, ahead=self._ahead)
         self._next_look = min(now + _LOOK_AGAIN, now + _LOOK_AGAIN if found.next_at is None else found.next_at)
@@ -99,7 +101,10 @@ class Calendar:
                 announce=announce,
             )
         except Problem as failed:
-            facts = dates.credential_facts(one) | {"reason": failed.message, "fingerprint": "FPR"}
+            facts = dates.credential_facts(one) | {
+                "reason": failed.message,
+                "fingerprint": self._fingerprints.get(one.partner_id),
+            }
             roles = BOTH if isinstance(failed.__cause__, CertificateProblem) else (Role.OPERATOR,)
             subject = f"{one.credential.id} {failed.code}"
             self._installation.store.outbox.add(
