@@ -1,10 +1,15 @@
 """Notices to both sides, seen from outside: a real mail server and a real webhook receiver, the real clock."""
 
+import contextlib
 import time
 
 import pytest
 
+from keyfob.ambient import system_clock, system_entropy
 from keyfob.openpgp import keys as openpgp_keys
+from keyfob.server import installation
+from keyfob.server.notices.calendar import Calendar
+from keyfob.server.notices.notice import Role
 from keyfob.server.storage.outbox import LEASE
 from mail_server import taking_mail
 
@@ -126,6 +131,32 @@ def test_what_is_refused_is_given_up_shown_and_tried_again_by_hand(new_operator,
     mailbox.refused = set()
     assert operator.run("notice", "retry", dead["id"]) == {"tried_again": 1}
     assert mailbox.next()["x-rcpt"] == "brief@brief.example"
+
+
+def test_a_rotation_that_cannot_be_sealed_is_told_once_with_its_reason(new_operator):
+    """A year on: the partner's certificate of a month has long expired."""
+    operator = new_operator()
+    settings = operator.home / "keyfob.toml"
+    settings.write_text(settings.read_text() + "\n[credentials]\nrotate_days_before = 30\n")
+    info = operator.client("sync")
+    now = system_clock() + 340 * DAY
+    opened = installation.open(operator.home, environ={}, entropy=system_entropy)
+    with contextlib.closing(opened):
+        for _ in range(2):
+            calendar = Calendar(opened, entropy=system_entropy)
+            assert calendar.is_due(now)
+            calendar.keep(now)
+        opened.store.outbox.route(dict.fromkeys(Role, ("mail",)), now)
+        found = [parcel.notice for parcel in opened.store.outbox.due(now)]
+        assert sorted((one.kind.value, one.recipient.value) for one in found) == [
+            (kind, role)
+            for kind in ("certificate_expired", "credential_expires", "rotation_not_made")
+            for role in ("operator", "partner")
+        ]
+        (mine,) = [one for one in found if (one.kind.value, one.recipient) == ("rotation_not_made", Role.PARTNER)]
+    assert "has expired" in mine.facts["reason"] and len(mine.facts["fingerprint"]) == 40
+    assert [one["state"] for one in operator.run("client", "show", info.client_id)["credentials"]] == ["active"]
+    assert not list((operator.home / "sealed").iterdir())
 
 
 def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operator, tls_files, mailbox):

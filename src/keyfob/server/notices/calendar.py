@@ -1,8 +1,10 @@
 """What no act causes but time: notices of what ends, and the rotations of the schedule."""
 
+import logging
 from pathlib import Path
 
 from keyfob.ambient import Entropy
+from keyfob.database import Unreachable
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import CertificateProblem
 from keyfob.problem import Problem
@@ -19,9 +21,13 @@ from keyfob.server.storage.records import Partner, State
 from keyfob.server.storage.standing import Standing
 from keyfob.server.storage.store import SERVER
 
+_log = logging.getLogger("keyfob.server")
+
 SEALED = "sealed"
 """The folder in the home where the messages of scheduled rotations lie."""
 _LOOK_AGAIN = 600
+_PASSING = frozenset({"client-changed", "database-busy"})
+"""Problems that the next look finds gone."""
 
 
 class Calendar:
@@ -89,7 +95,7 @@ class Calendar:
         folder = self._installation.home.path / SEALED
         client_id = one.credential.client_id
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            _make(folder)
             credentials.rotate(
                 self._installation,
                 client_id,
@@ -101,6 +107,9 @@ class Calendar:
                 announce=announce,
             )
         except Problem as failed:
+            if failed.code in _PASSING or isinstance(failed, Unreachable):
+                _log.warning("rotation_waits client_id=%s reason=%s", client_id, failed.code)
+                return
             facts = dates.credential_facts(one) | {
                 "reason": failed.message,
                 "fingerprint": self._fingerprints.get(one.partner_id),
@@ -110,6 +119,13 @@ class Calendar:
             self._installation.store.outbox.add(
                 [Notice(NoticeKind.ROTATION_NOT_MADE, subject, role, now, 0, one.partner_id, facts) for role in roles]
             )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failed:
+        raise Problem("file-place", f"{folder} cannot be made: {failed.strerror}", hint="let it be written") from failed
 
 
 def read_certified(reading: Reading) -> tuple[Certified, ...]:

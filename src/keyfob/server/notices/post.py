@@ -23,7 +23,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
 """Seconds before another attempt, doubled from the one to the other."""
 PATIENCE = 3 * 24 * 3600
 """Seconds after which a notice is given up, and `status` says so."""
-_LOOK_AGAIN = 600
 _LAST_WORDS = 3.0
 
 
