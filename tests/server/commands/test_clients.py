@@ -292,7 +292,12 @@ def test_ctrl_c_at_a_commit_leaves_the_message_exactly_when_its_credential_count
 
     monkeypatch.setattr(sa.Connection, "commit", committed)
     message = tmp_path / "message.asc"
-    stopped = acme.create("--out", message, code=1)
+    # Said anew: a shell that runs the tests in its background has them ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        stopped = acme.create("--out", message, code=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     monkeypatch.undo()
     assert stopped["error"] == "aborted"
     assert "nothing" not in stopped["message"], "it cannot know"
