@@ -4,8 +4,13 @@ import contextlib
 import subprocess
 import sys
 
+import pytest
+
+from keyfob.problem import Problem
+from keyfob.server.alarms.courier import NotDelivered
 from keyfob.server.audit.events import Kind
 from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
+from keyfob.server.notices.post import PATIENCE, Post
 from keyfob.server.storage import journal
 from keyfob.server.storage.outbox import LEASE, NO_CHANNEL, DeliveryState
 
@@ -115,6 +120,68 @@ def test_of_many_processes_that_want_the_lease_at_once_one_gets_it(made, worker)
         process.stdin.write("\n")
         process.stdin.flush()
     assert sorted(process.communicate(timeout=60)[0].strip() for process in crowd) == ["False", "False", "True"]
+
+
+class Nothing:
+    """A calendar without an entry."""
+
+    def is_due(self, now):
+        return False
+
+    def keep(self, now): ...
+
+
+class Ways:
+    """`outcomes`, by recipient: what is raised on each attempt."""
+
+    def __init__(self, **outcomes):
+        self.outcomes = outcomes
+        self.got = []
+
+    def names(self):
+        return {Role.PARTNER: ("mail",), Role.OPERATOR: ("mail",)}
+
+    def deliver(self, notice, channel, *, email):
+        self.got.append(notice.recipient.value)
+        if (failure := self.outcomes.get(notice.recipient.value)) is not None:
+            raise failure
+
+
+def post(made, ways, now):
+    return Post(made.store.outbox, Nothing(), ways, clock=lambda: now, entropy=lambda count: b"x" * count)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (NotDelivered("away", again=True), "away"),
+        (Problem("mail-password-open", "it is open", hint="x"), "it is open"),
+        (KeyError("kfs_x"), "the server failed over it (KeyError): see its log"),
+    ],
+)
+def test_what_fails_stands_in_nobodys_way_and_is_given_up_after_three_days(made, failure, reason):
+    made.store.outbox.add(notices(made))
+    ways = Ways(partner=failure)
+    post(made, ways, made.now).round()
+    assert sorted(ways.got) == ["operator", "partner"]
+    (left,) = made.store.outbox.unsettled()
+    assert (left.state, left.reason, left.attempts) == (DeliveryState.WAITING, reason, 1)
+    post(made, ways, made.now + 4).round()
+    post(made, ways, made.now + 5).round()
+    assert ways.got.count("partner") == 2
+    post(made, ways, made.now + PATIENCE).round()
+    (left,) = made.store.outbox.unsettled()
+    assert left.state is DeliveryState.DEAD
+
+
+def test_while_another_holds_the_lease_nothing_is_sent(made):
+    made.store.outbox.add(notices(made))
+    assert made.store.outbox.take_lease("another", made.now)
+    ways = Ways()
+    post(made, ways, made.now + LEASE - 1).round()
+    assert ways.got == []
+    post(made, ways, made.now + LEASE).round()
+    assert sorted(ways.got) == ["operator", "partner"]
 
 
 def test_what_is_very_old_is_forgotten(made):

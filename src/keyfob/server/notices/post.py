@@ -69,16 +69,25 @@ class Post:
         told = (notice.id, notice.kind, notice.recipient, parcel.channel)
         try:
             self._channels.deliver(notice, parcel.channel, email=parcel.email)
-        except (NotDelivered, Problem) as failed:
-            now = self._clock()
-            again = failed.again if isinstance(failed, NotDelivered) else True
-            next_at = now + pause(parcel.attempts) if again and now < notice.at + PATIENCE else None
-            self._outbox.failed(parcel, str(failed), next_at=next_at, now=now)
-            end = "given up" if next_at is None else f"again in {next_at - now} s"
-            _log.warning("notice_not_delivered id=%s kind=%s to=%s by=%s reason=%s: %s", *told, failed, end)
+        except NotDelivered as failed:
+            self._failed(parcel, str(failed), again=failed.again)
+        except Problem as failed:
+            self._failed(parcel, failed.message, again=True)
+        except Exception as broken:
+            # A notice that breaks us must not stand in the way of those behind it.
+            _log.exception("notice_broke id=%s kind=%s to=%s by=%s", *told)
+            self._failed(parcel, f"the server failed over it ({type(broken).__name__}): see its log", again=True)
         else:
             self._outbox.delivered(parcel, self._clock())
             _log.info("notice_delivered id=%s kind=%s to=%s by=%s", *told)
+
+    def _failed(self, parcel: Parcel, reason: str, *, again: bool) -> None:
+        now = self._clock()
+        next_at = now + pause(parcel.attempts) if again and now < parcel.notice.at + PATIENCE else None
+        self._outbox.failed(parcel, reason, next_at=next_at, now=now)
+        end = "given up" if next_at is None else f"again in {next_at - now} s"
+        told = (parcel.notice.id, parcel.notice.kind, parcel.channel, reason, end)
+        _log.warning("notice_not_delivered id=%s kind=%s by=%s reason=%s: %s", *told)
 
     def _work(self) -> None:
         while not self._stopping.wait(TICK):

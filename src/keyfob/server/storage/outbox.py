@@ -89,6 +89,10 @@ class Outbox:
         table = schema.lease
         free = sa.or_(table.c.holder == holder, table.c.held_until <= now)
         values = {"holder": holder, "held_until": now + LEASE}
+        # Asked before: those that wait for another must not take turns at writing.
+        others = sa.select(table.c.name).where(table.c.name == _LEASE_NAME, sa.not_(free))
+        if self._database.scalar(others) is not None:
+            return False
         with self._database.write(patience=self._patience) as connection:
             taken = sa.update(table).where(table.c.name == _LEASE_NAME, free).values(values)
             if connection.execute(taken).rowcount:
