@@ -22,6 +22,8 @@ FACTS = {
     "confirmed": "flag",
     "path": "/x.asc",
     "reason": "it is expired",
+    "email": "new@acme.example",
+    "to": "old@acme.example",
 }
 
 

@@ -133,6 +133,22 @@ def test_what_is_refused_is_given_up_shown_and_tried_again_by_hand(new_operator,
     assert mailbox.next()["x-rcpt"] == "brief@brief.example"
 
 
+def test_a_new_contact_and_a_prolonged_key_are_told_and_the_former_contact_hears_of_it(
+    new_operator, tls_files, mailbox
+):
+    operator = new_operator()
+    configure(operator, tls_files, mailbox)
+    operator.serve()
+    renewed = operator.run(
+        "partner", "renew", "Acme", "--certificate", operator.certificate, "--email", "new@acme.example"
+    )
+    assert renewed["outcome"] == "renewed"
+    got = by_address(mailbox, 2)
+    assert sorted(got) == [PARTNER, OPERATOR]
+    assert "go to new@acme.example" in text(got[PARTNER][0])
+    assert "partner show Acme" in text(got[OPERATOR][0])
+
+
 def test_a_rotation_that_cannot_be_sealed_is_told_once_with_its_reason(new_operator):
     """A year on: the partner's certificate of a month has long expired."""
     operator = new_operator()

@@ -103,7 +103,9 @@ def renew(change: Change, partner: Partner, certificate: Certificate, *, email: 
     renewed = replace(partner, certificate=certificate.armored, email=email)
     change.put_certificate(renewed)
     change.record(Kind.PARTNER_CERTIFICATE_RENEWED, partner_id=partner.id, fingerprint=partner.fingerprint, email=email)
-    _tell(change, NoticeKind.CERTIFICATE_RENEWED, renewed, {"expires_at": certificate.expires_at}, now)
+    if partner.certificate != renewed.certificate:
+        _tell(change, NoticeKind.CERTIFICATE_RENEWED, renewed, {"expires_at": certificate.expires_at}, now)
+    _tell_contacts(change, partner, renewed, now)
     return renewed
 
 
@@ -153,6 +155,7 @@ def replace_key(
     )
     facts = {"former": partner.fingerprint, "confirmed": _CONFIRMED[confirmed]}
     _tell(change, NoticeKind.CERTIFICATE_REPLACED, changed, facts, now)
+    _tell_contacts(change, partner, changed, now)
     return changed
 
 
@@ -169,6 +172,17 @@ def _tell(change: Change, kind: NoticeKind, partner: Partner, facts: Facts, now:
     for role in BOTH:
         subject = f"{partner.id} {digest} {now}"
         change.notify(Notice(kind, subject, role, now, 0, partner.id, {**known, **facts}))
+
+
+def _tell_contacts(change: Change, former: Partner, partner: Partner, now: int) -> None:
+    """A new address is told to the former one, too: whoever holds it would otherwise never hear of it."""
+    if former.email == partner.email:
+        return
+    facts = {"partner": partner.name, "email": partner.email, "to": former.email}
+    for role in BOTH:
+        change.notify(
+            Notice(NoticeKind.CONTACT_CHANGED, f"{partner.id} {former.email} {now}", role, now, 0, partner.id, facts)
+        )
 
 
 def get(reading: Reading, name: str) -> Partner:

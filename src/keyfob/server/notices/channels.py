@@ -32,10 +32,10 @@ class Channels:
         """One attempt on one way; `email` is the partner's. Blocking. Raises NotDelivered."""
         said = words.write(notice, issuer=self.issuer)
         if channel == MAIL and self.mail is not None:
-            to = self.operator if notice.recipient is Role.OPERATOR else email
+            to = self.operator if notice.recipient is Role.OPERATOR else notice.facts.get("to") or email
             if to is None:
                 raise NotDelivered("the partner is gone", again=False)
-            self.mail.deliver(Letter(notice.id, to, f"[Keyfob] {said.summary}", said.text, _attachment(notice)))
+            self.mail.deliver(Letter(notice.id, str(to), f"[Keyfob] {said.summary}", said.text, _attachment(notice)))
             return
         for sink in self.sinks:
             if sink.name == channel:

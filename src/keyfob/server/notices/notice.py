@@ -29,20 +29,29 @@ class NoticeKind(StrEnum):
     CERTIFICATE_ENDS_IN_ROTATION = "certificate_ends_in_rotation"
     CERTIFICATE_RENEWED = "certificate_renewed"
     CERTIFICATE_REPLACED = "certificate_replaced"
+    CONTACT_CHANGED = "contact_changed"
     SUCCESSOR_SEALED = "successor_sealed"
     ROTATION_NOT_MADE = "rotation_not_made"
     TEST = "test"
 
 
 _WARNING, _NOTICE = 4, 5
-_SEVERE = frozenset({NoticeKind.CERTIFICATE_EXPIRED, NoticeKind.CERTIFICATE_REPLACED, NoticeKind.ROTATION_NOT_MADE})
+_SEVERE = frozenset(
+    {
+        NoticeKind.CERTIFICATE_EXPIRED,
+        NoticeKind.CERTIFICATE_REPLACED,
+        NoticeKind.CONTACT_CHANGED,
+        NoticeKind.ROTATION_NOT_MADE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Of each kind, subject, threshold (days, or 0) and recipient there is one.
 
-    `attachment`: a sealed message (armored), for the partner.
+    A partner is told at the address that it has by then, or at that of the fact `to`. `attachment`: a sealed message,
+    armored.
     """
 
     kind: NoticeKind

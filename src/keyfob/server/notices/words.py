@@ -105,6 +105,16 @@ _WORDS = {
         "From now on the secrets of {partner} are sealed to the key {fingerprint}, and no more to {former}.\n"
         "How it was confirmed: {confirmed}.\n\nSee it with:\n  keyfob-server partner show {quoted}",
     ),
+    (NoticeKind.CONTACT_CHANGED, Role.PARTNER): Words(
+        "notices for {partner} go to another address now",
+        "From now on notices for {partner} go to {email}, and no more to {to}.\n\n"
+        "If that was not asked for by you, tell the operator at once.",
+    ),
+    (NoticeKind.CONTACT_CHANGED, Role.OPERATOR): Words(
+        "{partner}: its notices go to another address now",
+        "From now on notices for {partner} go to {email}, and no more to {to}, which was told.\n\nSee it with:\n"
+        "  keyfob-server partner show {quoted}",
+    ),
     (NoticeKind.SUCCESSOR_SEALED, Role.PARTNER): Words(
         "a new secret for {client_name} waits for you",
         "The credential of your client {client_name} ({client_id}) expires on {expires_at}. Its successor is sealed\n"
