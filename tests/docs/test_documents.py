@@ -17,6 +17,8 @@ STORY = (
     "docs/how-to/operate/back-up.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/operate/registration.md",
+    "docs/how-to/partner/register.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
     "docs/how-to/operate/notices.md",
@@ -26,6 +28,8 @@ STORY = (
 """In the order in which a reader would follow them: each may use what those before it made."""
 POSTGRESQL = "docs/how-to/operate/postgresql.md"
 """By itself, beside a real PostgreSQL."""
+KMS = "docs/how-to/operate/kms.md"
+"""By itself, with a server of AWS KMS."""
 
 INSTALL = re.compile(
     r"make (demo|test)|python3 -m venv \.venv|\.venv/bin/python -m (pip install \"\.\[all\]\"|keyfob\.demo)"
@@ -109,7 +113,7 @@ def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "== README.md" in done.stdout
-    assert "kfs_" not in done.stdout + done.stderr
+    assert not re.search(r"kf[sir]_[0-9A-Za-z]{8}", done.stdout + done.stderr)
 
 
 def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free_port_of, postgresql):
@@ -134,6 +138,20 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     assert "a long random one" not in done.stdout + done.stderr + (folder / "server.log").read_text()
 
 
+def test_the_page_on_kms_runs_with_a_server_of_it(cloud, folder, environment, free_port_of):
+    done = subprocess.run(
+        ["bash", "-c", script((KMS,), {"8443": str(free_port_of())})],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert re.search(r"ES256 +next .* aws-kms:arn:aws:kms:eu-central-1:123456789012:key/", done.stdout)
+    assert "BEGIN PRIVATE KEY" not in done.stdout + done.stderr
+
+
 def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
@@ -146,7 +164,7 @@ def test_every_other_shell_block_is_an_installation():
 
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
-    assert pages <= {*STORY, POSTGRESQL}
+    assert pages <= {*STORY, POSTGRESQL, KMS}
 
 
 def test_every_link_leads_somewhere():

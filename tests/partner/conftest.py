@@ -58,6 +58,7 @@ class Handoff:
         fingerprint: str | None = None,
         private_key: Path | None = None,
         key_file: Path | None = None,
+        kms_key: str | None = None,
     ) -> Receipt:
         return opening.receive_file(
             message,
@@ -65,6 +66,7 @@ class Handoff:
             keeping=keeping,
             private_key=private_key or self.private_key,
             key_file=key_file,
+            kms_key=kms_key,
             ca=None,
             certificate=certificate if certificate is not None else self.operator.armored,
             fingerprint=self.operator.fingerprint if fingerprint is None else fingerprint,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from keyfob.partner.opening import Binding
     from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
+    from keyfob.partner.vault.entries import Keeping
 
 F = TypeVar("F", bound=Callable[..., object])
 _MAX_INPUT_BYTES = 256 * 1024 * 1024
@@ -86,8 +87,8 @@ def _using_options(function: F) -> F:
 @click.option(
     "--key",
     "keeping",
-    type=click.Choice(["message", "passphrase", "file"]),
-    help="How to keep it: the message as delivered (default), or sealed under a passphrase or a key file.",
+    metavar="message|passphrase|file|aws-kms:ARN",
+    help="How to keep it: the message as delivered (default), or sealed under a passphrase, a key file or a KMS key.",
 )
 @click.option(
     "--key-file",
@@ -119,12 +120,13 @@ def receive(
       keyfob receive cl_4Kd.asc --private-key partner.key.asc --key file
     """
     from keyfob.partner.opening import receive_file
-    from keyfob.partner.vault.entries import Keeping
 
+    chosen, kms_key = _keeping(keeping)
     receipt = receive_file(
         _read_input(file, "message"),
         vault=vault,
-        keeping=None if keeping is None else Keeping(keeping),
+        keeping=chosen,
+        kms_key=kms_key,
         private_key=private_key,
         key_file=key_file,
         ca=ca,
@@ -294,6 +296,18 @@ def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
 
     binding = _binding(url, using)
     return Session(binding.authorizer, binding.context)
+
+
+def _keeping(said: str | None) -> "tuple[Keeping | None, str | None]":
+    """What --key says: the way of keeping, and the key in AWS KMS where it is one. Raises Misuse."""
+    from keyfob.partner.vault.entries import Keeping
+
+    if said is None:
+        return None, None
+    name, _, arn = said.partition(":")
+    if name not in set(Keeping) or (name == Keeping.AWS_KMS) != bool(arn):
+        raise Misuse("bad-key", "--key names no way of keeping", hint="--key message, passphrase, file or aws-kms:ARN")
+    return Keeping(name), said if arn else None
 
 
 def _read_input(path: Path, what: str) -> bytes:

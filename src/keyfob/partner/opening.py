@@ -112,7 +112,9 @@ def explain(
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
-def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
+def default_keeper(
+    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
+) -> Keeper:
     """The keeper of `vault` with this process's environment, randomness and terminal."""
     return Keeper(
         vault=vault.path,
@@ -122,6 +124,7 @@ def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: P
         ask=_ask if attended() else None,
         private_key=private_key,
         key_file=key_file,
+        kms_key=kms_key,
     )
 
 
@@ -130,6 +133,7 @@ def receive_file(
     *,
     vault: Path | None,
     keeping: Keeping | None,
+    kms_key: str | None = None,
     private_key: Path | None,
     key_file: Path | None,
     ca: Path | None,
@@ -144,7 +148,7 @@ def receive_file(
     path = vault or default_vault(environ)
 
     def keeper(stored: Vault) -> Keeper:
-        return default_keeper(stored, private_key=private_key, key_file=key_file)
+        return default_keeper(stored, private_key=private_key, key_file=key_file, kms_key=kms_key)
 
     return receive(
         message,

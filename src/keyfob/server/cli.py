@@ -7,7 +7,7 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.server.commands import client_changes  # noqa: F401  # adds rotate, suspend and so on to `client`
+from keyfob.server.commands import client_changes, rewraps  # noqa: F401  # add to `client`, and to `key`
 from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
@@ -18,6 +18,7 @@ from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
 from keyfob.server.commands.notices import notice
 from keyfob.server.commands.partners import partner
+from keyfob.server.commands.registrations import registration
 from keyfob.server.commands.resources import resource
 from keyfob.server.commands.status import status
 from keyfob.server.commands.surroundings import Surroundings
@@ -48,6 +49,7 @@ for _command in (
     resource,
     partner,
     client,
+    registration,
     key,
     backup,
     audit,

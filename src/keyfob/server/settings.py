@@ -47,6 +47,8 @@ class Settings:
     database: Path | Place
     tls_certificate: Path
     tls_private_key: Path
+    asks_for_certificates: bool
+    client_ca: Path | None
     trusted_proxy: str | None
     max_body_bytes: int
     limits: Limits
@@ -65,6 +67,10 @@ class Settings:
     credential_lifetime: int
     rotate_days_before: int
     mail: MailSettings | None
+
+    @property
+    def registration_endpoint(self) -> str:
+        return f"{self.issuer}/oauth2/register"
 
     @property
     def token_endpoint(self) -> str:
@@ -99,6 +105,12 @@ def _syslog(value: Value) -> str:
 
 def _networks(value: Value) -> str:
     return " ".join(networks.parse(part) for part in text(value).split())
+
+
+def _asking(value: Value) -> str:
+    if value not in ("off", "ask"):
+        raise ValueError("is neither off nor ask")
+    return str(value)
 
 
 def _algorithm(value: Value) -> str:
@@ -159,6 +171,20 @@ SETTINGS = (
     ),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting(
+        "tls",
+        "client_certificates",
+        "off",
+        "`ask`: clients may authenticate, and have their tokens bound, by a TLS certificate (RFC 8705); or `off`.",
+        _asking,
+    ),
+    Setting(
+        "tls",
+        "client_ca",
+        "",
+        "The authorities that issue certificates to your clients (PEM), for tls_client_auth.",
+        text,
+    ),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive),
     *limits.SETTINGS,
@@ -226,6 +252,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         database=database,
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
+        asks_for_certificates=values["tls.client_certificates"] == "ask",
+        client_ca=_optional_path(home, values["tls.client_ca"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
         limits=limits.read(values),

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from keyfob.oauth.client_authentication import PresentedCredential
-from keyfob.oauth.errors import InvalidClient, OAuthError, TooManyRequests
+from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError, TooManyRequests
 from keyfob.server.refusals.causes import Cause
 from keyfob.serving.rates import Bucket, network_of
 
@@ -47,6 +47,11 @@ class Throttle:
             return refused
         wait = self._wait(presented, network_of(address), now)
         # RFC 6749 §2.3.1: whoever guesses secrets is slowed down.
+        return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
+
+    def slow_down_token(self, refused: InvalidToken, *, address: str, now: int) -> OAuthError:
+        """The same for a bearer token that is not good: who sends it is not known, only from where."""
+        wait = self._network.take(network_of(address), now)
         return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
 
     def spare(self, *, address: str, now: int) -> None:

@@ -31,14 +31,21 @@ class Bell:
 
     def audit_failed(self, now: int) -> None:
         """A record could not be made durable."""
-        event = self._watch.admit(Event(AlarmKind.AUDIT_FAILED, "audit"), now)
-        if event is not None:
-            self._ring(event, now)
+        self._tell(Event(AlarmKind.AUDIT_FAILED, "audit"), now)
+
+    def signing_failed(self, now: int) -> None:
+        """A key that lies elsewhere did not sign."""
+        self._tell(Event(AlarmKind.SIGNING_FAILED, "signing key"), now)
 
     def close(self) -> None:
         """What is under way gets a few seconds. Blocking: for a thread."""
         for courier in self._couriers:
             courier.close()
+
+    def _tell(self, seen: Event, now: int) -> None:
+        event = self._watch.admit(seen, now)
+        if event is not None:
+            self._ring(event, now)
 
     def _ring(self, event: Event, now: int) -> None:
         alarm = make(event, issuer=self._issuer, now=now, entropy=self._entropy)

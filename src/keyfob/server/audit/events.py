@@ -23,6 +23,13 @@ class Kind(StrEnum):
     CLIENT_REVOKED = "client_revoked"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
     CLIENT_NETWORKS_CHANGED = "client_networks_changed"
+    CLIENT_REGISTERED = "client_registered"
+    REGISTRATION_ALLOWED = "registration_allowed"
+    REGISTRATION_WITHDRAWN = "registration_withdrawn"
+    REGISTRATION_READ = "registration_read"
+    REGISTRATION_CHANGED = "registration_changed"
+    REGISTRATION_RENEWED = "registration_renewed"
+    REGISTRATION_ENDED = "registration_ended"
     CREDENTIAL_SEALED = "credential_sealed"
     CREDENTIAL_REPLACED = "credential_replaced"
     CREDENTIAL_FIRST_USED = "credential_first_used"
@@ -36,6 +43,7 @@ class Kind(StrEnum):
     WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
     CHAIN_STARTED = "chain_started"
     STORE_MOVED = "store_moved"
+    KEY_ENCRYPTION_KEY_CHANGED = "key_encryption_key_changed"
 
 
 Field = str | int | list[str] | None
@@ -43,7 +51,7 @@ Field = str | int | list[str] | None
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """`actor` is who did it: `operator:NAME` at the command line, `client:ID`, or `server`."""
+    """`actor` is who did it: `operator:NAME` at the command line, `client:ID`, `partner:ID`, or `server`."""
 
     kind: Kind
     actor: str

@@ -106,7 +106,9 @@ def set_keys(
     url = None if jwks_uri is None else clients.check_jwks_uri(jwks_uri)
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
-        see_keys(surroundings, installation.settings, url)
+        with installation.store.reading() as reading:
+            method = clients.get(reading, client_id).client.auth_method
+        see_keys(surroundings, installation.settings, url, method)
         with installation.store.change(now=now, actor=actor()) as change:
             clients.set_keys(change, client_id, jwks=document, jwks_uri=url)
     names = clients.thumbprints(document)

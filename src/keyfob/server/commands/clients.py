@@ -1,20 +1,28 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.oauth import authorization_details
+from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
-from keyfob.oauth.client_authentication import Method
-from keyfob.oauth.errors import OAuthError
-from keyfob.oauth.scope import Scope
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
+from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, SubjectField
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
+from keyfob.server.commands.client_view import registration_text, studies_text, view_document, view_text
+from keyfob.server.commands.rights import (
+    read_details,
+    read_scope,
+    resource_option,
+    scope_option,
+    study_options,
+    token_lifetime_option,
+)
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -22,18 +30,16 @@ from keyfob.server.commands.surroundings import (
     key_sets,
     opened,
     read_file,
-    show_time,
 )
-from keyfob.server.lifecycle import clients, credentials, studies
+from keyfob.server.lifecycle import clients, credentials
 from keyfob.server.lifecycle.clients import Application
-from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import Client, ClientView, Credential, Profile
+from keyfob.server.storage.records import Profile
 
-MAX_TOKEN_LIFETIME = 900
-DEFAULT_TOKEN_LIFETIME = 300
-_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
+_WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
+_METHODS = tuple(one.value for one in Method)
+_SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replace('_', '-')}" for field in SubjectField}
 
 
 @click.group()
@@ -45,22 +51,12 @@ def client() -> None:
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
-@click.option("--scope", required=True, metavar='"A B"', help="All scopes that it may ask for.")
-@click.option(
-    "--resource", required=True, multiple=True, metavar="URL", help="An API; repeatable, the first is default."
-)
+@scope_option
+@resource_option
 @click.option(
     "--default-scope", metavar='"A"', help="The scopes of a token when none is asked for; else that is refused."
 )
-@click.option("--study", multiple=True, metavar="OID[:SITE,SITE]", help="A study, or some of its sites; repeatable.")
-@click.option("--all-studies", is_flag=True, help="Every study, also those to come.")
-@click.option(
-    "--authorization-details",
-    "details_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Studies, sites, forms and actions in full (RFC 9396).",
-)
+@study_options
 @click.option(
     "--allow-network",
     "allowed",
@@ -68,23 +64,19 @@ def client() -> None:
     metavar="CIDR",
     help="From where it may come, such as 192.0.2.0/24; repeatable. Default: anywhere.",
 )
-@click.option(
-    "--token-lifetime",
-    type=click.IntRange(1, MAX_TOKEN_LIFETIME),
-    default=DEFAULT_TOKEN_LIFETIME,
-    show_default=True,
-    metavar="SECONDS",
-    help=f"How long its tokens live, 1 to {MAX_TOKEN_LIFETIME}.",
-)
+@token_lifetime_option
 @click.option(
     "--auth-method",
     type=click.Choice(_METHODS),
     default=_METHODS[0],
     show_default=True,
-    help="How it proves who it is: by a secret (the server takes it in the header and in the body), or by a key.",
+    help="How it proves who it is: by a secret (in the header or the body), a key, or a TLS certificate.",
 )
 @click.option(
-    "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
+    "--jwks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its public keys, a JWK set; certificates as x5c.",
 )
 @click.option(
     "--profile",
@@ -93,6 +85,12 @@ def client() -> None:
     show_default=True,
     help="A published profile that it follows: smart (HL7 SMART Backend Services) or fapi2 (FAPI 2.0).",
 )
+@click.option("--tls-subject-dn", metavar="DN", help="tls_client_auth: the subject of its certificate (RFC 4514).")
+@click.option("--tls-san-dns", metavar="NAME", help="Or a DNS name in it,")
+@click.option("--tls-san-uri", metavar="URI", help="a URI,")
+@click.option("--tls-san-ip", metavar="ADDRESS", help="an IP address,")
+@click.option("--tls-san-email", metavar="MAIL", help="or a mail address.")
+@click.option("--certificate-bound", is_flag=True, help="Its tokens are bound to its TLS certificate (RFC 8705).")
 @click.option("--dpop", is_flag=True, help="Its tokens are bound to a key of its own; without a proof it gets none.")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
@@ -118,8 +116,10 @@ def create(
     jwks: Path | None,
     jwks_uri: str | None,
     dpop: bool,
+    certificate_bound: bool,
     profile: str,
     out: Path | None,
+    **subjects: str | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
 
@@ -127,6 +127,9 @@ def create(
 
     With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
     nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
+
+    With tls_client_auth it presents a certificate of an authority in tls.client_ca, and you say which name in it is
+    the client's; with self_signed_tls_client_auth its own, which stands in the JWK set (x5c).
 
     \b
     Example:
@@ -136,10 +139,10 @@ def create(
     application = Application(
         partner=partner,
         name=name,
-        scope=_scope(scope, "--scope"),
+        scope=read_scope(scope, "--scope"),
         resources=resource,
-        default_scope=None if default_scope is None else _scope(default_scope, "--default-scope"),
-        details=_details(study, details_file, every=all_studies),
+        default_scope=None if default_scope is None else read_scope(default_scope, "--default-scope"),
+        details=read_details(study, details_file, every=all_studies),
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
@@ -147,18 +150,21 @@ def create(
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
         dpop_bound=dpop,
         profile=Profile(profile),
+        tls_subject=_subject(subjects),
+        certificate_bound=certificate_bound,
     )
-    has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
+    has_secret = application.auth_method in _WITH_SECRET
     if out is not None and not has_secret:
         raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
+        clients.check_asking(installation.settings, application)
         if has_secret:
             issued = credentials.create_client(
                 installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
             )
         else:
-            see_keys(surroundings, installation.settings, application.jwks_uri)
+            see_keys(surroundings, installation.settings, application.jwks_uri, application.auth_method)
             issued = credentials.create_key_client(
                 installation, application, now=now, entropy=surroundings.entropy, actor=actor()
             )
@@ -170,11 +176,14 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
+        lines.append(f"  studies   {studies_text(application.details)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
         lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+    elif issued.client.auth_method in METHODS_BY_CERTIFICATE:
+        lines.append(f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint},")
+        lines.append("and to present its certificate there, with client_id in the form, and at the API")
     else:
         lines.append(
             f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
@@ -233,8 +242,10 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
     with opened(surroundings, home) as installation, installation.store.reading() as reading:
         view = clients.get(reading, client_id)
         owner = reading.partner_of(view.client)
-    document = _view_document(view, owner.name, now)
-    return Result(document, _view_text(view, f"{owner.name}, {owner.state}", now))
+        registered = reading.find_registration(client_id)
+    document = view_document(view, owner.name, registered, now)
+    text = view_text(view, f"{owner.name}, {owner.state}", now)
+    return Result(document, text if registered is None else f"{text}\n{registration_text(registered)}")
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -247,123 +258,29 @@ def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> di
     }
 
 
-def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None) -> None:
+def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None, method: Method) -> None:
     """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
     if jwks_uri is None:
         return
     try:
-        asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
+        found = asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
     except CannotFetch as failed:
         raise Problem(
             "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
         ) from failed
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+        clients.check_certificates(found)
 
 
-def _scope(text: str, option: str) -> Scope:
-    try:
-        return scopes.parse(text)
-    except OAuthError as refused:
-        raise Misuse(
-            "bad-scope", f"{option}: {refused.description}", hint='for example --scope "a:read b:read"'
-        ) from None
-
-
-def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) -> Details:
-    if sum((bool(study), every, details_file is not None)) > 1:
-        raise Misuse(
-            "studies-twice",
-            "--study, --all-studies and --authorization-details exclude each other",
-            hint="say all of it in one: --authorization-details FILE.json",
-        )
-    if details_file is None:
-        return studies.details(study, every=every)
-    try:
-        return authorization_details.parse(read_file(details_file).decode())
-    except UnicodeDecodeError:
-        raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
-    except OAuthError as refused:
-        raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
-
-
-def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
-    one = view.client
-    return {
-        "client_id": one.id,
-        "name": one.name,
-        "partner": partner,
-        "partner_state": view.partner_state.value,
-        "state": one.state.value,
-        "auth_method": one.auth_method.value,
-        "thumbprints": clients.thumbprints(one.jwks),
-        "jwks_uri": one.jwks_uri,
-        "dpop_bound": one.dpop_bound,
-        "token_lifetime": one.token_lifetime,
-        "profile": one.profile.value,
-        "grants": [
-            {
-                "resource": grant.resource,
-                "scope": scopes.write(grant.scope),
-                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
-            }
-            for grant in one.grants
-        ],
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "networks": list(one.networks),
-        "created_at": one.created_at,
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
+def _subject(options: Mapping[str, str | None]) -> CertificateSubject | None:
+    """The one name of a certificate that was typed. Raises Misuse."""
+    metadata = {
+        field.value: options[option.removeprefix("--").replace("-", "_")] for field, option in _SUBJECTS.items()
     }
-
-
-def _credential_document(credential: Credential, now: int) -> dict[str, object]:
-    return {
-        "credential_id": credential.id,
-        "state": effective(credential, now).value,
-        "not_before": credential.not_before,
-        "expires_at": credential.expires_at,
-        "first_use_by": credential.first_use_by,
-        "replaces": credential.replaces,
-        "overlap": credential.overlap,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "sealed_at": credential.sealed_at,
-        "first_used_at": credential.first_used_at,
-        "first_used_from": credential.first_used_from,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
-
-
-def _view_text(view: ClientView, partner: str, now: int) -> str:
-    one = view.client
-    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
-    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
-    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
-    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {_studies(one)}")
-    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
-    rows = [
-        (
-            credential.id,
-            effective(credential, now).value,
-            show_time(credential.expires_at),
-            show_time(credential.first_used_at),
-            show_time(credential.last_used_at),
-            credential.last_used_from or "-",
-            show_time(credential.overlap_ends_at),
-        )
-        for credential in view.credentials
-    ]
-    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
-    return "\n".join(lines)
-
-
-def _studies(one: Client) -> str:
-    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
-
-
-def _study(detail: CdmsStudy) -> str:
-    plain = CdmsStudy(detail.identifier, detail.sites)
-    if detail != plain:
-        return authorization_details.write((detail,))
-    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
-    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"
+    try:
+        return mutual_tls.read_subject(metadata)
+    except InvalidMetadata as wrong:
+        said = str(wrong)
+        for field, option in _SUBJECTS.items():
+            said = said.replace(field.value, option)
+        raise Misuse("bad-subject", said, hint="one name of its certificate, see RFC 8705 section 2.1.2") from None

@@ -8,7 +8,7 @@ import click
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
-from keyfob.server import installation, settings
+from keyfob.server import installation, key_encryption, settings
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
 from keyfob.server.installation import Plan
 
@@ -33,6 +33,13 @@ from keyfob.server.installation import Plan
 @click.option(
     "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="The server's certificate chain, PEM."
 )
+@click.option(
+    "--kek",
+    metavar="aws-kms:ARN|file",
+    default=key_encryption.FILE,
+    show_default=True,
+    help="Where the key-encryption key is kept: in DIR as it is, or under a key in AWS KMS.",
+)
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its private key, PEM.")
 @click.pass_obj
 @shows_result
@@ -43,6 +50,7 @@ def init(
     issuer: str,
     database: str | None,
     recovery_cert: Path | None,
+    kek: str,
     tls_cert: Path | None,
     tls_key: Path | None,
 ) -> Result:
@@ -57,9 +65,12 @@ def init(
     """
     now = surroundings.clock()
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
-    plan = Plan(settings.check_issuer(issuer), _database(database, surroundings.environ), recovery, tls_cert, tls_key)
+    chosen = _database(database, surroundings.environ)
+    place = key_encryption.parse(kek)
+    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, place)
     installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor(), environ=surroundings.environ)
     made = certificates.read_signer(read_file(home / "operator.asc"))
+    lost = str(home / "keys" / "kek") if place is None else "that key in AWS KMS"
     has_ca = (home / "tls" / "ca.pem").exists()
     lines = [
         f"made {home}",
@@ -68,10 +79,10 @@ def init(
         f"  its fingerprint       {certificates.show_fingerprint(made.fingerprint)}",
     ]
     lines += [f"  throw-away CA         {home / 'tls' / 'ca.pem'}"] if has_ca else []
+    if place is not None:
+        lines.append(f"  key-encryption key    under {place}")
     if recovery is None:
-        lines.append(
-            f"WARNING: no recovery copy: when {home / 'keys' / 'kek'} is lost, everything is (--recovery-cert)"
-        )
+        lines.append(f"WARNING: no recovery copy: when {lost} is lost, everything is (--recovery-cert)")
     else:
         lines.append(f"  recovery copy         {home / 'recovery.asc'} (keep one elsewhere)")
     lines.append(f"next: keyfob-server serve --home {home}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from keyfob.command import Result, shows_result, table
+from keyfob.server import key_encryption
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
 from keyfob.server.lifecycle import key_rotation, signing_keys
 
@@ -28,36 +29,51 @@ def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
     """
     with opened(surroundings, home) as installation:
         found = signing_keys.phases(installation.store.signing_keys(), surroundings.clock())
+        places = [key_encryption.show(installation.where_lies(one)) for one, _ in found]
+        kek = key_encryption.show(installation.kek.place)
     document = {
+        "kek": kek,
         "keys": [
             {
                 "kid": one.kid,
                 "algorithm": one.algorithm,
                 "state": phase.value,
+                "in": place,
                 "not_before": one.not_before,
                 "created_at": one.created_at,
                 "public_jwk": json.loads(one.public_jwk),
             }
-            for one, phase in found
-        ]
+            for (one, phase), place in zip(found, places, strict=True)
+        ],
     }
-    rows = [(one.kid, one.algorithm, phase.value, show_time(one.not_before)) for one, phase in found]
-    return Result(document, table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM"), rows))
+    rows = [
+        (one.kid, one.algorithm, phase.value, show_time(one.not_before), place)
+        for (one, phase), place in zip(found, places, strict=True)
+    ]
+    listed = table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM", "IN"), rows)
+    return Result(document, f"{listed}\nkey-encryption key: {kek}")
 
 
 @key.command("rotate")
 @home_option()
 @click.option(
+    "--in",
+    "place",
+    metavar="aws-kms:ARN|file",
+    help="Where the key lies: one in AWS KMS, which must be there, or a new one in the home (the default, unless the "
+    "newest is in KMS).",
+)
+@click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, home: Path, emergency: bool) -> Result:
+def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
     The server does this by itself every 30 days (the setting keys.rotation_days); what the next key signs with is
-    keys.algorithm.
+    keys.algorithm. A key in AWS KMS never leaves it, and gets no successor by itself: rotate to another one with --in.
 
     With --emergency the new key signs at once, and everything that the old ones signed is refused: by guards within
     5 seconds, each client gets itself a new token at its next call.
@@ -69,9 +85,9 @@ def rotate_key(surroundings: Surroundings, *, home: Path, emergency: bool) -> Re
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
         if emergency:
-            done = key_rotation.replace_all(installation, now=now, actor=actor(), entropy=surroundings.entropy)
+            done = key_rotation.replace_all(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
             text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
             return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)
-        kid = key_rotation.rotate(installation, now=now, actor=actor(), entropy=surroundings.entropy)
+        kid = key_rotation.rotate(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
     signs_from = now + signing_keys.PUBLISHED_AHEAD
     return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")

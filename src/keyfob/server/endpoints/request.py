@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from keyfob.oauth import form
 from keyfob.oauth.errors import InvalidRequest
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Headers, values
 
 
@@ -11,7 +12,8 @@ from keyfob.oauth.wire import Headers, values
 class Request:
     """`address` is the peer's, as text; `id` is the one that the answer carries as Keyfob-Request-Id.
 
-    `name` is the last part of the path, where the route leaves it open.
+    `name` is the last part of the path, where the route leaves it open. `certificate` is the one whose key the client
+    proved in its TLS handshake, here or at the trusted proxy.
     """
 
     method: str
@@ -21,6 +23,7 @@ class Request:
     address: str
     id: str
     name: str = ""
+    certificate: PresentedCertificate | None = None
 
     def header(self, name: bytes) -> str | None:
         """The value of a header that stands at most once, else None. Decoded as RFC 9110 §5.5's octets."""

@@ -62,7 +62,16 @@ def create_key_client(
     """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
-    credential = Credential(
+    credential = of_keys(client, now=now, entropy=entropy)
+    with installation.store.change(now=now, actor=actor) as change:
+        clients.add(change, client)
+        change.add_credential(credential)
+    return Issued(client, credential, None)
+
+
+def of_keys(client: Client, *, now: int, entropy: Entropy) -> Credential:
+    """What stands in the place of a secret for a client that proves itself by what it never gives away."""
+    return Credential(
         id=client_secret.new_id("", entropy(partners.ID_BYTES)),
         client_id=client.id,
         state=State.ACTIVE,
@@ -82,10 +91,6 @@ def create_key_client(
         last_used_at=None,
         last_used_from=None,
     )
-    with installation.store.change(now=now, actor=actor) as change:
-        clients.add(change, client)
-        change.add_credential(credential)
-    return Issued(client, credential, None)
 
 
 def rotate(
@@ -109,7 +114,13 @@ def rotate(
         view = clients.get(reading, client_id)
         partner = reading.partner_of(view.client)
     _check_not_revoked(view)
-    if view.client.auth_method is Method.PRIVATE_KEY_JWT:
+    if view.client.auth_method is Method.TLS_CLIENT_AUTH:
+        raise Misuse(
+            "no-secret",
+            f"{client_id} authenticates by a certificate, and has no secret",
+            hint="its authority renews it: nothing changes here while it names the same",
+        )
+    if view.client.auth_method in clients.METHODS_WITH_KEYS:
         raise Misuse(
             "no-secret",
             f"{client_id} authenticates by keys, and has no secret",

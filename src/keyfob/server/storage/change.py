@@ -8,16 +8,20 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import locks, outbox, schema
+from keyfob.server.storage import locks, moving, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
+    Allowance,
     Client,
     Credential,
     Partner,
+    Registration,
+    RegistrationToken,
     Resource,
     SealedMessage,
     SigningKeyRecord,
@@ -55,12 +59,20 @@ class Change:
         """Before anything is read that a change stands on. Store.change does it."""
         locks.take_rights(self._connection)
 
+    def take_alone(self) -> None:
+        """Nobody else writes until the transaction ends. Raises Problem when other nodes are connected."""
+        moving.take_alone(self._connection)
+
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
         self._write(sa.insert(schema.installation).values(row))
 
     def add_signing_key(self, key: SigningKeyRecord) -> None:
         self._write(sa.insert(schema.signing_key).values(_row(key)))
+
+    def set_signing_key_envelope(self, kid: str, envelope: bytes) -> None:
+        table = schema.signing_key
+        self._write(sa.update(table).where(table.c.kid == kid).values(envelope=envelope))
 
     def set_signing_key_state(self, kid: str, state: State) -> None:
         table = schema.signing_key
@@ -112,7 +124,9 @@ class Change:
     def add_client(self, client: Client) -> None:
         row = _row(client)
         row["authorization_details"] = write_details(client.authorization_details)
-        del row["grants"], row["networks"]
+        del row["grants"], row["networks"], row["tls_subject"]
+        if client.tls_subject is not None:
+            row |= {"tls_subject_field": client.tls_subject.field.value, "tls_subject": client.tls_subject.value}
         self._write(sa.insert(schema.client).values(row))
         self._add_networks(client.id, client.networks)
         for position, grant in enumerate(client.grants):
@@ -122,6 +136,25 @@ class Change:
                 is_default = scope in (grant.default_scope or frozenset())
                 values = place | {"scope": scope, "is_default": is_default}
                 self._write(sa.insert(schema.client_grant).values(values))
+
+    def narrow_client(self, client: Client) -> None:
+        """A registered client with fewer rights than it had. None is added: a right that is not there stays away."""
+        table, places, grants = schema.client, schema.client_resource, schema.client_grant
+        values = {
+            "name": client.name,
+            "token_lifetime": client.token_lifetime,
+            "dpop_bound": client.dpop_bound,
+            "certificate_bound": client.certificate_bound,
+            "authorization_details": write_details(client.authorization_details),
+        }
+        self._write(sa.update(table).where(table.c.id == client.id).values(values))
+        kept = {grant.resource: sorted(grant.scope) for grant in client.grants}
+        for resource, scope in kept.items():
+            here = (grants.c.client_id == client.id) & (grants.c.resource == resource)
+            self._write(sa.delete(grants).where(here, grants.c.scope.not_in(scope)))
+        for rows in (grants, places):
+            gone = rows.c.resource.not_in(sorted(kept))
+            self._write(sa.delete(rows).where(rows.c.client_id == client.id, gone))
 
     def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
         table = schema.client
@@ -140,6 +173,45 @@ class Change:
     def set_client_state(self, client_id: str, state: State) -> None:
         table = schema.client
         self._write(sa.update(table).where(table.c.id == client_id).values(state=state.value))
+
+    def add_allowance(self, allowance: Allowance) -> None:
+        typed = {
+            "scope": scopes.write(allowance.scope),
+            "resources": json.dumps(list(allowance.resources)),
+            "authorization_details": write_details(allowance.authorization_details),
+        }
+        self._write(sa.insert(schema.registration_allowance).values(_row(allowance) | typed))
+
+    def use_allowance(self, allowance_id: str) -> bool:
+        """Whether there was a use left: of two at once for the last, one has it."""
+        table = schema.registration_allowance
+        left = (table.c.id == allowance_id) & (table.c.uses_left > 0) & (table.c.state == State.ACTIVE.value)
+        return self._write(sa.update(table).where(left).values(uses_left=table.c.uses_left - 1)) == 1
+
+    def set_allowance_state(self, allowance_id: str, state: State) -> None:
+        table = schema.registration_allowance
+        self._write(sa.update(table).where(table.c.id == allowance_id).values(state=state.value))
+
+    def put_registration(self, registration: Registration) -> None:
+        """Add it, or bring it up to date."""
+        table = schema.client_registration
+        values = {"described": json.dumps(dict(registration.described)), "ended_at": registration.ended_at}
+        here = table.c.client_id == registration.client_id
+        if not self._write(sa.update(table).where(here).values(values)):
+            ids = {"client_id": registration.client_id, "allowance_id": registration.allowance_id}
+            self._write(sa.insert(table).values(values | ids))
+
+    def add_registration_token(self, token: RegistrationToken, *, keep: int) -> None:
+        """`keep`: of how many generations a token is still known as one of ours, so that its use can be told."""
+        table = schema.registration_token
+        # Not a right of a client at its API: the caches of other workers stay.
+        self._write(sa.insert(table).values(_row(token)), changes_rights=False)
+        old = table.c.generation <= token.generation - keep
+        self._write(sa.delete(table).where(table.c.client_id == token.client_id, old), changes_rights=False)
+
+    def use_registration_token(self, token_id: str) -> None:
+        table = schema.registration_token
+        self._write(sa.update(table).where(table.c.id == token_id).values(used_at=self._now), changes_rights=False)
 
     def add_credential(self, credential: Credential, message: SealedMessage | None = None) -> None:
         """`message`: what holds its secret; None for a credential that is a key."""
@@ -221,7 +293,9 @@ class Change:
         return self._connection.execute(statement).rowcount
 
 
-def _row(record: Client | Credential | Partner | SealedMessage | SigningKeyRecord) -> dict[str, object]:
+def _row(
+    record: Allowance | Client | Credential | Partner | RegistrationToken | SealedMessage | SigningKeyRecord,
+) -> dict[str, object]:
     """A record as a row: every field that is a plain value."""
     return {
         field.name: value.value if isinstance(value := getattr(record, field.name), StrEnum) else value

@@ -3,11 +3,13 @@
 Rights (states and their dates) are apart from observations (what was seen to happen): an observation never grants.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
 from keyfob.secret import Secret
@@ -86,6 +88,8 @@ class Client:
 
     `networks`: where it may come from, as CIDR; none is anywhere. A client that authenticates by key has one of `jwks`
     (a JWK set by value) and `jwks_uri`. `dpop_bound`: it gets no token without proof of a key (RFC 9449 §5.2).
+    `tls_subject`: what the authorities' certificate names for a client of TLS_CLIENT_AUTH. `certificate_bound`: it gets
+    no token without a certificate, which the token is bound to (RFC 8705 §3.4).
     """
 
     id: str
@@ -102,6 +106,8 @@ class Client:
     jwks: str | None = None
     jwks_uri: str | None = None
     dpop_bound: bool = False
+    tls_subject: CertificateSubject | None = None
+    certificate_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,51 @@ class ClientView:
 
     def credential(self, credential_id: str) -> Credential | None:
         return next((one for one in self.credentials if one.id == credential_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What lets a partner register clients (RFC 7591), `uses_left` times until `expires_at`; the rest is the most that
+    each may have.
+    """
+
+    id: str
+    partner_id: str
+    state: State
+    token_hash: str = field(repr=False)
+    scope: Scope
+    resources: tuple[str, ...]
+    authorization_details: Details
+    profile: Profile
+    token_lifetime: int
+    dpop_bound: bool
+    uses_left: int
+    expires_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """That a client registered itself, and what it says to people. Ended: none of its tokens is good any more."""
+
+    client_id: str
+    allowance_id: str
+    described: Mapping[str, object]
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationToken:
+    """One of a client's chain of registration access tokens (RFC 7592): given for the one of generation `parent`."""
+
+    id: str
+    client_id: str
+    generation: int
+    parent: int | None
+    token_hash: str = field(repr=False)
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
 
 
 class Used(StrEnum):

@@ -67,6 +67,9 @@ client = sa.Table(
     sa.Column("jwks", sa.Text),  # a JWK set
     sa.Column("jwks_uri", sa.Text),
     sa.Column("dpop_bound", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tls_subject_field", sa.Text),  # which one of RFC 8705 section 2.1.2, by its name there
+    sa.Column("tls_subject", sa.Text),
+    sa.Column("certificate_bound", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.
@@ -262,4 +265,49 @@ lease = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("held_until", sa.BigInteger, nullable=False),
+)
+
+# What lets a partner register clients by itself (RFC 7591), and how far; the token is an initial access token.
+registration_allowance = sa.Table(
+    "registration_allowance",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, sa.ForeignKey("partner.id"), nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("token_hash", sa.Text, nullable=False),  # algorithm$pepper_id$hex
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("resources", sa.Text, nullable=False),  # JSON array; the first is the default
+    sa.Column("authorization_details", sa.Text, nullable=False),  # JSON array; [] is no study at all
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("token_lifetime", sa.Integer, nullable=False),
+    sa.Column("dpop_bound", sa.Boolean, nullable=False),
+    sa.Column("uses_left", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("uses_left >= 0", name="uses_left"),
+)
+
+# A client that registered itself. After `ended_at` none of its registration tokens is good.
+client_registration = sa.Table(
+    "client_registration",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("allowance_id", sa.Text, sa.ForeignKey("registration_allowance.id"), nullable=False),
+    sa.Column("described", sa.Text, nullable=False),  # JSON object: what is for people
+    sa.Column("ended_at", sa.BigInteger),
+)
+
+# The chain of tokens by which such a client looks after itself (RFC 7592): each was given for the one named `parent`.
+registration_token = sa.Table(
+    "registration_token",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client_registration.client_id"), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("parent", sa.Integer),
+    sa.Column("token_hash", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("used_at", sa.BigInteger),
+    sa.UniqueConstraint("client_id", "generation"),
 )

@@ -62,6 +62,11 @@ class Store:
         with self.reading() as reading:
             return reading.find_client(client_id)
 
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        with self.reading() as reading:
+            return reading.certificate_sets()
+
     def resources(self) -> tuple[Resource, ...]:
         with self.reading() as reading:
             return reading.resources()
@@ -122,6 +127,13 @@ class Store:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
         with self._writing(now=now, actor=actor) as change:
             change.take_rights()
+            yield change
+
+    @contextlib.contextmanager
+    def change_alone(self, *, now: int, actor: str) -> Iterator[Change]:
+        """A change while no other node is connected. Raises Problem when one is."""
+        with self.change(now=now, actor=actor) as change:
+            change.take_alone()
             yield change
 
     @contextlib.contextmanager
