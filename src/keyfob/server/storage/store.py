@@ -19,6 +19,7 @@ from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage import explanations, journal, moving, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.outbox import Outbox
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     ClientView,
@@ -32,6 +33,8 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.schema import installation
 
+_GLANCE = 1000
+"""Records of each chain."""
 SERVER = "server"
 """The actor of what the server does by itself."""
 
@@ -49,6 +52,7 @@ class Store:
         self._patience = patience
         self._chain_key = chain_key
         self._journal = Journal(chain_key, entropy)
+        self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
@@ -154,6 +158,11 @@ class Store:
         with self._database.read() as connection:
             return journal.verify(connection, self._chain_key, expect)
 
+    def audit_glance(self) -> chain.Verdict:
+        """Whether the newest records of the trail are whole: quick, however long it is."""
+        with self._database.read() as connection:
+            return journal.glance(connection, self._chain_key, _GLANCE)
+
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
         try:
@@ -196,7 +205,7 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
     client = f"client:{grant.client_id}"
     change.record(
         Kind.TOKEN_ISSUED,
-        actor=client,
+        client,
         jti=grant.jti,
         client_id=grant.client_id,
         credential_id=grant.credential_id,
@@ -211,7 +220,7 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
     if not change.observe_use(grant):
         return
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
-    change.record(Kind.CREDENTIAL_FIRST_USED, actor=client, address=grant.address, **ids)
+    change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids)
     credentials = change.reading.credentials(grant.client_id)
     retirement = rotation.on_first_use(credentials, grant.credential_id, now)
     if retirement is None:
