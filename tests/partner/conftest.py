@@ -145,6 +145,7 @@ class Service:
         self.asked: list[dict[str, str]] = []
         self.calls: list[str | None] = []
         self.lifetime = 300
+        self.expires_in: int | None = None
         self.good = "credential1"
         self.handle: dict[str, Callable[..., tuple[int, dict[str, str], bytes]]] = {
             "/oauth2/token": self.token,
@@ -160,7 +161,8 @@ class Service:
             return self.say(401, {"error": "invalid_client", "error_id": "e1"})
         token = f"token-{len(self.asked)}"
         document = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime, "scope": form["scope"]}
-        return self.say(200, document)
+        said = {} if self.expires_in is None else {"keyfob-credential-expires-in": str(self.expires_in)}
+        return self.say(200, document, said)
 
     def studies(self, _method: str, headers: dict[str, str], _body: bytes) -> tuple[int, dict[str, str], bytes]:
         self.calls.append(headers.get("authorization"))

@@ -25,9 +25,11 @@ def test_the_commands_are_those_that_work():
     assert set(COMMANDS) == {
         ("init",),
         ("serve",),
+        ("status",),
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
+        ("partner", "renew"),
         ("partner", "list"),
         ("partner", "show"),
         ("partner", "suspend"),
@@ -59,6 +61,9 @@ def test_the_commands_are_those_that_work():
         ("explain",),
         ("alarm", "secret"),
         ("alarm", "test"),
+        ("notice", "list"),
+        ("notice", "retry"),
+        ("notice", "test"),
     }
 
 
@@ -77,6 +82,7 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(
         ("client", "show"),

@@ -234,7 +234,8 @@ def _packet(packet: "library_packets.Packet") -> Packet:
             kind, body, fingerprint=(packet.fingerprint or "").upper(), created_at=_seconds(packet.key_created)
         )
     if kind is Kind.SIGNATURE:
-        return Packet(kind, b"", created_at=_seconds(packet.signature_created), signature=_signature(packet))
+        made = _seconds(packet.signature_created)
+        return Packet(kind, bytes(packet.body), created_at=made, signature=_signature(packet))
     if kind is Kind.LITERAL:
         return Packet(kind, b"", literal=Secret(packet.literal_data or b""))
     return Packet(kind, bytes(packet.body))

@@ -256,7 +256,15 @@ def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding
     )
     assert client is None or isinstance(client, str)
     paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
-    binding = open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    binding = open_binding(
+        client,
+        paths[0],
+        url=url,
+        private_key=paths[1],
+        key_file=paths[2],
+        ca=paths[3],
+        tell=lambda expiring: click.echo(f"keyfob: {expiring}", err=True),
+    )
     for path in binding.left_out:
         click.echo(f"keyfob: {path} is damaged and left out: receive the newest message again", err=True)
     return binding

@@ -23,7 +23,7 @@ from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
-from keyfob.partner.token_source import TokenSource
+from keyfob.partner.token_source import ExpiringCredential, TokenSource, log_expiring
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault, resource_of
@@ -65,6 +65,7 @@ def open_binding(
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: AnyPath | None = None,
+    tell: Callable[[ExpiringCredential], None] = log_expiring,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
@@ -91,6 +92,7 @@ def open_binding(
         open_older=open_older,
         transport=HttpsTransport(context),
         clock=ambient.monotonic,
+        tell=tell,
     )
     return Binding(
         Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)

@@ -148,6 +148,8 @@ async def _live(state: ServerState, receive: Receive, send: Send) -> None:
             await _warm_up(state)
             await state.renew_anchors(with_urls=False)
             watching = [asyncio.create_task(_rotate_when_due(state)), asyncio.create_task(_renew_anchors(state))]
+            if state.post is not None:
+                state.post.start()
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in watching:

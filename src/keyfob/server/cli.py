@@ -16,9 +16,11 @@ from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
+from keyfob.server.commands.notices import notice
 from keyfob.server.commands.partners import partner
 from keyfob.server.commands.registrations import registration
 from keyfob.server.commands.resources import resource
+from keyfob.server.commands.status import status
 from keyfob.server.commands.surroundings import Surroundings
 from keyfob.server.serve import serve
 
@@ -40,7 +42,22 @@ def cli(context: click.Context) -> None:
     context.obj = context.obj or Surroundings(system_clock, system_entropy, os.environ)
 
 
-for _command in (init, serve, resource, partner, client, registration, key, backup, audit, explain, alarm, move_store):
+for _command in (
+    init,
+    serve,
+    status,
+    resource,
+    partner,
+    client,
+    registration,
+    key,
+    backup,
+    audit,
+    explain,
+    alarm,
+    notice,
+    move_store,
+):
     cli.add_command(_command)
 
 

@@ -15,6 +15,7 @@ from keyfob.server.app import make_app
 from keyfob.server.client_trust import ClientTrust
 from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
 from keyfob.server.installation import Installation
+from keyfob.server.notices import channels
 from keyfob.server.state import ServerState
 from keyfob.serving import Anchors, App
 
@@ -59,7 +60,16 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
             fetched = key_sets(surroundings, found.settings)
             clock, entropy = surroundings.clock, surroundings.entropy
-            state = ServerState(found, clock=clock, entropy=entropy, sinks=told, key_sets=fetched, anchors=anchors)
+            ways = channels.make(found, told, environ=surroundings.environ, clock=clock)
+            state = ServerState(
+                found,
+                clock=clock,
+                entropy=entropy,
+                sinks=told,
+                key_sets=fetched,
+                anchors=anchors,
+                channels=ways,
+            )
             yield make_app(state)
 
     with opened() as found:  # before anything listens: what is wrong is said here, and the schema is brought up to date

@@ -10,6 +10,8 @@ from keyfob.postgresql import Place
 from keyfob.problem import Misuse
 from keyfob.server import networks
 from keyfob.server.alarms.syslog import parse_address
+from keyfob.server.notices import settings as mail
+from keyfob.server.notices.settings import PASSWORD_VARIABLE, MailSettings
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
 from keyfob.settings import (
@@ -27,6 +29,7 @@ from keyfob.settings import (
 
 __all__ = ["FILE", "LOOPBACK_NAMES", "SETTINGS", "Settings", "Value", "check_issuer", "is_loopback"]
 
+DAY = 24 * 3600
 WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
 """No setting: a secret never stands in the file."""
 
@@ -65,6 +68,9 @@ class Settings:
     alarm_syslog_ca: Path | None
     alarm_network_failures: int
     alarm_repeat_after: int
+    credential_lifetime: int
+    rotate_days_before: int
+    mail: MailSettings | None
 
     @property
     def registration_endpoint(self) -> str:
@@ -222,6 +228,14 @@ SETTINGS = (
         "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
         _networks,
     ),
+    Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive),
+    Setting(
+        "credentials",
+        "rotate_days_before",
+        0,
+        "Days before a secret expires at which its successor is sealed by itself; 0: never.",
+        count,
+    ),
     Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
     Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
     Setting(
@@ -232,6 +246,7 @@ SETTINGS = (
         "alarms", "network_failures", 200, "Failures of one network an hour that are nothing special yet.", positive
     ),
     Setting("alarms", "repeat_after", 900, "Seconds before the same kind about the same subject again.", positive),
+    *mail.SETTINGS,
 )
 
 
@@ -242,6 +257,13 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     database = read_database(str(values["database.url"]), home=home)
     if isinstance(database, Place) and database.password is not None and DATABASE_VARIABLE not in environ:
         raise Misuse("password-in-file", f"{home / FILE}: database.url holds a password", hint=PASSWORD_HINT)
+    lifetime, ahead = int(values["credentials.lifetime"]), int(values["credentials.rotate_days_before"])
+    if ahead * DAY >= lifetime:
+        raise Misuse(
+            "rotation-too-early",
+            "credentials.rotate_days_before is not shorter than credentials.lifetime: each secret would be old at once",
+            hint="30 days go well with a year",
+        )
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
@@ -266,6 +288,9 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         alarm_syslog_ca=_optional_path(home, values["alarms.syslog_ca"]),
         alarm_network_failures=int(values["alarms.network_failures"]),
         alarm_repeat_after=int(values["alarms.repeat_after"]),
+        credential_lifetime=lifetime,
+        rotate_days_before=ahead,
+        mail=mail.read(values, home=home),
     )
 
 
@@ -276,7 +301,7 @@ def _optional_path(home: Path, value: Value) -> Path | None:
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """See keyfob.settings."""
     found = homes.unknown_variables(SETTINGS, environ)
-    return tuple(name for name in found if name != WEBHOOK_SECRET_VARIABLE)
+    return tuple(name for name in found if name not in (WEBHOOK_SECRET_VARIABLE, PASSWORD_VARIABLE))
 
 
 def read(content: bytes, *, where: str) -> dict[str, Value]:

@@ -32,6 +32,9 @@ from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
 from keyfob.server.lifecycle.registration import Registrar
 from keyfob.server.lifecycle.signing_keys import Phase
+from keyfob.server.notices.calendar import Calendar
+from keyfob.server.notices.channels import Channels
+from keyfob.server.notices.post import Post
 from keyfob.server.peer import PeerReader
 from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
@@ -89,6 +92,7 @@ class ServerState:
         entropy: Entropy,
         sinks: Sequence[Sink] = (),
         key_sets: KeySets | None = None,
+        channels: Channels | None = None,
         anchors: Anchors | None = None,
     ) -> None:
         self._installation = installation
@@ -112,6 +116,7 @@ class ServerState:
             network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
+        self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.registrar = Registrar(installation, entropy)
         self._anchors = anchors
@@ -310,9 +315,15 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        if self.post is not None:
+            await asyncio.to_thread(self.post.close)
         self.signing.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
+
+    def _new_post(self, channels: Channels) -> Post:
+        calendar = Calendar(self._installation, entropy=self.entropy)
+        return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
         doubtful: list[DoubtfulFirstUse] = []

@@ -75,6 +75,9 @@ class Alarm:
     def summary(self) -> str:
         return _SUMMARIES[self.kind]
 
+    def body(self) -> bytes:
+        return write(self)
+
 
 def write(alarm: Alarm) -> bytes:
     """One JSON document, in ASCII: it goes through syslog daemons of every age."""

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     RESOURCE_CHANGED = "resource_changed"
     PARTNER_ADDED = "partner_added"
     PARTNER_CERTIFICATE_RENEWED = "partner_certificate_renewed"
+    PARTNER_CERTIFICATE_REPLACED = "partner_certificate_replaced"
     PARTNER_SUSPENDED = "partner_suspended"
     PARTNER_RESUMED = "partner_resumed"
     PARTNER_REVOKED = "partner_revoked"
@@ -79,7 +80,8 @@ class AuditEvent:
 
 def write(event: AuditEvent) -> bytes:
     """Canonical JSON: one event, one sequence of bytes."""
-    document = {"kind": str(event.kind), "actor": event.actor, **event.fields}
+    document = {**event.fields, "kind": str(event.kind), "actor": event.actor}
+    assert len(document) == len(event.fields) + 2, "a field hides who did what"
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

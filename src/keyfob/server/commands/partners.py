@@ -73,7 +73,7 @@ def add(
             if same is not None and (same.certificate, same.email) == (checked.armored, email):
                 stored, outcome = same, "unchanged"
             elif same is not None:
-                stored, outcome = partners.renew(change, same, checked, email=email), "renewed"
+                stored, outcome = partners.renew(change, same, checked, email=email, now=now), "renewed"
             else:
                 added = partners.add(
                     change, name, checked, email=email, confirmed=how, now=now, entropy=surroundings.entropy
@@ -81,6 +81,79 @@ def add(
                 stored, outcome = added, "added"
     shown = certificates.show_fingerprint(stored.fingerprint)
     return Result({"outcome": outcome, **_document(stored)}, f"{outcome}: {stored.name} ({stored.id})\n  {shown}")
+
+
+@partner.command(short_help="Take up a partner's renewed certificate, or its new key.")
+@click.argument("name")
+@home_option()
+@click.option(
+    "--certificate", required=True, type=click.Path(path_type=Path), metavar="FILE.asc", help="Its OpenPGP certificate."
+)
+@click.option("--email", metavar="ADDRESS", help="A new contact. Default: the one it has.")
+@click.option(
+    "--confirm-fingerprint",
+    metavar="FPR",
+    help="Of a new key: the fingerprint as the partner gave it over another channel. Asked for on a terminal.",
+)
+@click.option("--approve", is_flag=True, help="Take a new key that the present one, while it is valid, certifies.")
+@reason_option()
+@click.pass_obj
+@shows_result
+def renew(
+    surroundings: Surroundings,
+    *,
+    name: str,
+    home: Path,
+    certificate: Path,
+    email: str | None,
+    confirm_fingerprint: str | None,
+    approve: bool,
+) -> Result:
+    """Take up the renewed certificate of the partner NAME, or its new key. Both sides are told.
+
+    The same key, for example with a later expiry, needs no confirmation. Another key does: its fingerprint over another
+    channel, or --approve when the present key has signed it (gpg --quick-sign-key).
+
+    \b
+    Example:
+      keyfob-server partner renew "Acme CRO" --home ./operator --certificate acme.asc
+    """
+    if approve and confirm_fingerprint is not None:
+        raise Misuse("confirmed-twice", "--approve and --confirm-fingerprint exclude each other", hint="give one")
+    now = surroundings.clock()
+    checked = _check(certificate, now=now)
+    with opened(surroundings, home) as installation:
+        with installation.store.reading() as reading:
+            known = partners.get(reading, name)
+            if any(other.fingerprint == checked.fingerprint and other.id != known.id for other in reading.partners()):
+                raise Misuse("certificate-known", "that certificate is another partner's", hint="see partner list")
+        is_same = checked.fingerprint == known.fingerprint
+        how = Confirmation.CERTIFIED if approve else Confirmation.FLAG
+        if confirm_fingerprint is not None:
+            partners.check_confirmed(checked, confirm_fingerprint)
+        elif not is_same and approve:
+            partners.check_certified(known, checked, now=now)
+        elif not is_same:
+            _ask(checked)
+            how = Confirmation.TERMINAL
+        with installation.store.change(now=now, actor=actor()) as change:
+            present = partners.get(change.reading, name)
+            if present != known:
+                raise Problem(
+                    "partner-changed", "the partner was changed meanwhile: nothing was done", hint="try again"
+                )
+            contact = known.email if email is None else email
+            if not is_same:
+                stored = partners.replace_key(change, known, checked, email=contact, confirmed=how, now=now)
+                outcome = "replaced"
+            elif (known.certificate, known.email) == (checked.armored, contact):
+                stored, outcome = known, "unchanged"
+            else:
+                stored, outcome = partners.renew(change, known, checked, email=contact, now=now), "renewed"
+    until = "for ever" if checked.expires_at is None else f"until {show_time(checked.expires_at)}"
+    shown = certificates.show_fingerprint(stored.fingerprint)
+    document = {"outcome": outcome, **_document(stored), "certificate_expires_at": checked.expires_at}
+    return Result(document, f"{outcome}: {stored.name} ({stored.id})\n  {shown}\n  usable {until}")
 
 
 @partner.command("list")

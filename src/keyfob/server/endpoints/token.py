@@ -16,6 +16,7 @@ from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
+from keyfob.server.lifecycle import states
 from keyfob.server.mint import mint
 from keyfob.server.possession import confirmation, read_possession
 from keyfob.server.signing import CannotSign
@@ -60,7 +61,11 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             state.alarms.audit_failed(now)
             return unavailable(request)
         state.alarms.succeeded(grant.client_id)
-        return token_endpoint.write_response(issued, nonce=None if proof is None else state.dpop_nonce(now))
+        return token_endpoint.write_response(
+            issued,
+            nonce=None if proof is None else state.dpop_nonce(now),
+            credential_expires_in=states.expires_in(authenticated.credential, now),
+        )
 
     return answer
 

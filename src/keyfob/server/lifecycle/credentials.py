@@ -1,5 +1,6 @@
 """The acts on a client's credentials: the first one, a rotation, and the end of an overlap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.secret_hash import NO_SECRET
 from keyfob.server.storage.change import Change
-from keyfob.server.storage.records import Client, ClientView, Credential, State
+from keyfob.server.storage.records import Client, ClientView, Credential, Partner, State
 
 _NEVER = 253402300799
 """The end of the year 9999: keys are replaced by their owner, and end with the client."""
@@ -120,11 +121,13 @@ def rotate(
     now: int,
     entropy: Entropy,
     actor: Acting,
+    announce: Callable[[Change, Partner, Sealed, Path], None] | None = None,
 ) -> Issued:
     """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
 
     It takes nothing away: the old secret works until `overlap` seconds after the new one's first use. A successor that
-    is still unopened is retired: there is one at most. Raises Misuse or Problem.
+    is still unopened is retired: there is one at most. `announce` is called inside the transaction. Raises Misuse or
+    Problem.
     """
     with installation.store.reading() as reading:
         view = clients.get(reading, client_id)
@@ -158,6 +161,8 @@ def rotate(
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         replace(change, client_id, sealed, now)
         link = _link(installation, change, sealed, now=now, entropy=entropy) if with_link else None
+        if announce is not None:
+            announce(change, partner, sealed, path)
     return Issued(view.client, sealed.credential, path, link)
 
 

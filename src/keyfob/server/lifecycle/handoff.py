@@ -24,7 +24,7 @@ from keyfob.openpgp import seal
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import clients, partners, rotation
+from keyfob.server.lifecycle import clients, partners
 from keyfob.server.secret_hash import hash_secret
 from keyfob.server.storage.records import Client, Credential, Partner, SealedMessage, State
 
@@ -62,7 +62,7 @@ def make(
         state=State.ACTIVE,
         secret_hash=hash_secret(secret, installation.peppers[0]),
         not_before=now,
-        expires_at=now + rotation.CREDENTIAL_LIFETIME,
+        expires_at=now + installation.settings.credential_lifetime,
         created_at=now,
         replaces=replaces,
         overlap=overlap,

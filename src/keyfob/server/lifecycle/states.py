@@ -86,6 +86,15 @@ def effective(credential: Credential, now: int) -> State:
     return state
 
 
+def expires_in(credential: Credential, now: int) -> int | None:
+    """Seconds until a usable credential stops working by its dates; None for a key, which its owner replaces."""
+    if credential.sealed_at is None:
+        return None
+    is_retiring = credential.state is State.RETIRING and credential.overlap_ends_at is not None
+    end = min(credential.expires_at, credential.overlap_ends_at or 0) if is_retiring else credential.expires_at
+    return max(end - now, 0)
+
+
 def is_usable(credential: Credential, client: Client, partner_state: State, now: int) -> bool:
     """Whether `credential` may authenticate `client` at `now`."""
     return (

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
-from keyfob.server.storage import forgetting, locks, moving, schema
+from keyfob.server.notices.notice import Notice
+from keyfob.server.storage import forgetting, locks, moving, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -46,11 +47,16 @@ class Change:
         self._revoked: dict[tuple[str, str], dict[str, object]] = {}
         self.reading = Reading(connection)
 
-    def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
+    def record(self, kind: Kind, actor: str | None = None, /, **fields: Field) -> None:
         """An audit record of this transaction, in the order of the calls; with the reason that its actor gave."""
         if actor is None and self._actor.reason is not None:
             fields["reason"] = self._actor.reason
         self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
+
+    def notify(self, *notices: Notice) -> None:
+        """To be told when this transaction has come true: see notices/."""
+        for notice in notices:
+            outbox.add(self._connection, notice)
 
     def take_rights(self) -> None:
         """Before anything is read that a change stands on. Store.change does it."""
@@ -106,10 +112,16 @@ class Change:
             if not self._write(sa.update(scopes).where(here, scopes.c.scope == scope).values(text)):
                 self._write(sa.insert(scopes).values(text | {"resource": resource.url, "scope": scope}))
 
-    def renew_certificate(self, partner: Partner) -> None:
-        """The certificate and the address of a partner; its fingerprint stays the one that was confirmed."""
+    def put_certificate(self, partner: Partner) -> None:
+        """The certificate and the address of a partner, and how its fingerprint was confirmed."""
         table = schema.partner
-        values = {"certificate": partner.certificate, "email": partner.email}
+        values = {
+            "certificate": partner.certificate,
+            "email": partner.email,
+            "fingerprint": partner.fingerprint,
+            "fingerprint_confirmed_at": partner.fingerprint_confirmed_at,
+            "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
+        }
         self._write(sa.update(table).where(table.c.id == partner.id).values(values))
 
     def add_client(self, client: Client) -> None:

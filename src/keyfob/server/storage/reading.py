@@ -11,7 +11,7 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
-from keyfob.server.storage import schema
+from keyfob.server.storage import schema, standing
 from keyfob.server.storage.records import (
     Allowance,
     Client,
@@ -31,6 +31,7 @@ from keyfob.server.storage.records import (
     SigningKeyRecord,
     State,
 )
+from keyfob.server.storage.standing import Standing
 
 
 class Reading:
@@ -119,6 +120,10 @@ class Reading:
             .order_by(schema.credential.c.generation)
         )
         return tuple(_credential(row) for row in rows)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """All credentials that are not at their end, of active clients and partners."""
+        return standing.read(self._connection)
 
     def has_unused(self, credential_ids: Collection[str]) -> bool:
         """Whether one of these was never used so far."""

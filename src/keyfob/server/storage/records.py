@@ -35,6 +35,8 @@ class Confirmation(StrEnum):
 
     FLAG = "flag"
     TERMINAL = "terminal"
+    CERTIFIED = "certified"
+    """By the former key's signature, and the operator approved it."""
 
 
 class Profile(StrEnum):

@@ -249,6 +249,45 @@ client_network = sa.Table(
     sa.Column("network", sa.Text, primary_key=True),
 )
 
+# What is to be told to partner or operator. The id is made of what the notice is about: the same is never told twice.
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("partner_id", sa.Text),
+    sa.Column("facts", sa.Text, nullable=False),  # JSON object
+    sa.Column("attachment", sa.Text),  # a sealed message, armored
+    sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("routed_at", sa.BigInteger, index=True),
+)
+
+# One row for each way that a notice goes. The channel "none" stands where no way was set.
+notice_delivery = sa.Table(
+    "notice_delivery",
+    metadata,
+    sa.Column("notice_id", sa.Text, sa.ForeignKey("notice.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("settled_at", sa.BigInteger),
+)
+sa.Index("ix_notice_delivery_waiting", notice_delivery.c.state, notice_delivery.c.next_at)
+
+# Which process does what only one should do at a time, and until when nobody else may.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("held_until", sa.BigInteger, nullable=False),
+)
+
 # What lets a partner register clients by itself (RFC 7591), and how far; the token is an initial access token.
 registration_allowance = sa.Table(
     "registration_allowance",

@@ -13,12 +13,13 @@ from keyfob.database import Database
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
-from keyfob.server.audit.events import Acting, Kind
+from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage import explanations, journal, moving, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.outbox import Outbox
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     ClientView,
@@ -34,6 +35,8 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.schema import installation
 
+_GLANCE = 1000
+"""Records of each chain."""
 SERVER = "server"
 """The actor of what the server does by itself."""
 
@@ -51,6 +54,7 @@ class Store:
         self._patience = patience
         self._chain_key = chain_key
         self._journal = Journal(chain_key, entropy)
+        self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
@@ -160,6 +164,11 @@ class Store:
         with self._database.read() as connection:
             return journal.verify(connection, self._chain_key, expect)
 
+    def audit_glance(self) -> chain.Verdict:
+        """Whether the newest records of the trail are whole: quick, however long it is."""
+        with self._database.read() as connection:
+            return journal.glance(connection, self._chain_key, _GLANCE)
+
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
         try:
@@ -203,7 +212,7 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[Doubtful
     client = f"client:{grant.client_id}"
     change.record(
         Kind.TOKEN_ISSUED,
-        actor=client,
+        client,
         jti=grant.jti,
         client_id=grant.client_id,
         credential_id=grant.credential_id,
@@ -221,8 +230,8 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[Doubtful
     credential = None if view is None else view.credential(grant.credential_id)
     doubt = None if view is None or credential is None else first_use.find_doubt(view.client, credential)
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
-    unexpected = {} if doubt is None else {"unexpected": doubt}
-    change.record(Kind.CREDENTIAL_FIRST_USED, actor=client, address=grant.address, **ids, **unexpected)
+    unexpected: dict[str, Field] = {} if doubt is None else {"unexpected": doubt}
+    change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids, **unexpected)
     if view is not None:
         _begin_overlap(change, grant, view.credentials, now)
     return [] if doubt is None else [DoubtfulFirstUse(**ids, address=grant.address, doubt=doubt)]
