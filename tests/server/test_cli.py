@@ -26,6 +26,7 @@ def test_the_commands_are_those_that_work():
         ("init",),
         ("serve",),
         ("status",),
+        ("check-config",),
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
@@ -82,6 +83,7 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    ("check-config",),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(

@@ -12,6 +12,7 @@ from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
 from keyfob.server.commands.clients import client
+from keyfob.server.commands.configurations import check_config
 from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
@@ -46,6 +47,7 @@ for _command in (
     init,
     serve,
     status,
+    check_config,
     resource,
     partner,
     client,
