@@ -97,8 +97,9 @@ class TokenSource:
     """The tokens of one client at one pinned issuer; share one between threads and asyncio tasks.
 
     `open_credential` opens the vault's current credential at each request for a token, so a rotated credential is
-    taken up without a restart, and the secret is never kept. `clock` is monotonic. `tell` is called once for each
-    credential that stops working within 30 days, as the issuer says with a token; by default it is logged.
+    taken up without a restart, and the secret is never kept. `open_older` opens the one that it has replaced, which is
+    tried once when the current one is refused; None: there is none. `clock` is monotonic. `tell` is called once for
+    each credential that stops working within 30 days, as the issuer says with a token; by default it is logged.
     """
 
     def __init__(
@@ -109,11 +110,13 @@ class TokenSource:
         open_credential: Callable[[], ClientInformation],
         transport: Transport,
         clock: Callable[[], float],
+        open_older: Callable[[str], ClientInformation | None] = lambda _: None,
         tell: Callable[[ExpiringCredential], None] = log_expiring,
     ) -> None:
         self.issuer = issuer
         self.client_id = client_id
         self._open_credential = open_credential
+        self._open_older = open_older
         self._transport = transport
         self._clock = clock
         self._tell = tell
@@ -238,12 +241,25 @@ class TokenSource:
         except CredentialRefused:
             # The credential may have been rotated on disk since it was read: look once, and ask only with another.
             again = yield from local(self._open)
-            if again.credential_id == information.credential_id:
+            if again.credential_id != information.credential_id:
+                return (yield from self._ask(again, wish, details))
+            older = yield from local(partial(self._older, information.credential_id))
+            if older is None:
                 raise
-            return (yield from self._ask(again, wish, details))
+            try:
+                return (yield from self._ask(older, wish, details))
+            except CredentialRefused:
+                pass  # what is told is the refusal of the current one
+            raise
 
     def _open(self) -> ClientInformation:
-        information = self._open_credential()
+        return self._checked(self._open_credential())
+
+    def _older(self, credential_id: str) -> ClientInformation | None:
+        found = self._open_older(credential_id)
+        return None if found is None else self._checked(found)
+
+    def _checked(self, information: ClientInformation) -> ClientInformation:
         if information.issuer != self.issuer or information.client_id != self.client_id:
             raise VaultProblem("changed-issuer", "the vault's credential is now another client's", hint="start anew")
         return information
@@ -300,7 +316,7 @@ class TokenSource:
     def _take_up(self, credential_id: str) -> None:
         """From now on only tokens of this credential are used: those of a replaced one may end at any time."""
         with self._lock:
-            self._stopped.clear()
+            self._stopped.pop(credential_id, None)
             if credential_id != self._credential_id:
                 self._credential_id = credential_id
                 self._held.clear()

@@ -10,8 +10,11 @@ from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.client_configuration import client_configuration
+from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
+from keyfob.server.endpoints.handoff import handoff
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
@@ -51,6 +54,11 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/register": (POST, registration(state)),
         "/oauth2/register/{name}": (("GET", "PUT", "DELETE"), client_configuration(state)),
         "/oauth2/jwks": (GET, jwks(state)),
+        "/partner/v1/credentials": (GET, credentials(state)),
+        "/partner/v1/credentials/next": (POST, successor(state)),
+        "/partner/v1/credentials/finish": (POST, finish(state)),
+        "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
+        "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),

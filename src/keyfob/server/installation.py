@@ -65,7 +65,7 @@ class Installation:
     kek: Kept
 
     def operator_key(self) -> Secret:
-        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing: the server needs none."""
+        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing, and not kept."""
         return keys_at_rest.open_file(self.home, "operator", wrapper=self.kek.wrapper)
 
     def signing_key(self, record: SigningKeyRecord) -> SigningKey | RemoteKey:

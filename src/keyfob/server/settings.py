@@ -39,6 +39,8 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 """No setting: a secret never stands in the file."""
 
 
+MAX_OVERLAP = 90 * DAY
+
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
 
@@ -61,6 +63,7 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
+    overlap: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
     alarm_webhook: str | None
@@ -167,6 +170,13 @@ def _shown_webhook(value: Value) -> str:
 SECRET_VARIABLES = (PASSWORD_VARIABLE, WEBHOOK_SECRET_VARIABLE)
 
 
+def _overlap(value: Value) -> int:
+    seconds = count(value)
+    if seconds > MAX_OVERLAP:
+        raise ValueError(f"is more than {MAX_OVERLAP // DAY} days")
+    return seconds
+
+
 def _documentation(value: Value) -> str:
     return "" if value == "" else https_url(value)
 
@@ -238,6 +248,14 @@ SETTINGS = (
         "",
         "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
         _networks,
+    ),
+    Setting(
+        "credentials",
+        "overlap",
+        7 * DAY,
+        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
+        _overlap,
+        unit="seconds",
     ),
     Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive, unit="seconds"),
     Setting(
@@ -340,6 +358,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
+        overlap=int(values["credentials.overlap"]),
         jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
         alarm_webhook=str(values["alarms.webhook"]) or None,

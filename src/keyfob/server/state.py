@@ -41,10 +41,12 @@ from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
+from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
 from keyfob.server.signing import Signing
 from keyfob.server.storage.records import (
     ClientView,
+    DoubtfulFirstUse,
     Purpose,
     Resource,
     RevocationRecord,
@@ -102,6 +104,7 @@ class ServerState:
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(self._write_grants)
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
+        self.self_service = SelfService(installation, clock=clock, entropy=entropy)
         self.signing = Signing()
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
@@ -323,7 +326,10 @@ class ServerState:
         return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
-        replayed = self._store.record_grants(batch, self.clock())
+        doubtful: list[DoubtfulFirstUse] = []
+        now = self.clock()
+        replayed = self._store.record_grants(batch, now, doubtful=doubtful)
+        self.alarms.first_used(doubtful, now)
         return {place: _REPLAYED[what]() for place, what in replayed.items()}
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:

@@ -18,6 +18,8 @@ _log = logging.getLogger("keyfob.server")
 
 MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
+SUCCESSORS = 120
+"""An hour and client: each is sealed and recorded. Enough for all instances of a partner in one rotation."""
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
 
@@ -36,6 +38,7 @@ class Throttle:
         self._network = Bucket(failures, _MINUTE)
         self._pair = Bucket(MAX_IN_A_ROW, _HOUR)
         self._tokens = Bucket(tokens, _MINUTE) if tokens else None
+        self._successors = Bucket(SUCCESSORS, _HOUR)
         self._key = key
         self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()
 
@@ -63,10 +66,20 @@ class Throttle:
         if wait:
             raise TooManyRequests(wait, detail=Cause.NETWORK_SLOWED)
 
+    def fail(self, *, address: str, now: int) -> None:
+        """One more failure of a network, where no client proved or presented anything."""
+        self._network.take(network_of(address), now)
+
     def admit(self, client_id: str, *, address: str, now: int) -> None:
         """One more token for a client that has proven itself. Raises TooManyRequests."""
         self._pair.forget((network_of(address), client_id))
         wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
+        if wait:
+            raise TooManyRequests(wait, detail=Cause.QUOTA)
+
+    def admit_successor(self, client_id: str, *, now: int) -> None:
+        """A client asks for the successor of its secret, or for its message again. Raises TooManyRequests."""
+        wait = self._successors.take(client_id, now)
         if wait:
             raise TooManyRequests(wait, detail=Cause.QUOTA)
 

@@ -110,7 +110,18 @@ def test_each_message_is_dated_later_than_the_one_before(program, client, acme, 
     assert dates[-1] == program.now
 
 
+def test_a_first_secret_that_nobody_used_expires_after_14_days_and_rotate_makes_another(program, client):
+    program.now += 14 * DAY - 1
+    assert client.usable() == {client.first}
+    program.now += 1
+    assert client.usable() == set()
+    assert client.states() == ["expired"]
+    second = client.rotate()["credential_id"]
+    assert client.usable() == {second}
+
+
 def test_an_unopened_successor_expires_after_14_days_and_the_old_one_lives_on(program, client):
+    client.use(client.first)
     client.rotate()
     program.now += 14 * DAY
     assert client.usable() == {client.first}
@@ -225,6 +236,7 @@ def test_the_text_of_a_rotation_says_by_when_and_how_long(program, client, acme)
 
 
 def test_a_rotation_to_an_expired_certificate_changes_nothing(program, client):
+    client.use(client.first)
     program.now += 40 * DAY
     assert "--quick-set-expire" in client.rotate(code=1)["hint"]
     assert client.usable() == {client.first}

@@ -199,6 +199,10 @@ class _Asking:
     def holds(self, fingerprint: str) -> bool:
         return self.unsealer.holds(fingerprint)
 
+    def clearsign(self, text: bytes, *, fingerprint: str) -> bytes:
+        """Nobody is asked for a passphrase once more for this."""
+        return self.unsealer.clearsign(text, fingerprint=fingerprint)
+
     def _unlocked(self) -> PrivateKeyUnsealer:
         return PrivateKeyUnsealer(self.unsealer.private_key, self.ask(f"Passphrase of {self.path}: "))
 

@@ -15,6 +15,7 @@ class AlarmKind(StrEnum):
     REGISTRATION_TOKEN_MISUSED = "registration_token_misused"  # noqa: S105  # the name of an event
     NETWORK_FAILED_OFTEN = "network_failed_often"
     CLIENT_FAILED_IN_A_ROW = "client_failed_in_a_row"
+    FIRST_USE_UNEXPECTED = "first_use_unexpected"
     AUDIT_FAILED = "audit_failed"
     SIGNING_FAILED = "signing_failed"
     TEST = "test"
@@ -30,6 +31,7 @@ SEVERITY = {
     AlarmKind.REGISTRATION_TOKEN_MISUSED: _CRITICAL,
     AlarmKind.NETWORK_FAILED_OFTEN: _WARNING,
     AlarmKind.CLIENT_FAILED_IN_A_ROW: _WARNING,
+    AlarmKind.FIRST_USE_UNEXPECTED: _WARNING,
     AlarmKind.AUDIT_FAILED: _ALERT,
     AlarmKind.SIGNING_FAILED: _ALERT,
     AlarmKind.TEST: _NOTICE,
@@ -44,6 +46,7 @@ _SUMMARIES = {
     AlarmKind.REGISTRATION_TOKEN_MISUSED: "a token for registering was used again, after its end, or by another client",
     AlarmKind.NETWORK_FAILED_OFTEN: "one network fails to authenticate again and again",
     AlarmKind.CLIENT_FAILED_IN_A_ROW: "one client failed to authenticate many times without a success",
+    AlarmKind.FIRST_USE_UNEXPECTED: "a secret was first used from another place than its message was fetched at",
     AlarmKind.AUDIT_FAILED: "the audit could not be written: what cannot be recorded is not issued",
     AlarmKind.SIGNING_FAILED: "the signing key in AWS KMS does not sign: no token is issued",
     AlarmKind.TEST: "a test: nothing happened",

@@ -8,6 +8,7 @@ from keyfob.server.alarms.alarm import Alarm, AlarmKind
 from keyfob.server.alarms.courier import Courier, Sink
 from keyfob.server.alarms.watch import Event, Watch
 from keyfob.server.refusals.explanation import Explanation
+from keyfob.server.storage.records import DoubtfulFirstUse
 
 _log = logging.getLogger("keyfob.server")
 
@@ -25,6 +26,15 @@ class Bell:
         """Told behind the answers, of a batch of refusals."""
         for event in self._watch.refused(explained):
             self._ring(event, now)
+
+    def first_used(self, doubtful: Sequence[DoubtfulFirstUse], now: int) -> None:
+        """Told behind the grants: each secret that was used for the first time from an unexpected place."""
+        for one in doubtful:
+            kind, subject = AlarmKind.FIRST_USE_UNEXPECTED, f"credential {one.credential_id}"
+            event = Event(kind, subject, one.client_id, one.address)
+            if (told := self._watch.admit(event, now)) is not None:
+                _log.warning("first_use_unexpected credential_id=%s reason=%s", one.credential_id, one.doubt)
+                self._ring(told, now)
 
     def succeeded(self, client_id: str) -> None:
         self._watch.succeeded(client_id)

@@ -6,7 +6,7 @@ import click
 
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
-from keyfob.server.commands.clients import client, sealed_document, see_keys
+from keyfob.server.commands.clients import client, link_option, link_text, sealed_document, see_keys
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -30,7 +30,7 @@ _MAX_OVERLAP_DAYS = 90
     "--overlap",
     type=click.IntRange(0, _MAX_OVERLAP_DAYS),
     metavar="DAYS",
-    help=f"How long the old secret works after the new one's first use. Default: {rotation.OVERLAP // rotation.DAY}",
+    help="How long the old secret works after the new one's first use. Default: credentials.overlap, 7 days",
 )
 @click.option(
     "--out",
@@ -38,24 +38,33 @@ _MAX_OVERLAP_DAYS = 90
     metavar="FILE.asc",
     help="The sealed message. Default: ./CLIENT_ID.CREDENTIAL_ID.asc",
 )
+@link_option()
 @click.option("--finish", is_flag=True, help="End a running overlap now: the old secret stops working.")
 @reason_option()
 @click.pass_obj
 @shows_result
 def rotate(
-    surroundings: Surroundings, *, client_id: str, home: Path, overlap: int | None, out: Path | None, finish: bool
+    surroundings: Surroundings,
+    *,
+    client_id: str,
+    home: Path,
+    overlap: int | None,
+    out: Path | None,
+    link: bool,
+    finish: bool,
 ) -> Result:
     """Make a new secret for a client, sealed to its partner. The old one goes on working.
 
     The overlap begins with the first use of the new secret, not now: a message that lies unopened takes nothing away,
-    and expires after 14 days. Rotating again before that replaces the unopened one.
+    and expires after 14 days. Rotating again before that replaces the unopened one. A partner can do the same by
+    itself, with `keyfob rotate`; what you make comes before what it has asked for.
 
     \b
     Example:
       keyfob-server client rotate cl_3kD... --home ./operator --overlap 2
     """
-    if finish and (overlap is not None or out is not None):
-        raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap and --out out")
+    if finish and (overlap is not None or out is not None or link):
+        raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap, --out and --link out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
         if finish:
@@ -65,8 +74,9 @@ def rotate(
         issued = credentials.rotate(
             installation,
             client_id,
-            overlap=rotation.OVERLAP if overlap is None else overlap * rotation.DAY,
+            overlap=installation.settings.overlap if overlap is None else overlap * rotation.DAY,
             out=out,
+            with_link=link,
             now=now,
             entropy=surroundings.entropy,
             actor=actor(),
@@ -75,14 +85,21 @@ def rotate(
     text = f"sealed a new secret for {client_id} in {issued.path}\n"
     text += f"it must be used by {show_time(issued.credential.first_use_by)}; the old secret works until "
     text += _until(issued.credential)
+    text += "\nthe partner may also fetch it: keyfob rotate" + link_text(issued)
     return Result(document, text)
 
 
 def _until(successor: Credential) -> str:
-    days = (successor.overlap or 0) // rotation.DAY
     if successor.replaces is None:
         return "then"
-    return "the new one's first use" if days == 0 else f"{days} days after the new one's first use"
+    if successor.overlap == 0:
+        return "the new one's first use"
+    days, rest = divmod(successor.overlap, rotation.DAY)
+    return (
+        f"{successor.overlap} seconds after the new one's first use"
+        if rest
+        else f"{days} days after the new one's first use"
+    )
 
 
 @client.command("keys", short_help="Give a client that signs other public keys.")

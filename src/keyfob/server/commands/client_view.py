@@ -6,9 +6,9 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
 from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE
 from keyfob.server.commands.surroundings import show_time
-from keyfob.server.lifecycle import clients
+from keyfob.server.lifecycle import clients, first_use, rotation
 from keyfob.server.lifecycle.states import effective
-from keyfob.server.storage.records import ClientView, Credential, Registration
+from keyfob.server.storage.records import Client, ClientView, Credential, Registration, State
 
 
 def view_document(view: ClientView, partner: str, registered: Registration | None, now: int) -> dict[str, object]:
@@ -41,7 +41,11 @@ def view_document(view: ClientView, partner: str, registered: Registration | Non
         "networks": list(one.networks),
         "created_at": one.created_at,
         "registration": _registration_document(registered),
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
+        "credentials": [
+            _credential_document(one, credential, now)
+            | {"used_since_successor": is_used_since_successor(view, credential)}
+            for credential in view.credentials
+        ],
     }
 
 
@@ -55,7 +59,7 @@ def _registration_document(registered: Registration | None) -> dict[str, object]
     }
 
 
-def _credential_document(credential: Credential, now: int) -> dict[str, object]:
+def _credential_document(client: Client, credential: Credential, now: int) -> dict[str, object]:
     return {
         "credential_id": credential.id,
         "state": effective(credential, now).value,
@@ -66,8 +70,13 @@ def _credential_document(credential: Credential, now: int) -> dict[str, object]:
         "overlap": credential.overlap,
         "overlap_ends_at": credential.overlap_ends_at,
         "sealed_at": credential.sealed_at,
+        "delivered_at": credential.delivered_at,
+        "delivered_from": credential.delivered_from,
+        "acknowledged_at": credential.acknowledged_at,
+        "acknowledged_from": credential.acknowledged_from,
         "first_used_at": credential.first_used_at,
         "first_used_from": credential.first_used_from,
+        "first_use_doubt": first_use.find_doubt(client, credential),
         "last_used_at": credential.last_used_at,
         "last_used_from": credential.last_used_from,
     }
@@ -98,7 +107,40 @@ def view_text(view: ClientView, partner: str, now: int) -> str:
         for credential in view.credentials
     ]
     lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
-    return "\n".join(lines)
+    lines += [line for credential in view.credentials for line in _story(one, credential, now)]
+    return "\n".join([*lines, *_still_used(view, now)])
+
+
+def _story(client: Client, credential: Credential, now: int) -> list[str]:
+    """Where a credential is on its way from the seal to the first use, and what is strange about it."""
+    if (doubt := first_use.find_doubt(client, credential)) is not None:
+        return [f"{credential.id}: {doubt}; if that is no place of the partner's: client suspend {client.id}"]
+    if credential.first_used_at is not None or credential.sealed_at is None:
+        return []
+    seen = [f"sealed {show_time(credential.sealed_at)}"]
+    if credential.delivered_at is not None:
+        seen.append(f"fetched {show_time(credential.delivered_at)} from {credential.delivered_from}")
+    if credential.acknowledged_at is not None:
+        seen.append(f"acknowledged {show_time(credential.acknowledged_at)} from {credential.acknowledged_from}")
+    if effective(credential, now) is State.ACTIVE and credential.first_use_by is not None:
+        seen.append(f"expires {show_time(credential.first_use_by)} unless it is used before")
+    return [f"{credential.id}: {', '.join(seen)}, never used"]
+
+
+def is_used_since_successor(view: ClientView, old: Credential) -> bool | None:
+    """Whether a credential was used at or after its successor's first use; None when there is no such successor."""
+    since = next((one.first_used_at for one in view.credentials if one.replaces == old.id and one.first_used_at), None)
+    return None if since is None else old.last_used_at is not None and old.last_used_at >= since
+
+
+def _still_used(view: ClientView, now: int) -> list[str]:
+    """Of each old secret in its overlap: since its successor came, who still uses it, and until when it works."""
+    lines = []
+    for old in rotation.retiring(view.credentials, now):
+        used = is_used_since_successor(view, old)
+        said = f"used, last {show_time(old.last_used_at)} from {old.last_used_from}" if used else "not used any more"
+        lines.append(f"{old.id}: works until {show_time(old.overlap_ends_at)}; since its successor came it is {said}")
+    return lines
 
 
 def registration_text(registered: Registration) -> str:

@@ -1,7 +1,7 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -31,8 +31,9 @@ from keyfob.server.commands.surroundings import (
     opened,
     read_file,
     reason_option,
+    show_time,
 )
-from keyfob.server.lifecycle import clients, credentials
+from keyfob.server.lifecycle import clients, credentials, links, rotation
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
@@ -46,6 +47,14 @@ _SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replac
 @click.group()
 def client() -> None:
     """Partners' programs: what each may do, and its credentials."""
+
+
+def link_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--link",
+        is_flag=True,
+        help="Make an HTTPS link to the sealed message, too: 5 fetches, 14 days, no right in it.",
+    )
 
 
 @client.command(short_help="Make a client, its secret sealed to the partner.")
@@ -97,6 +106,7 @@ def client() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
+@link_option()
 @reason_option()
 @click.pass_obj
 @shows_result
@@ -121,11 +131,13 @@ def create(
     certificate_bound: bool,
     profile: str,
     out: Path | None,
+    link: bool,
     **subjects: str | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
 
-    The secret is shown nowhere, also not to you. Send the file by any channel.
+    The secret is shown nowhere, also not to you. Send the file by any channel. A secret that is not used for the first
+    time within 14 days expires; `client rotate` then makes another.
 
     With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
     nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
@@ -156,14 +168,20 @@ def create(
         certificate_bound=certificate_bound,
     )
     has_secret = application.auth_method in _WITH_SECRET
-    if out is not None and not has_secret:
-        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
+    if (out is not None or link) and not has_secret:
+        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out and --link out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
         clients.check_asking(installation.settings, application)
         if has_secret:
             issued = credentials.create_client(
-                installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
+                installation,
+                application,
+                out=out,
+                with_link=link,
+                now=now,
+                entropy=surroundings.entropy,
+                actor=actor(),
             )
         else:
             see_keys(surroundings, installation.settings, application.jwks_uri, application.auth_method)
@@ -183,6 +201,9 @@ def create(
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
         lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+        lines.append(
+            f"it must be used by {show_time(issued.credential.first_use_by)}, else it expires{link_text(issued)}"
+        )
     elif issued.client.auth_method in METHODS_BY_CERTIFICATE:
         lines.append(f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint},")
         lines.append("and to present its certificate there, with client_id in the form, and at the API")
@@ -251,13 +272,24 @@ def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
-    """What `client create --json` and `client rotate --json` print."""
-    return {
+    """What `client create --json` and `client rotate --json` print; a link only where one was asked for."""
+    document: dict[str, object] = {
         "client_id": issued.client.id,
         "credential_id": issued.credential.id,
         "sealed": None if issued.path is None else str(issued.path),
         "operator_fingerprint": operator_fingerprint,
     }
+    return document if issued.link is None else document | {"link": issued.link}
+
+
+def link_text(issued: credentials.Issued) -> str:
+    """The line that tells a link; nothing where there is none."""
+    if issued.link is None:
+        return ""
+    days = links.LIFETIME // rotation.DAY
+    return (
+        f"\nor send this link, which gives the ciphertext alone, {links.FETCHES} times in {days} days:\n  {issued.link}"
+    )
 
 
 def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None, method: Method) -> None:

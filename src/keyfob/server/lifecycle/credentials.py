@@ -10,7 +10,7 @@ from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import clients, handoff, partners, rotation
+from keyfob.server.lifecycle import clients, handoff, links, partners, rotation
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.states import Event, after
@@ -24,17 +24,31 @@ _NEVER = 253402300799
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential."""
+    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential.
+
+    `link`: where the same message can be fetched, if that was asked for.
+    """
 
     client: Client
     credential: Credential
     path: Path | None
+    link: str | None = None
 
 
 def create_client(
-    installation: Installation, application: Application, *, out: Path | None, now: int, entropy: Entropy, actor: Acting
+    installation: Installation,
+    application: Application,
+    *,
+    out: Path | None,
+    with_link: bool = False,
+    now: int,
+    entropy: Entropy,
+    actor: Acting,
 ) -> Issued:
-    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem."""
+    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem.
+
+    A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year.
+    """
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
         partner = partners.get(reading, application.partner)
@@ -43,8 +57,8 @@ def create_client(
         client,
         partner,
         replaces=None,
-        overlap=rotation.OVERLAP,
-        first_use_by=None,
+        overlap=installation.settings.overlap,
+        first_use_by=now + rotation.UNOPENED_LIFETIME,
         issued_at=now,
         now=now,
         entropy=entropy,
@@ -53,7 +67,11 @@ def create_client(
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         _add(change, sealed)
-    return Issued(client, sealed.credential, path)
+        link = None
+        if with_link:
+            _keep(change, sealed, now)
+            link = _link(installation, change, sealed, now=now, entropy=entropy)
+    return Issued(client, sealed.credential, path, link)
 
 
 def create_key_client(
@@ -99,6 +117,7 @@ def rotate(
     *,
     overlap: int,
     out: Path | None,
+    with_link: bool = False,
     now: int,
     entropy: Entropy,
     actor: Acting,
@@ -140,10 +159,11 @@ def rotate(
     )
     path = out or Path(f"{client_id}.{sealed.credential.id}.asc")
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
-        _replace(change, client_id, sealed, now)
+        replace(change, client_id, sealed, now)
+        link = _link(installation, change, sealed, now=now, entropy=entropy) if with_link else None
         if announce is not None:
             announce(change, partner, sealed, path)
-    return Issued(view.client, sealed.credential, path)
+    return Issued(view.client, sealed.credential, path, link)
 
 
 def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...]:
@@ -165,8 +185,11 @@ def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...
     return ended
 
 
-def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
-    """Inside the transaction everything is asked again: another rotation, a revocation or a first use may have come."""
+def replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
+    """Add a successor whose message may be asked for again. Raises Problem when it has been overtaken.
+
+    Inside the transaction everything is asked again: another rotation, a revocation or a first use may have come.
+    """
     view = clients.get(change.reading, client_id)
     _check_not_revoked(view)
     replaced = rotation.current(view.credentials, now)
@@ -179,6 +202,18 @@ def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
             Kind.CREDENTIAL_REPLACED, client_id=client_id, credential_id=unopened.id, successor=sealed.credential.id
         )
     _add(change, sealed)
+    _keep(change, sealed, now)
+
+
+def _keep(change: Change, sealed: Sealed, now: int) -> None:
+    """For as long as an instance with the old secret could ask for it."""
+    until = now + rotation.UNOPENED_LIFETIME + sealed.credential.overlap
+    change.keep_message(sealed.credential.id, sealed.armored, until=until)
+
+
+def _link(installation: Installation, change: Change, sealed: Sealed, *, now: int, entropy: Entropy) -> str:
+    credential, issuer = sealed.credential, installation.settings.issuer
+    return links.make(change, credential.id, client_id=credential.client_id, issuer=issuer, now=now, entropy=entropy)
 
 
 def _add(change: Change, sealed: Sealed) -> None:

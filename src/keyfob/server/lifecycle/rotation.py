@@ -47,10 +47,13 @@ def current(credentials: Sequence[Credential], now: int) -> Credential | None:
 
 
 def unopened_successors(credentials: Sequence[Credential], now: int) -> tuple[Credential, ...]:
-    """Successors that may still be used for the first time: at most one, and the next rotation retires it."""
+    """Successors that may still be used for the first time: one at most, and the operator's next rotation retires it.
+
+    `credentials` are all that the client ever had: the first is no successor, and never in the way of one.
+    """
     return tuple(
         one
-        for one in credentials
+        for one in credentials[1:]
         if one.first_use_by is not None and one.first_used_at is None and effective(one, now) is State.ACTIVE
     )
 

@@ -1,7 +1,7 @@
 """A change of rights and its audit records, in one transaction. There is no other way to change a right."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from keyfob.server.storage.records import (
     Allowance,
     Client,
     Credential,
+    HandoffLink,
     Partner,
     Registration,
     RegistrationToken,
@@ -264,6 +265,42 @@ class Change:
         self._write(sa.update(table).where(here).values(seen), changes_rights=False)
         return False
 
+    def observe_delivery(self, credential_id: str, *, address: str) -> None:
+        """Note that its message was fetched; the last time before its first use is what counts."""
+        self._observe_unused(credential_id, {"delivered_at": self._now, "delivered_from": address})
+
+    def observe_acknowledgement(self, credential_id: str, *, address: str) -> bool:
+        """Note that the partner signed for it; whether it was the first time."""
+        table = schema.credential_observation
+        unsigned = (table.c.credential_id == credential_id) & table.c.acknowledged_at.is_(None)
+        seen = {"acknowledged_at": self._now, "acknowledged_from": address}
+        return self._write(sa.update(table).where(unsigned).values(seen), changes_rights=False) > 0
+
+    def _observe_unused(self, credential_id: str, seen: Mapping[str, str | int]) -> None:
+        table = schema.credential_observation
+        unused = (table.c.credential_id == credential_id) & table.c.first_used_at.is_(None)
+        self._write(sa.update(table).where(unused).values(seen), changes_rights=False)
+
+    def keep_message(self, credential_id: str, armored: bytes, *, until: int) -> None:
+        """A ciphertext that may be asked for again; those whose time is over go."""
+        table = schema.kept_message
+        self._write(sa.delete(table).where(table.c.keep_until <= self._now), changes_rights=False)
+        row = {"credential_id": credential_id, "armored": armored.decode("ascii"), "keep_until": until}
+        self._write(sa.insert(table).values(row), changes_rights=False)
+
+    def add_link(self, link: HandoffLink) -> None:
+        """A link to a kept message; those whose time is over go."""
+        table = schema.handoff_link
+        self._write(sa.delete(table).where(table.c.expires_at <= self._now), changes_rights=False)
+        self._write(sa.insert(table).values(_row(link)), changes_rights=False)
+
+    def use_link(self, token_hash: str) -> bool:
+        """One fetch less; False when none is left, or its time is over. Of two that want the last, one has it."""
+        table = schema.handoff_link
+        alive = (table.c.token_hash == token_hash) & (table.c.fetches_left > 0) & (table.c.expires_at > self._now)
+        less = sa.update(table).where(alive).values(fetches_left=table.c.fetches_left - 1)
+        return self._write(less, changes_rights=False) > 0
+
     def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
         """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has.
 
@@ -310,7 +347,14 @@ class Change:
 
 
 def _row(
-    record: Allowance | Client | Credential | Partner | RegistrationToken | SealedMessage | SigningKeyRecord,
+    record: Allowance
+    | Client
+    | Credential
+    | HandoffLink
+    | Partner
+    | RegistrationToken
+    | SealedMessage
+    | SigningKeyRecord,
 ) -> dict[str, object]:
     """A record as a row: every field that is a plain value."""
     return {

@@ -18,6 +18,7 @@ from keyfob.server.storage.records import (
     ClientView,
     Confirmation,
     Credential,
+    HandoffLink,
     Partner,
     Profile,
     Purpose,
@@ -135,6 +136,23 @@ class Reading:
         chosen = sa.select(schema.sealed_message).where(schema.sealed_message.c.credential_id == credential_id)
         row = self._connection.execute(chosen).one_or_none()
         return None if row is None else SealedMessage(**row._asdict())
+
+    def find_kept(self, credential_id: str, *, now: int) -> bytes | None:
+        """The ciphertext that holds the credential's secret, armored; None when it is not kept (any more)."""
+        table = schema.kept_message
+        chosen = sa.select(table.c.armored).where(table.c.credential_id == credential_id, table.c.keep_until > now)
+        found = self._connection.execute(chosen).scalar_one_or_none()
+        return None if found is None else str(found).encode("ascii")
+
+    def find_link(self, token_hash: str) -> HandoffLink | None:
+        table = schema.handoff_link
+        row = self._connection.execute(sa.select(table).where(table.c.token_hash == token_hash)).one_or_none()
+        return None if row is None else HandoffLink(**row._asdict())
+
+    def client_id_of(self, credential_id: str) -> str:
+        table = schema.credential
+        chosen = sa.select(table.c.client_id).where(table.c.id == credential_id)
+        return str(self._connection.execute(chosen).scalar_one())
 
     def signing_keys(self, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[SigningKeyRecord, ...]:
         """All of one purpose that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""

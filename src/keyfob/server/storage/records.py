@@ -118,7 +118,7 @@ class Client:
 class Credential:
     """One secret of a client (as its hash), its rights, and what was observed of it.
 
-    `first_use_by`: a successor that was never used by then has expired. `overlap`: how many seconds the credential
+    `first_use_by`: one that was never used by then has expired. `overlap`: how many seconds the credential
     that it replaces lives on after the successor's first use. `overlap_ends_at` stands in the replaced one.
     """
 
@@ -140,6 +140,18 @@ class Credential:
     first_used_from: str | None
     last_used_at: int | None
     last_used_from: str | None
+    delivered_from: str | None = None
+    acknowledged_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffLink:
+    """That a sealed message may be fetched by whoever knows the token: of it there is only the hash."""
+
+    token_hash: str
+    credential_id: str
+    expires_at: int
+    fetches_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +285,16 @@ class TokenIssued:
     address: str
     request_id: str
     single_uses: tuple[SingleUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulFirstUse:
+    """A secret that was used for the first time from where nobody expected it; `doubt` says what was compared."""
+
+    client_id: str
+    credential_id: str
+    address: str
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)

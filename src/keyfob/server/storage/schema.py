@@ -136,6 +136,8 @@ credential_observation = sa.Table(
     sa.Column("first_used_from", sa.Text),
     sa.Column("last_used_at", sa.BigInteger),
     sa.Column("last_used_from", sa.Text),
+    sa.Column("delivered_from", sa.Text),
+    sa.Column("acknowledged_from", sa.Text),
 )
 
 sealed_message = sa.Table(
@@ -147,6 +149,25 @@ sealed_message = sa.Table(
     sa.Column("signer_fingerprint", sa.Text, nullable=False),
     sa.Column("issued_at", sa.BigInteger, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of the armored message, in hex
+)
+
+# The ciphertext of a message, for as long as it may be asked for again. What opens it is with the partner alone.
+kept_message = sa.Table(
+    "kept_message",
+    metadata,
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), primary_key=True),
+    sa.Column("armored", sa.Text, nullable=False),
+    sa.Column("keep_until", sa.BigInteger, nullable=False, index=True),
+)
+
+# Links to kept messages: the hash alone, so that whoever reads the database cannot follow one.
+handoff_link = sa.Table(
+    "handoff_link",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),  # SHA-256 in hex
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("fetches_left", sa.Integer, nullable=False),
 )
 
 signing_key = sa.Table(

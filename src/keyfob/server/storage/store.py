@@ -13,8 +13,8 @@ from keyfob.database import Database
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
-from keyfob.server.audit.events import Acting, Kind
-from keyfob.server.lifecycle import rotation
+from keyfob.server.audit.events import Acting, Field, Kind
+from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage import explanations, journal, moving, refusals
 from keyfob.server.storage.change import Change
@@ -23,6 +23,8 @@ from keyfob.server.storage.outbox import Outbox
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     ClientView,
+    Credential,
+    DoubtfulFirstUse,
     Purpose,
     Resource,
     RevocationRecord,
@@ -80,12 +82,16 @@ class Store:
         with self.reading() as reading:
             return reading.revocations()
 
-    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> dict[int, Used]:
+    def record_grants(
+        self, batch: Sequence[TokenIssued], now: int, *, doubtful: list[DoubtfulFirstUse] | None = None
+    ) -> dict[int, Used]:
         """The evidence of tokens that may leave when this has returned: one transaction for all of them.
 
         Returns the places in `batch` of those that may not, and what of theirs was used before. The first use of a
-        successor starts the overlap of the credential that it replaces, in the same transaction.
+        successor starts the overlap of the credential that it replaces, in the same transaction. `doubtful` gets each
+        first use that came from an unexpected place: it counts only when this has returned.
         """
+        seen = [] if doubtful is None else doubtful
         with self._writing(now=now, actor=SERVER) as change:
             if self._database.has_many_writers and change.reading.has_unused({one.credential_id for one in batch}):
                 change.take_rights()
@@ -94,7 +100,7 @@ class Store:
             places = sorted(range(len(batch)), key=lambda place: batch[place].credential_id)
             for place in places:
                 if place not in replayed:
-                    _record_grant(change, batch[place], now)
+                    seen += _record_grant(change, batch[place], now)
         return replayed
 
     def record_refusals(
@@ -201,7 +207,8 @@ def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used
     return replayed
 
 
-def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
+def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
+    """The record; and that it was a first use from an unexpected place, if it was."""
     client = f"client:{grant.client_id}"
     change.record(
         Kind.TOKEN_ISSUED,
@@ -218,10 +225,19 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
         request_id=grant.request_id,
     )
     if not change.observe_use(grant):
-        return
+        return []
+    view = change.reading.find_client(grant.client_id)
+    credential = None if view is None else view.credential(grant.credential_id)
+    doubt = None if view is None or credential is None else first_use.find_doubt(view.client, credential)
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
-    change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids)
-    credentials = change.reading.credentials(grant.client_id)
+    unexpected: dict[str, Field] = {} if doubt is None else {"unexpected": doubt}
+    change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids, **unexpected)
+    if view is not None:
+        _begin_overlap(change, grant, view.credentials, now)
+    return [] if doubt is None else [DoubtfulFirstUse(**ids, address=grant.address, doubt=doubt)]
+
+
+def _begin_overlap(change: Change, grant: TokenIssued, credentials: Sequence[Credential], now: int) -> None:
     retirement = rotation.on_first_use(credentials, grant.credential_id, now)
     if retirement is None:
         return
