@@ -42,6 +42,7 @@ def test_the_commands_are_those_that_work():
         ("client", "show"),
         ("client", "rotate"),
         ("client", "keys"),
+        ("client", "change"),
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
