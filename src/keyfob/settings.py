@@ -94,7 +94,7 @@ class Survey:
         return next(one for one in self.effective if one.setting.name == name)
 
 
-def check_faultless(faults: Sequence[Fault]) -> None:
+def check_faultless(faults: Sequence[Fault], *, of: str = "the settings") -> None:
     """Raises Misuse with the first one's code that names every one of `faults`; a program finds them in `problems`."""
     if not faults:
         return
@@ -104,7 +104,7 @@ def check_faultless(faults: Sequence[Fault]) -> None:
     lines = "".join(f"\n  {one}\n    hint: {one.hint}" for one in faults)
     raise Misuse(
         faults[0].code,
-        f"{len(faults)} mistakes in the settings:{lines}",
+        f"{len(faults)} mistakes in {of}:{lines}",
         hint="mend each of them: nothing was done",
         more={"problems": listed},
     )
@@ -266,14 +266,14 @@ def write(settings: Sequence[Setting], values: Mapping[str, Value]) -> bytes:
         if chosen:
             lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
         for setting in chosen:
-            lines += [f"# {setting.meaning}", f"{setting.key} = {_toml(values[setting.name])}"]
+            lines += [f"# {setting.meaning}", f"{setting.key} = {write_value(values[setting.name])}"]
     return ("\n".join(lines) + "\n").encode()
 
 
 def replaced(settings: Sequence[Setting], content: bytes, name: str, value: Value, *, where: str) -> bytes:
     """The settings file with one key (`table.key`) set, and all else as it stands, comments too. Raises Misuse."""
     table, _, key = name.partition(".")
-    line, lines = f"{key} = {_toml(value)}", content.decode().splitlines()
+    line, lines = f"{key} = {write_value(value)}", content.decode().splitlines()
     heading = old = None
     is_here = False
     for number, text in enumerate(lines):
@@ -298,7 +298,10 @@ def replaced(settings: Sequence[Setting], content: bytes, name: str, value: Valu
     return made
 
 
-def _toml(value: Value) -> str:
+def write_value(value: Value) -> str:
+    """As TOML says it; a text with everything escaped that could end it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int):
         return str(value)
     escaped = "".join(

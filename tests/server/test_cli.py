@@ -49,6 +49,8 @@ def test_the_commands_are_those_that_work():
         ("client", "revoke-credential"),
         ("client", "delete"),
         ("client", "allow"),
+        ("apply",),
+        ("export",),
         ("registration", "allow"),
         ("registration", "list"),
         ("registration", "withdraw"),
@@ -85,6 +87,7 @@ def test_each_option_says_what_it_is_for(path):
 
 READING = {
     ("check-config",),
+    ("export",),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(

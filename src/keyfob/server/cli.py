@@ -13,6 +13,7 @@ from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
 from keyfob.server.commands.clients import client
 from keyfob.server.commands.configurations import check_config
+from keyfob.server.commands.declarations import apply, export
 from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
@@ -52,6 +53,8 @@ for _command in (
     partner,
     client,
     registration,
+    apply,
+    export,
     key,
     backup,
     audit,
