@@ -51,6 +51,7 @@ def test_the_commands_are_those_that_work():
         ("client", "allow"),
         ("apply",),
         ("export",),
+        ("import",),
         ("registration", "allow"),
         ("registration", "list"),
         ("registration", "withdraw"),
@@ -86,6 +87,7 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    ("import",),
     ("check-config",),
     ("export",),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),

@@ -15,6 +15,7 @@ from keyfob.server.commands.clients import client
 from keyfob.server.commands.configurations import check_config
 from keyfob.server.commands.declarations import apply, export
 from keyfob.server.commands.explain import explain
+from keyfob.server.commands.importing import import_clients
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
@@ -55,6 +56,7 @@ for _command in (
     registration,
     apply,
     export,
+    import_clients,
     key,
     backup,
     audit,
