@@ -201,6 +201,16 @@ def test_what_a_client_cannot_change_or_this_server_cannot_do_is_refused(declare
     assert declared.codes(declared.partner(signing)) == ["client-fixed"]
 
 
+def test_a_certificate_that_has_run_out_stops_only_what_needs_it(declared, program):
+    declared.apply(declared.partner(declared.client()))
+    program.now += 40 * 24 * 3600
+    assert declared.apply()["outcome"] == "nothing"
+    declared.apply(declared.partner(declared.client(token_lifetime=60)))
+    assert declared.show()["token_lifetime"] == 60
+    new = declared.partner(declared.client(token_lifetime=60), declared.client("push"))
+    assert declared.codes(new) == ["certificate-unusable"]
+
+
 def test_what_was_exported_is_reached_already_and_makes_the_same_elsewhere(declared, program, home, tmp_path):
     jwks = {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
     (declared.folder / "keys.json").write_text(json.dumps(jwks))

@@ -91,7 +91,8 @@ def apply(
                 issued[id(step)] = found
 
         doing = Doing(installation, out, surroundings.clock, surroundings.entropy, actor())
-        reconciling.apply(made, doing, told=told)
+        with command.progress("applying"):
+            reconciling.apply(made, doing, told=told)
     return _shown(made, "applied", issued)
 
 

@@ -201,7 +201,11 @@ class _Planner:
             if declared.state is State.SUSPENDED:
                 raise Problem("partner-not-active", "the partner is suspended: it gets no new client")
             if usable is None and application.auth_method not in _WITHOUT_SECRET:
-                raise Problem("certificate-unusable", "its secret cannot be sealed to the partner's certificate")
+                raise Problem(
+                    "certificate-unusable",
+                    "its secret cannot be sealed to the partner's certificate, as that is now",
+                    hint="put a renewed one beside the file: gpg --armor --output FILE.asc --export FPR",
+                )
             self._create(application, made)
         else:
             if self._reading.find_registration(present.id) is not None:
