@@ -186,7 +186,9 @@ def test_two_clients_of_one_name_are_not_confused(imported):
 
 
 def test_a_name_in_an_export_cannot_steer_the_terminal(imported, program, acme, tmp_path):
-    hostile = {"client_id": "a", "client_name": "x\u001b[2J", "grant_types": ["client_credentials"], "scope": "a:read"}
+    hostile = {"client_id": "a", "client_name": "x\u001b[2J", "grant_types": ["client_credentials"], "scope": "a b"}
     imported("hydra", [hostile])
     options = ("--home", acme.home, "--partner", "Acme", "--resource", API, "--out", tmp_path / "other")
-    assert "\u001b" not in program.run("import", "hydra", tmp_path / "export.json", *options).out
+    shown = program.run("import", "hydra", tmp_path / "export.json", *options).out
+    assert "x?[2J: not taken over" in shown
+    assert "\u001b" not in shown

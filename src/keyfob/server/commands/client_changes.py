@@ -211,7 +211,7 @@ def alter(
             wanted = replace(alterations.application_of(before, reading.partner_of(before).name), **asked)
             after = alterations.altered(reading, before, wanted, now=now)
         changed = alterations.differences(before, after)
-        if changed and not dry_run:
+        if not dry_run:
             with installation.store.change(now=now, actor=actor()) as change:
                 alterations.alter(change, before, after, now=surroundings.clock())
     document = {
