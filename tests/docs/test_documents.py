@@ -26,6 +26,8 @@ STORY = (
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
     "docs/how-to/operate/notices.md",
+    "docs/how-to/operate/settings.md",
+    "docs/how-to/operate/declare.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",

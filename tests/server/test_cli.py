@@ -26,6 +26,7 @@ def test_the_commands_are_those_that_work():
         ("init",),
         ("serve",),
         ("status",),
+        ("check-config",),
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
@@ -41,12 +42,16 @@ def test_the_commands_are_those_that_work():
         ("client", "show"),
         ("client", "rotate"),
         ("client", "keys"),
+        ("client", "change"),
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
         ("client", "revoke-credential"),
         ("client", "delete"),
         ("client", "allow"),
+        ("apply",),
+        ("export",),
+        ("import",),
         ("registration", "allow"),
         ("registration", "list"),
         ("registration", "withdraw"),
@@ -82,6 +87,9 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    ("import",),
+    ("check-config",),
+    ("export",),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from keyfob import ledger
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.problem import Problem
 from keyfob.server.audit import chain, events
 from keyfob.server.commands.surroundings import Surroundings, home_option, opened
@@ -58,7 +58,7 @@ def verify(surroundings: Surroundings, *, home: Path, expect: str | None) -> Res
       keyfob-server audit verify --home ./operator --expect 17:5f0c...
     """
     expected = None if expect is None else chain.Heads.parse(expect)
-    with opened(surroundings, home) as installation:
+    with opened(surroundings, home) as installation, progress("verifying the audit trail"):
         verdict = installation.store.audit_verdict(expect=expected)
     if verdict.findings:
         raise Problem(
