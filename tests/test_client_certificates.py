@@ -102,7 +102,7 @@ def test_whoever_the_authority_vouches_for_is_vouched_for():
 
 def test_who_is_no_authority_vouches_for_nobody():
     """RFC 5280 §4.2.1.3, §4.2.1.9: a client's certificate signs no other, also where somebody listed it as one."""
-    for issuer in (CLIENT, make("Authority", is_authority=True, signs=False)):
+    for issuer in (CLIENT, make("Nobody", usage=False), make("Authority", is_authority=True, signs=False)):
         with pytest.raises(NotVouchedFor):
             Authorities((issuer.certificate,)).check(read(make("x", by=issuer)), (), now=NOW)
 

@@ -187,12 +187,6 @@ def _names(certificate: x509.Certificate) -> CertificateNames:
     )
 
 
-def _is_authority(_policy: Policy, _certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
-    # RFC 5280 §4.2.1.9: who signs certificates says that it may.
-    if not constraints.ca:
-        raise ValueError("its issuer is no authority")
-
-
 def _may_sign_certificates(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     # RFC 5280 §4.2.1.3: where an authority's usages are named, signing certificates is among them.
     if usage is not None and not usage.key_cert_sign:
@@ -203,7 +197,7 @@ def _may_sign_certificates(_policy: Policy, _certificate: x509.Certificate, usag
 # certificate must be is checked above, with its own words.
 _CA_POLICY = (
     ExtensionPolicy.permit_all()
-    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)  # the library looks at cA itself
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may_sign_certificates)
 )
 _CLIENT_POLICY = ExtensionPolicy.permit_all()

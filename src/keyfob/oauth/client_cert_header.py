@@ -32,7 +32,7 @@ def read(headers: Headers) -> PresentedCertificate | None:
         if chain:
             raise MalformedClientCert("a Client-Cert-Chain header without Client-Cert")
         return None
-    # RFC 8941 §4.2: a list may be spread over several headers; nothing in it holds a comma.
+    # A list may be spread over several headers (RFC 8941 §4.2); nothing in it holds a comma.
     listed = [part for value in chain for part in value.split(b",")]
     if len(listed) > MAX_CHAIN:
         raise MalformedClientCert(f"more than {MAX_CHAIN} certificates in Client-Cert-Chain")
@@ -46,7 +46,7 @@ def write(certificate: bytes) -> bytes:
 
 def _read_bytes(value: bytes) -> bytes:
     item = _BYTES.fullmatch(value.strip(b" \t")) if len(value) <= _MAX_ENCODED else None
-    # RFC 8941 §4.2.7: what is no byte sequence, or has anything beside it, is not read.
+    # What is no byte sequence, or has anything beside it, is not read (RFC 8941 §4.2.7).
     if item is None:
         raise MalformedClientCert("a certificate is no byte sequence (base64 between colons), or too long")
     try:

@@ -147,9 +147,9 @@ def _dns(value: str) -> str:
 
 
 def _uri(value: str) -> str:
-    # RFC 3986 §6.2.1: URIs are compared as they are written.
     if not _URI.fullmatch(value) or not urlsplit(value).scheme:
         raise ValueError("is no absolute URI with a scheme in lower case")
+    # RFC 3986 §6.2.1: URIs are compared as they are written.
     return value
 
 
