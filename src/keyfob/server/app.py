@@ -18,6 +18,7 @@ from keyfob.server.endpoints.handoff import handoff
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
+from keyfob.server.endpoints.leaks import leaks
 from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
 from keyfob.server.endpoints.refusal import unavailable
@@ -65,6 +66,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/.well-known/openid-configuration": (GET, described),
         "/.well-known/smart-configuration": (GET, smart_configuration(state)),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
+        "/leaks": (POST, leaks(state)),
         "/documentation": (GET, documentation(state)),
         "/healthz": (GET, live),
         "/readyz": (GET, ready(state)),

@@ -1,11 +1,12 @@
-"""What a partner does by itself at the running server: fetch a message, sign for it, and replace a secret.
+"""What others do by themselves at the running server: fetch a message, sign for it, replace a secret, report a leak.
 
 Everything here writes to the database, or seals: it is blocking, for a thread.
 """
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import acknowledgements, links, succession
+from keyfob.server.lifecycle import acknowledgements, leaks, links, succession
+from keyfob.server.lifecycle.leaks import Report, Reported
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
 
@@ -42,6 +43,10 @@ class SelfService:
         with self._store.change(now=now, actor=f"client:{done.client_id}") as change:
             acknowledgements.record(change, done, address=address)
         return done.client_id
+
+    def report_leak(self, report: Report) -> Reported:
+        """What became of a secret that somebody found."""
+        return leaks.handle(self._installation, report, now=self._clock())
 
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""

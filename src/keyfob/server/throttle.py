@@ -66,9 +66,9 @@ class Throttle:
         if wait:
             raise TooManyRequests(wait, detail=Cause.NETWORK_SLOWED)
 
-    def fail(self, *, address: str, now: int) -> None:
-        """One more failure of a network, where no client proved or presented anything."""
-        self._network.take(network_of(address), now)
+    def fail(self, *, address: str, now: int) -> int:
+        """One more failure of a network, where no client proved or presented anything; the seconds to wait, or 0."""
+        return self._network.take(network_of(address), now)
 
     def admit(self, client_id: str, *, address: str, now: int) -> None:
         """One more token for a client that has proven itself. Raises TooManyRequests."""

@@ -7,6 +7,7 @@ from keyfob.ambient import Entropy
 from keyfob.server.alarms.alarm import Alarm, AlarmKind
 from keyfob.server.alarms.courier import Courier, Sink
 from keyfob.server.alarms.watch import Event, Watch
+from keyfob.server.lifecycle.leaks import Outcome, Reported
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage.records import DoubtfulFirstUse
 
@@ -46,6 +47,12 @@ class Bell:
     def signing_failed(self, now: int) -> None:
         """A key that lies elsewhere did not sign."""
         self._tell(Event(AlarmKind.SIGNING_FAILED, "signing key"), now)
+
+    def leaked(self, reported: Reported, *, address: str, error_id: str, now: int) -> None:
+        """A secret of ours was presented as leaked; louder when its client has no other."""
+        is_last = reported.outcome is Outcome.LAST_WITHDRAWN
+        kind = AlarmKind.LAST_SECRET_REPORTED if is_last else AlarmKind.SECRET_REPORTED
+        self._tell(Event(kind, f"client {reported.client_id}", reported.client_id, address, error_id), now)
 
     def close(self) -> None:
         """What is under way gets a few seconds. Blocking: for a thread."""

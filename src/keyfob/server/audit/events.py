@@ -36,6 +36,7 @@ class Kind(StrEnum):
     REGISTRATION_CHANGED = "registration_changed"
     REGISTRATION_RENEWED = "registration_renewed"
     REGISTRATION_ENDED = "registration_ended"
+    LEAK_REPORTED = "leak_reported"
     CREDENTIAL_SEALED = "credential_sealed"
     HANDOFF_LINK_MADE = "handoff_link_made"
     MESSAGE_DELIVERED = "message_delivered"

@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     CONTACT_CHANGED = "contact_changed"
     SUCCESSOR_SEALED = "successor_sealed"
     ROTATION_NOT_MADE = "rotation_not_made"
+    SECRET_LEAKED = "secret_leaked"  # noqa: S105  # the name of an event
     TEST = "test"
 
 
@@ -42,6 +43,7 @@ _SEVERE = frozenset(
         NoticeKind.CERTIFICATE_REPLACED,
         NoticeKind.CONTACT_CHANGED,
         NoticeKind.ROTATION_NOT_MADE,
+        NoticeKind.SECRET_LEAKED,
     }
 )
 

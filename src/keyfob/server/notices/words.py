@@ -129,6 +129,22 @@ _WORDS = {
         "on the machine that made it. Where e-mail is set, the partner has it as an attachment; else hand it over.\n"
         "It must be used by {use_by}. See it with:\n  keyfob-server client show {client_id}",
     ),
+    (NoticeKind.SECRET_LEAKED, Role.PARTNER): Words(
+        "a secret of {client_name} was found by somebody, and is withdrawn",
+        "Somebody who holds the secret {credential_id} of your client {client_name} ({client_id}) reported it.\n"
+        "Where it was found: {where}\n"
+        "It and its tokens work no more. Other secrets of the client: {left}.\n\n"
+        "Find out how it got there, and whether your OpenPGP key lay on the same machine. Then ask the operator for a\n"
+        "new one, and take it up:\n  keyfob receive FILE.asc",
+    ),
+    (NoticeKind.SECRET_LEAKED, Role.OPERATOR): Words(
+        "{partner}: a secret of {client_name} leaked, and is withdrawn",
+        "Somebody who holds the secret {credential_id} of {client_name} ({client_id}) of {partner} reported it.\n"
+        "Where it was found: {where}\n"
+        "It and its tokens work no more. Other secrets of the client: {left}.\n\n"
+        "Ask the partner whether its OpenPGP key lay on the machine that leaked. If not, seal a new secret:\n"
+        "  keyfob-server client rotate {client_id}",
+    ),
     (NoticeKind.ROTATION_NOT_MADE, Role.PARTNER): Words(
         "no new secret could be made for {client_name}",
         "A successor for the credential of your client {client_name} ({client_id}) was due, and could not be sealed:\n"

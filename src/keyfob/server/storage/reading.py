@@ -149,6 +149,10 @@ class Reading:
         row = self._connection.execute(sa.select(table).where(table.c.token_hash == token_hash)).one_or_none()
         return None if row is None else HandoffLink(**row._asdict())
 
+    def find_client_id_of(self, credential_id: str) -> str | None:
+        table = schema.credential
+        return self._connection.execute(sa.select(table.c.client_id).where(table.c.id == credential_id)).scalar()
+
     def client_id_of(self, credential_id: str) -> str:
         table = schema.credential
         chosen = sa.select(table.c.client_id).where(table.c.id == credential_id)
