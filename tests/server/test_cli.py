@@ -48,6 +48,16 @@ def test_the_commands_are_those_that_work():
         ("explain",),
         ("alarm", "secret"),
         ("alarm", "test"),
+        ("operator", "add"),
+        ("operator", "keygen"),
+        ("operator", "key"),
+        ("operator", "list"),
+        ("operator", "suspend"),
+        ("operator", "resume"),
+        ("operator", "remove"),
+        ("proposals",),
+        ("approve",),
+        ("reject",),
     }
 
 

@@ -16,6 +16,7 @@ from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
+from keyfob.server.commands.operators import approve, list_proposals, operator, reject
 from keyfob.server.commands.partners import partner
 from keyfob.server.commands.resources import resource
 from keyfob.server.commands.surroundings import Surroundings
@@ -40,6 +41,8 @@ def cli(context: click.Context) -> None:
 
 
 for _command in (init, serve, resource, partner, client, key, backup, audit, explain, alarm, move_store):
+    cli.add_command(_command)
+for _command in (operator, list_proposals, approve, reject):
     cli.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 keyfob.toml  keyfob-home.json   settings; whose folder this is
 keyfob.db                       the database (and its -wal, -shm and .lock), unless it is elsewhere
 operator.asc                    the operator's OpenPGP certificate
+operator-key.pem                the first operator's own private key, for the admin API: hers to take away
 recovery.asc                    the key-encryption key, sealed to the recovery certificate
 keys/kek                        the key-encryption key: all envelopes here and in the database open with it
 keys/*.envelope                 the operator's OpenPGP key, the audit's chain key, the peppers, the webhook's secret
@@ -35,17 +36,19 @@ from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Kind
-from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle import operators, signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage import emptying
-from keyfob.server.storage.records import Purpose, SigningKeyRecord, State
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.records import Operator, Purpose, Role, SigningKeyRecord, State
 from keyfob.server.storage.store import Store
 
 MIGRATIONS = "keyfob.server.storage:migrations"
 
 _KEK = Path("keys", "kek")
 _DATABASE = "keyfob.db"
+OPERATOR_KEY = "operator-key.pem"
 _OPERATOR_CERTIFICATE = "operator.asc"
 _RECOVERY = "recovery.asc"
 _WEBHOOK = "alarm-webhook"
@@ -109,6 +112,7 @@ class Plan:
     recovery: Certificate | None = None
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
+    operator: str | None = None  # the first one's name; None: none is made
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -148,9 +152,13 @@ def create(
         wrapper = KeyFileWrapper.create(draft / _KEK)
         chain_key = _create_keys(draft_home, plan, wrapper, entropy=entropy)
         _create_tls(draft, plan, now=now)
+        person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
         made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
         store = Store(made, chain_key=chain_key, entropy=entropy)
-        _create_records(store, draft_home, wrapper, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
+        with store.change(now=now, actor=actor) as change:
+            _create_records(change, draft_home, wrapper, now=now, entropy=entropy, issuer=plan.issuer)
+            if person is not None:
+                operators.add(change, person)
         made.close()  # the last connection to a file folds the write-ahead log into it
         if isinstance(plan.database, Path):
             undo.enter_context(database.placed(draft / _DATABASE, plan.database))
@@ -291,18 +299,22 @@ def new_postgresql(place: Place, installation_id: str, environ: Mapping[str, str
             raise
 
 
-def _create_records(
-    store: Store, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, actor: str, issuer: str
-) -> None:
-    first = [
-        _new_signing_key(draft, wrapper, purpose, algorithm="ES256", not_before=now, now=now, entropy=entropy)
-        for purpose in Purpose
-    ]
-    with store.change(now=now, actor=actor) as change:
-        change.add_installation(draft.installation_id)
-        change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
-        for key in first:
-            signing_keys.add(change, key)
+def _create_operator(draft: Path, name: str, *, now: int, entropy: Entropy) -> Operator:
+    """The first operator, with a key of its own beside the rest."""
+    made = keys.generate()
+    home.write_file(draft / OPERATOR_KEY, made.to_secret().reveal_bytes())
+    jwks = keys.write_jwks([made.public_jwk()]).decode()
+    return operators.new(name, Role.OPERATOR, jwks, now=now, entropy=entropy)
+
+
+def _create_records(change: Change, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, issuer: str) -> None:
+    change.add_installation(draft.installation_id)
+    change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
+    for purpose in Purpose:
+        signing_keys.add(
+            change,
+            _new_signing_key(draft, wrapper, purpose, algorithm="ES256", not_before=now, now=now, entropy=entropy),
+        )
 
 
 def _new_signing_key(

@@ -32,6 +32,7 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 
 
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
+SECOND_FOR = frozenset({"rights", "fingerprints"})
 PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
 
 
@@ -53,6 +54,7 @@ class Settings:
     signing_key_days: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
+    second_operator_for: frozenset[str]
     alarm_webhook: str | None
     alarm_webhook_ca: Path | None
     alarm_syslog: str | None
@@ -93,6 +95,13 @@ def _syslog(value: Value) -> str:
 
 def _networks(value: Value) -> str:
     return " ".join(networks.parse(part) for part in text(value).split())
+
+
+def _second_for(value: Value) -> str:
+    named = text(value).split()
+    if not set(named) <= SECOND_FOR:
+        raise ValueError(f"names something else than {', '.join(sorted(SECOND_FOR))}")
+    return " ".join(sorted(set(named)))
 
 
 def _algorithm(value: Value) -> str:
@@ -178,6 +187,13 @@ SETTINGS = (
         "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
         _networks,
     ),
+    Setting(
+        "operators",
+        "second_for",
+        "",
+        "What another operator has to approve, parted by blanks: rights (of clients and of operators), fingerprints.",
+        _second_for,
+    ),
     Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
     Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
     Setting(
@@ -213,6 +229,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         signing_key_days=int(values["keys.rotation_days"]),
         jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
+        second_operator_for=frozenset(str(values["operators.second_for"]).split()),
         alarm_webhook=str(values["alarms.webhook"]) or None,
         alarm_webhook_ca=_optional_path(home, values["alarms.webhook_ca"]),
         alarm_syslog=str(values["alarms.syslog"]) or None,

@@ -1,5 +1,6 @@
 """`keyfob-server client rotate|suspend|resume|revoke|allow`: how a client's rights change, and end."""
 
+import json
 from pathlib import Path
 
 import click
@@ -7,10 +8,14 @@ import click
 from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse, Problem
-from keyfob.server.commands.clients import client, sealed_document, see_keys
+from keyfob.server.admin import clients
+from keyfob.server.admin.clients import Keys, Networks, OneClient
+from keyfob.server.admin.operation import Operation
+from keyfob.server.commands.clients import client, sealed_document
+from keyfob.server.commands.place import Place, listed, perform, place_options, shown
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
-from keyfob.server.lifecycle import clients, credentials, rotation
-from keyfob.server.lifecycle.states import Event
+from keyfob.server.lifecycle import credentials, rotation
+from keyfob.server.lifecycle.clients import read_jwks, read_networks
 from keyfob.server.storage.records import Credential
 
 _MAX_OVERLAP_DAYS = 90
@@ -79,7 +84,7 @@ def _until(successor: Credential) -> str:
 
 @client.command("keys", short_help="Give a client that signs other public keys.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path),
@@ -90,7 +95,7 @@ def _until(successor: Credential) -> str:
 @click.pass_obj
 @shows_result
 def set_keys(
-    surroundings: Surroundings, *, client_id: str, home: Path, jwks: Path | None, jwks_uri: str | None
+    surroundings: Surroundings, *, client_id: str, place: Place, jwks: Path | None, jwks_uri: str | None
 ) -> Result:
     """Give a client that signs other public keys, in place of those it had; they hold from the next request on.
 
@@ -102,55 +107,51 @@ def set_keys(
     """
     if (jwks is None) == (jwks_uri is None):
         raise Misuse("keys-missing", "give --jwks FILE or --jwks-uri URL", hint="see client keys --help")
-    document = None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks)
-    url = None if jwks_uri is None else clients.check_jwks_uri(jwks_uri)
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        see_keys(surroundings, installation.settings, url)
-        with installation.store.change(now=now, actor=actor()) as change:
-            clients.set_keys(change, client_id, jwks=document, jwks_uri=url)
-    names = clients.thumbprints(document)
-    shown = {"client_id": client_id, "thumbprints": names, "jwks_uri": url}
-    return Result(shown, f"{client_id} signs with: {url or ', '.join(names)}")
+    document = None if jwks is None else json.loads(read_jwks(read_file(jwks), where=jwks))
+    done = perform(surroundings, place, clients.SET_KEYS, Keys(client_id=client_id, jwks=document, jwks_uri=jwks_uri))
+    return shown(
+        done,
+        lambda: f"{client_id} signs with: {jwks_uri or ', '.join(listed(done.document, 'thumbprints'))}",
+    )
 
 
 @client.command(short_help="Refuse a client's token requests until `resume`.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def suspend(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """Refuse a client's token requests until `resume`; its tokens are refused everywhere within 5 seconds.
 
     \b
     Example:
       keyfob-server client suspend cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, home, client_id, Event.SUSPEND)
+    return _set_state(surroundings, place, clients.SUSPEND, client_id)
 
 
 @client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def resume(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """Let a suspended client go on, with exactly the rights and secrets that it had.
 
     \b
     Example:
       keyfob-server client resume cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, home, client_id, Event.RESUME)
+    return _set_state(surroundings, place, clients.RESUME, client_id)
 
 
 @client.command(short_help="End a client for good.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
 @click.pass_obj
 @shows_result
-def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool) -> Result:
+def revoke(surroundings: Surroundings, *, client_id: str, place: Place, yes: bool) -> Result:
     """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
 
     On a terminal it asks once, except with --yes or --json.
@@ -160,22 +161,21 @@ def revoke(surroundings: Surroundings, *, client_id: str, home: Path, yes: bool)
       keyfob-server client revoke cl_3kD... --home ./operator
     """
     if not yes and command.is_attended():
-        with opened(surroundings, home) as installation, installation.store.reading() as reading:
-            name = clients.get(reading, client_id).client.name
+        name = perform(surroundings, place, clients.SHOW, OneClient(client_id=client_id)).document["name"]
         if not click.confirm(f"revoke {client_id} ({name}) for good?", err=True):
             raise Problem("not-confirmed", "nothing was done", hint="to stop it for a while: client suspend")
-    return _set_state(surroundings, home, client_id, Event.REVOKE)
+    return _set_state(surroundings, place, clients.REVOKE, client_id)
 
 
 @client.command(short_help="Say from which networks a client may come.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")
 @click.option("--anywhere", is_flag=True, help="From any address: no list.")
 @click.pass_obj
 @shows_result
 def allow(
-    surroundings: Surroundings, *, client_id: str, home: Path, network: tuple[str, ...], anywhere: bool
+    surroundings: Surroundings, *, client_id: str, place: Place, network: tuple[str, ...], anywhere: bool
 ) -> Result:
     """Say from which networks a client may come, in place of what was said before; it holds from the next request on.
 
@@ -190,17 +190,11 @@ def allow(
         raise Misuse(
             "networks-or-anywhere", "give --network CIDR, once or more, or --anywhere", hint="see client allow --help"
         )
-    allowed = clients.read_networks(network, option="--network")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        clients.set_networks(change, client_id, allowed)
-    document = {"client_id": client_id, "networks": list(allowed)}
-    return Result(document, f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
+    allowed = read_networks(network, option="--network")
+    done = perform(surroundings, place, clients.ALLOW, Networks(client_id=client_id, networks=allowed))
+    return shown(done, lambda: f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
 
 
-def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
-        state = clients.set_state(change, client_id, event, now=surroundings.clock())
-    return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")
+def _set_state(surroundings: Surroundings, place: Place, operation: Operation[OneClient], client_id: str) -> Result:
+    done = perform(surroundings, place, operation, OneClient(client_id=client_id))
+    return shown(done, lambda: f"{client_id} is {done.document['state']}")

@@ -15,6 +15,10 @@ from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
+from keyfob.server.admin import clients as operations
+from keyfob.server.admin.clients import OneClient
+from keyfob.server.admin.desk import Document
+from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -26,10 +30,9 @@ from keyfob.server.commands.surroundings import (
 )
 from keyfob.server.lifecycle import clients, credentials, studies
 from keyfob.server.lifecycle.clients import Application
-from keyfob.server.lifecycle.states import effective
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
-from keyfob.server.storage.records import Client, ClientView, Credential, Profile
+from keyfob.server.storage.records import Profile
 
 MAX_TOKEN_LIFETIME = 900
 DEFAULT_TOKEN_LIFETIME = 300
@@ -170,7 +173,9 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(f"  studies   {_studies(issued.client)} (not checked: only the API knows its studies)")
+        lines.append(
+            f"  studies   {_studies(issued.client.authorization_details)} (not checked: only the API knows its studies)"
+        )
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
@@ -187,54 +192,35 @@ def create(
 
 
 @client.command("list")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_clients(surroundings: Surroundings, *, home: Path) -> Result:
+def list_clients(surroundings: Surroundings, *, place: Place) -> Result:
     """All clients, in the order of their creation.
 
     \b
     Example:
       keyfob-server client list --home ./operator
     """
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        found = reading.clients()
-        owners = {one.id: one.name for one in reading.partners()}
-    document = {
-        "clients": [
-            {
-                "client_id": one.id,
-                "name": one.name,
-                "partner": owners[one.partner_id],
-                "state": one.state.value,
-                "scope": scopes.write(clients.full_scope(one)),
-                "created_at": one.created_at,
-            }
-            for one in found
-        ]
-    }
-    rows = [(one.id, one.state.value, owners[one.partner_id], one.name) for one in found]
+    document = perform_all(surroundings, place, operations.LIST)
+    rows = [(one["client_id"], one["state"], one["partner"], one["name"]) for one in listed(document, "clients")]
     return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
 
 
 @client.command(short_help="One client, its grants and its credentials.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def show(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """One client: its grants, and every credential that it ever had with its dates.
 
     \b
     Example:
       keyfob-server client show cl_3kD... --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        view = clients.get(reading, client_id)
-        owner = reading.partner_of(view.client)
-    document = _view_document(view, owner.name, now)
-    return Result(document, _view_text(view, f"{owner.name}, {owner.state}", now))
+    document = perform(surroundings, place, operations.SHOW, OneClient(client_id=client_id)).document
+    return Result(document, _view_text(document))
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
@@ -285,80 +271,36 @@ def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) 
         raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
 
 
-def _view_document(view: ClientView, partner: str, now: int) -> dict[str, object]:
-    one = view.client
-    return {
-        "client_id": one.id,
-        "name": one.name,
-        "partner": partner,
-        "partner_state": view.partner_state.value,
-        "state": one.state.value,
-        "auth_method": one.auth_method.value,
-        "thumbprints": clients.thumbprints(one.jwks),
-        "jwks_uri": one.jwks_uri,
-        "dpop_bound": one.dpop_bound,
-        "token_lifetime": one.token_lifetime,
-        "profile": one.profile.value,
-        "grants": [
-            {
-                "resource": grant.resource,
-                "scope": scopes.write(grant.scope),
-                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
-            }
-            for grant in one.grants
-        ],
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "networks": list(one.networks),
-        "created_at": one.created_at,
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
-    }
-
-
-def _credential_document(credential: Credential, now: int) -> dict[str, object]:
-    return {
-        "credential_id": credential.id,
-        "state": effective(credential, now).value,
-        "not_before": credential.not_before,
-        "expires_at": credential.expires_at,
-        "first_use_by": credential.first_use_by,
-        "replaces": credential.replaces,
-        "overlap": credential.overlap,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "sealed_at": credential.sealed_at,
-        "first_used_at": credential.first_used_at,
-        "first_used_from": credential.first_used_from,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
-
-
-def _view_text(view: ClientView, partner: str, now: int) -> str:
-    one = view.client
-    lines = [f"{one.id} {one.name}, {one.state}", f"  partner   {partner}", f"  tokens    {one.token_lifetime} s"]
-    lines += [f"  key       {name}" for name in clients.thumbprints(one.jwks)]
-    lines += [f"  keys      {one.jwks_uri}"] if one.jwks_uri is not None else []
-    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in one.grants]
-    lines.append(f"  studies   {_studies(one)}")
-    lines.append(f"  from      {', '.join(one.networks) or 'anywhere'}")
+def _view_text(one: Document) -> str:
+    lines = [
+        f"{one['client_id']} {one['name']}, {one['state']}",
+        f"  partner   {one['partner']}, {one['partner_state']}",
+        f"  tokens    {one['token_lifetime']} s",
+    ]
+    lines += [f"  key       {name}" for name in listed(one, "thumbprints")]
+    lines += [f"  keys      {one['jwks_uri']}"] if one["jwks_uri"] is not None else []
+    lines += [f"  at        {grant['resource']}: {grant['scope']}" for grant in listed(one, "grants")]
+    lines.append(f"  studies   {_studies(authorization_details.read_claim(one['authorization_details']))}")
+    lines.append(f"  from      {', '.join(listed(one, 'networks')) or 'anywhere'}")
     rows = [
         (
-            credential.id,
-            effective(credential, now).value,
-            show_time(credential.expires_at),
-            show_time(credential.first_used_at),
-            show_time(credential.last_used_at),
-            credential.last_used_from or "-",
-            show_time(credential.overlap_ends_at),
+            credential["credential_id"],
+            credential["state"],
+            show_time(credential["expires_at"]),
+            show_time(credential["first_used_at"]),
+            show_time(credential["last_used_at"]),
+            credential["last_used_from"] or "-",
+            show_time(credential["overlap_ends_at"]),
         )
-        for credential in view.credentials
+        for credential in listed(one, "credentials")
     ]
     lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
     return "\n".join(lines)
 
 
-def _studies(one: Client) -> str:
+def _studies(details: Details) -> str:
     """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in one.authorization_details) or "none"
+    return ", ".join(_study(detail) for detail in details) or "none"
 
 
 def _study(detail: CdmsStudy) -> str:

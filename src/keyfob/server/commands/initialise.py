@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
+from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
 from keyfob.server import installation, settings
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file
+from keyfob.server.commands.surroundings import Surroundings, home_option, read_file
 from keyfob.server.installation import Plan
+from keyfob.server.lifecycle.names import check_name
 
 
 @click.command()
@@ -33,6 +35,11 @@ from keyfob.server.installation import Plan
 @click.option(
     "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="The server's certificate chain, PEM."
 )
+@click.option(
+    "--operator",
+    metavar="NAME",
+    help="The first operator: you, by the name that your acts are recorded under. Default: the system's user.",
+)
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its private key, PEM.")
 @click.pass_obj
 @shows_result
@@ -45,6 +52,7 @@ def init(
     recovery_cert: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    operator: str | None,
 ) -> Result:
     """Make a new operator's home: settings, database, keys. It comes whole or not at all; nothing is overwritten.
 
@@ -57,8 +65,12 @@ def init(
     """
     now = surroundings.clock()
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
-    plan = Plan(settings.check_issuer(issuer), _database(database, surroundings.environ), recovery, tls_cert, tls_key)
-    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor(), environ=surroundings.environ)
+    person = check_name(operator or command.system_user(), of="operator")
+    chosen = _database(database, surroundings.environ)
+    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person)
+    installation.create(
+        home, plan, now=now, entropy=surroundings.entropy, actor=f"operator:{person}", environ=surroundings.environ
+    )
     made = certificates.read_signer(read_file(home / "operator.asc"))
     has_ca = (home / "tls" / "ca.pem").exists()
     lines = [
@@ -66,6 +78,7 @@ def init(
         f"  issuer                {issuer}",
         f"  operator certificate  {home / 'operator.asc'}",
         f"  its fingerprint       {certificates.show_fingerprint(made.fingerprint)}",
+        f"  operator {person}'s key  {home / installation.OPERATOR_KEY} (yours alone: take it to your own machine)",
     ]
     lines += [f"  throw-away CA         {home / 'tls' / 'ca.pem'}"] if has_ca else []
     if recovery is None:
@@ -80,6 +93,8 @@ def init(
         "issuer": issuer,
         "operator_certificate": str(home / "operator.asc"),
         "operator_fingerprint": made.fingerprint,
+        "operator": person,
+        "operator_key": str(home / installation.OPERATOR_KEY),
         "ca": str(home / "tls" / "ca.pem") if has_ca else None,
         "recovery": None if recovery is None else str(home / "recovery.asc"),
     }

@@ -1,13 +1,12 @@
 """`keyfob-server key`: the keys that sign access tokens."""
 
-import json
-from pathlib import Path
-
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, show_time
-from keyfob.server.lifecycle import key_rotation, signing_keys
+from keyfob.server.admin import keys
+from keyfob.server.admin.operation import Nothing
+from keyfob.server.commands.place import Place, listed, number, perform, place_options, shown
+from keyfob.server.commands.surroundings import Surroundings, show_time
 
 
 @click.group()
@@ -16,43 +15,31 @@ def key() -> None:
 
 
 @key.command("list", short_help="The signing keys, the current one first.")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
+def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
     """The signing keys, the current one first, as the server publishes them. Private halves are never shown.
 
     \b
     Example:
       keyfob-server key list --home ./operator
     """
-    with opened(surroundings, home) as installation:
-        found = signing_keys.phases(installation.store.signing_keys(), surroundings.clock())
-    document = {
-        "keys": [
-            {
-                "kid": one.kid,
-                "algorithm": one.algorithm,
-                "state": phase.value,
-                "not_before": one.not_before,
-                "created_at": one.created_at,
-                "public_jwk": json.loads(one.public_jwk),
-            }
-            for one, phase in found
-        ]
-    }
-    rows = [(one.kid, one.algorithm, phase.value, show_time(one.not_before)) for one, phase in found]
+    document = perform(surroundings, place, keys.LIST, Nothing()).document
+    rows = [
+        (one["kid"], one["algorithm"], one["state"], show_time(one["not_before"])) for one in listed(document, "keys")
+    ]
     return Result(document, table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM"), rows))
 
 
 @key.command("rotate")
-@home_option()
+@place_options()
 @click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, home: Path, emergency: bool) -> Result:
+def rotate_key(surroundings: Surroundings, *, place: Place, emergency: bool) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
@@ -66,12 +53,9 @@ def rotate_key(surroundings: Surroundings, *, home: Path, emergency: bool) -> Re
     Example:
       keyfob-server key rotate --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        if emergency:
-            done = key_rotation.replace_all(installation, now=now, actor=actor(), entropy=surroundings.entropy)
-            text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
-            return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)
-        kid = key_rotation.rotate(installation, now=now, actor=actor(), entropy=surroundings.entropy)
-    signs_from = now + signing_keys.PUBLISHED_AHEAD
-    return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")
+    done = perform(surroundings, place, keys.REPLACE_ALL if emergency else keys.ROTATE, Nothing())
+    kid = done.document.get("kid")
+    if emergency:
+        gone = listed(done.document, "revoked")
+        return shown(done, lambda: f"{kid} signs now; revoked with all that they signed: {', '.join(gone)}")
+    return shown(done, lambda: f"{kid} is published, and signs from {show_time(number(done.document, 'signs_from'))}")

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     PROOF_NONCE = "the DPoP proof has no nonce, or an old one"
     ASSERTION_USED = "the client assertion was used before"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
+    NO_OPERATOR = "no token of an operator who may do this"
     NOT_A_RESOURCE = "a client asked for what is for resources"
     # Whose it is, and what has become of it.
     UNKNOWN_CLIENT = "unknown client"

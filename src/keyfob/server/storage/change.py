@@ -1,7 +1,7 @@
 """A change of rights and its audit records, in one transaction. There is no other way to change a right."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 
@@ -10,13 +10,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import AuditEvent, Field, Kind
-from keyfob.server.storage import locks, schema
+from keyfob.server.storage import locks, operators, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Client,
     Credential,
+    Decision,
+    Operator,
     Partner,
+    Proposal,
     Resource,
     SealedMessage,
     SigningKeyRecord,
@@ -31,11 +34,21 @@ _RIGHTS = frozenset(schema.credential.c.keys())
 class Change:
     """What can be written inside one transaction. `finish` is called once, by whoever opened it."""
 
-    def __init__(self, connection: sa.Connection, journal: Journal, *, now: int, actor: str) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        journal: Journal,
+        *,
+        now: int,
+        actor: str,
+        facts: Mapping[str, Field] | None = None,
+    ) -> None:
+        """`facts` stand in every record that names no other actor."""
         self._connection = connection
         self._journal = journal
         self._now = now
         self._actor = actor
+        self._facts = facts or {}
         self._events: list[AuditEvent] = []
         self._rights_changed = False
         self._revoked: dict[tuple[str, str], dict[str, object]] = {}
@@ -43,7 +56,8 @@ class Change:
 
     def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
         """An audit record of this transaction, in the order of the calls."""
-        self._events.append(AuditEvent(kind, actor or self._actor, fields))
+        known = self._facts if actor is None else {}
+        self._events.append(AuditEvent(kind, actor or self._actor, {**known, **fields}))
 
     def take_rights(self) -> None:
         """Before anything is read that a change stands on. Store.change does it."""
@@ -70,6 +84,25 @@ class Change:
         }
         self._revoked[revoked.subject.value, revoked.id] = row
         self._rights_changed = True
+
+    def add_operator(self, operator: Operator) -> None:
+        self._write(operators.add(operator))
+
+    def put_operator(self, operator: Operator) -> None:
+        """Its role, its state and its key."""
+        self._write(operators.put(operator))
+
+    def add_proposal(self, proposal: Proposal) -> None:
+        self._write(operators.add_proposal(proposal), changes_rights=False)
+
+    def decide(self, proposal_id: str, state: Decision, *, by: str) -> bool:
+        """Whether it still waited: of two decisions at once, one is made."""
+        return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
+
+    def keep_key(self, operator_id: str, key: str, digest: str, *, expires_at: int) -> None:
+        """That an act is performed under this Idempotency-Key. The caller has looked that it is free."""
+        self._write(operators.forget_answers(now=self._now), changes_rights=False)
+        self._write(operators.add_answer(operator_id, key, digest, expires_at=expires_at), changes_rights=False)
 
     def add_partner(self, partner: Partner) -> None:
         self._write(sa.insert(schema.partner).values(_row(partner)))
