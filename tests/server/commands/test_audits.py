@@ -78,7 +78,7 @@ def test_the_tail_survives_rows_that_were_tampered_with(program, home):
     write(home, "UPDATE audit_record SET payload = 'no json', at = 99999999999999999 WHERE sequence = 1")
     write(home, "UPDATE audit_record SET payload = NULL, salt = NULL WHERE sequence = 2")
     shown = program.run("audit", "tail", "--home", home, "--json").json["records"]
-    assert [record["kind"] for record in shown] == ["unreadable", "unreadable", "signing_key_created"]
+    assert [record["kind"] for record in shown] == ["unreadable", "unreadable", "signing_key_created", "operator_added"]
     assert program.run("audit", "tail", "--home", home).out
 
 
