@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# A core is waited for less often than a program that starts: more processes than cores only disturb each other.
+JOBS ?= 2
 INTEROP := .interop
 GO_SOURCES := /usr/share/gocode/src
 
@@ -26,8 +28,8 @@ demo: $(VENV)/ready ## play the whole journey on this machine, and write a trans
 run: $(VENV)/ready ## set the same up in ./demo-home, or start it again; leave both servers running
 	@$(BIN)/python -m keyfob.demo --keep-running demo-home
 
-test: $(VENV)/ready ## run all tests
-	@$(BIN)/python -m pytest
+test: $(VENV)/ready ## run all tests (JOBS=8: in as many processes)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 interop: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node $(INTEROP)/go ## play the clients and verifiers of others (RECORD=1 writes their page)
 	@$(BIN)/python -m pytest tests/interop $(if $(RECORD),--record)

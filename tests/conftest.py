@@ -31,6 +31,7 @@ from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
 from keyfob.secret import Secret
+from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
 
 NO_DATA = "no test data"
 Answer = tuple[int, dict[str, str], bytes]

@@ -24,10 +24,11 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_widt
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command found: `document` for `--json`, `text` for a person."""
+    """What a command found: `document` for `--json`, `text` for a person, and the exit code."""
 
     document: Mapping[str, object]
     text: str
+    exit_code: int = 0
 
 
 def shows_result(function: Callable[..., Result]) -> Callable[..., None]:
@@ -38,6 +39,8 @@ def shows_result(function: Callable[..., Result]) -> Callable[..., None]:
     def command(*args: Any, as_json: bool, **options: Any) -> None:
         result = function(*args, **options)
         click.echo(json.dumps(result.document, ensure_ascii=False) if as_json else result.text)
+        if result.exit_code:
+            raise click.exceptions.Exit(result.exit_code)
 
     return command
 
@@ -100,11 +103,9 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        cli.main(arguments, prog_name=program, standalone_mode=False)
+        status = cli.main(arguments, prog_name=program, standalone_mode=False)
     except Problem as problem:
         refuse(program, problem, arguments)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.Abort:
         # Ctrl-C may have come after the commit, so nothing is promised.
         _fail(program, "aborted", "stopped", "see whether it was done before you do it again", 1, as_json=as_json)
@@ -120,7 +121,7 @@ def run(cli: click.Command, program: str, argv: Sequence[str] | None = None) -> 
         # The reader went away (`| head`): not an error of ours, and no traceback at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)  # click gives back the status of an Exit
 
 
 def _fail(

@@ -83,13 +83,15 @@ def link(key: Secret, previous: bytes, *, sequence: int, at: int, commitment: by
     return hmac.digest(key.reveal_bytes(), message, "sha256")
 
 
-def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None) -> Verdict:
+def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None, after: Head | None = None) -> Verdict:
     """Walk the log in the order of its sequence and say what does not fit; nothing is raised for a bad row.
 
-    `expect`: a head that was noted earlier must be in the chain; otherwise the tail was cut or rewritten.
+    `expect`: a head that was noted earlier must be in the chain; otherwise the tail was cut or rewritten. `after`: the
+    entry before the first of `entries`, taken as it is; None: they begin at the beginning.
     """
     findings: list[str] = []
-    previous, last, count, met = GENESIS, 0, 0, expect is None or expect.sequence == 0
+    last, previous = (0, GENESIS) if after is None else (after.sequence, after.link)
+    count, met = 0, expect is None or expect.sequence == 0
     for entry in entries:
         count += 1
         if entry.sequence != last + 1:

@@ -15,16 +15,25 @@ STORY = (
     "docs/tutorial/first-call.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
+    "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/partner/rotate.md",
+    "docs/how-to/partner/gpg-and-curl.md",
+    "docs/how-to/operate/registration.md",
+    "docs/how-to/partner/register.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
+    "docs/how-to/operate/notices.md",
+    "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",
 )
 """In the order in which a reader would follow them: each may use what those before it made."""
 POSTGRESQL = "docs/how-to/operate/postgresql.md"
 """By itself, beside a real PostgreSQL."""
+KMS = "docs/how-to/operate/kms.md"
+"""By itself, with a server of AWS KMS."""
 
 INSTALL = re.compile(
     r"make (demo|test)|python3 -m venv \.venv|\.venv/bin/python -m (pip install \"\.\[all\]\"|keyfob\.demo)"
@@ -108,7 +117,7 @@ def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "== README.md" in done.stdout
-    assert "kfs_" not in done.stdout + done.stderr
+    assert not re.search(r"kf[sir]_[0-9A-Za-z]{8}", done.stdout + done.stderr)
 
 
 def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free_port_of, postgresql):
@@ -133,11 +142,25 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     assert "a long random one" not in done.stdout + done.stderr + (folder / "server.log").read_text()
 
 
+def test_the_page_on_kms_runs_with_a_server_of_it(cloud, folder, environment, free_port_of):
+    done = subprocess.run(
+        ["bash", "-c", script((KMS,), {"8443": str(free_port_of())})],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert re.search(r"ES256 +next .* aws-kms:arn:aws:kms:eu-central-1:123456789012:key/", done.stdout)
+    assert "BEGIN PRIVATE KEY" not in done.stdout + done.stderr
+
+
 def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console", "sql"), document
+            assert language in ("sh", "python", "console", "sql", "mermaid"), document
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)
@@ -145,7 +168,7 @@ def test_every_other_shell_block_is_an_installation():
 
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
-    assert pages <= {*STORY, POSTGRESQL}
+    assert pages <= {*STORY, POSTGRESQL, KMS}
 
 
 def test_every_link_leads_somewhere():

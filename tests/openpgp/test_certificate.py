@@ -49,6 +49,12 @@ def test_the_usual_rsa_4096_key_is_usable(gpg: Gpg, rsa_partner: str) -> None:
     assert certificate.check(gpg.export(rsa_partner), now=int(time.time())).fingerprint == rsa_partner
 
 
+def test_an_rsa_3072_key_is_usable(gpg: Gpg) -> None:
+    fingerprint = gpg.new_key("RSA 3072 <rsa3072@example.org>", algorithm="rsa3072", encryption="rsa3072")
+    found = certificate.check(gpg.export(fingerprint), now=int(time.time()))
+    assert found.expires_at is not None and abs(found.expires_at - NOW - 30 * DAY) < DAY
+
+
 def test_a_binary_export_is_the_same_certificate(gpg: Gpg, partner: str) -> None:
     binary = gpg.run("--export", partner).stdout
     assert certificate.check(binary, now=int(time.time())).armored == certificate.check(

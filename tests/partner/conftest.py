@@ -58,6 +58,7 @@ class Handoff:
         fingerprint: str | None = None,
         private_key: Path | None = None,
         key_file: Path | None = None,
+        kms_key: str | None = None,
     ) -> Receipt:
         return opening.receive_file(
             message,
@@ -65,6 +66,7 @@ class Handoff:
             keeping=keeping,
             private_key=private_key or self.private_key,
             key_file=key_file,
+            kms_key=kms_key,
             ca=None,
             certificate=certificate if certificate is not None else self.operator.armored,
             fingerprint=self.operator.fingerprint if fingerprint is None else fingerprint,
@@ -143,6 +145,7 @@ class Service:
         self.asked: list[dict[str, str]] = []
         self.calls: list[str | None] = []
         self.lifetime = 300
+        self.expires_in: int | None = None
         self.good = "credential1"
         self.handle: dict[str, Callable[..., tuple[int, dict[str, str], bytes]]] = {
             "/oauth2/token": self.token,
@@ -158,7 +161,8 @@ class Service:
             return self.say(401, {"error": "invalid_client", "error_id": "e1"})
         token = f"token-{len(self.asked)}"
         document = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime, "scope": form["scope"]}
-        return self.say(200, document)
+        said = {} if self.expires_in is None else {"keyfob-credential-expires-in": str(self.expires_in)}
+        return self.say(200, document, said)
 
     def studies(self, _method: str, headers: dict[str, str], _body: bytes) -> tuple[int, dict[str, str], bytes]:
         self.calls.append(headers.get("authorization"))

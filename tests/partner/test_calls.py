@@ -303,6 +303,15 @@ def test_the_commands_work_where_no_server_package_can_be_imported(ready, servic
     assert 0 < document["expires_in"] <= 300
 
 
+def test_a_secret_that_ends_soon_is_said_in_one_line_on_stderr(ready, service):
+    service.expires_in = 10 * 24 * 3600
+    called = run(ready, service, "call", "GET", f"{ready.api}/v1/studies", "--json")
+    assert json.loads(called.stdout)["body"] == {"items": []}
+    (line,) = [line for line in called.stderr.splitlines() if "stops working" in line]
+    assert line.startswith("keyfob: the credential ") and "in 10 days: get its successor" in line
+    assert "credential_expires" not in called.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [

@@ -21,12 +21,12 @@ def opened(handoff, **options):
 
 
 @pytest.mark.parametrize("keeping", list(Keeping))
-def test_a_message_is_kept_in_each_way_and_opens_again(handoff, keeping, tmp_path, monkeypatch):
+def test_a_message_is_kept_in_each_way_and_opens_again(handoff, keeping, tmp_path, monkeypatch, cloud):
     passphrase = tmp_path / "passphrase"
     passphrase.touch(mode=0o600)
     passphrase.write_text("correct horse\n")
     monkeypatch.setenv("KEYFOB_PASSPHRASE_FILE", str(passphrase))
-    receipt = handoff.receive(handoff.message(), keeping=keeping)
+    receipt = handoff.receive(handoff.message(), keeping=keeping, kms_key=cloud.new_key())
     assert receipt.first
     assert opened(handoff) == handoff.info
     assert receipt.path.stat().st_mode & 0o077 == 0

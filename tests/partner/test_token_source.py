@@ -11,7 +11,7 @@ from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response
 from keyfob.partner.errors import CredentialRefused, TokenDenied
 from keyfob.partner.steps import Request
-from keyfob.partner.token_source import HeldToken, TokenSource
+from keyfob.partner.token_source import EXPIRES_SOON, ExpiringCredential, HeldToken, TokenSource
 from keyfob.secret import Secret
 
 JSON = (b"content-type", b"application/json")
@@ -144,3 +144,32 @@ def test_a_refusal_that_is_repeated_keeps_nothing_of_its_callers_alive(partner, 
     call_holding()
     gc.collect()
     assert not [found for found in gc.get_objects() if isinstance(found, Payload)]
+
+
+def saying(seconds: str) -> Response:
+    return Response(200, (JSON, (b"keyfob-credential-expires-in", seconds.encode())), ISSUED.body)
+
+
+def test_a_credential_that_ends_soon_is_told_once_and_its_successor_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    partner = Partner(Issuer(saying(str(5 * 24 * 3600))))
+    for _ in range(3):
+        partner.token()
+        partner.now += 600
+    assert caplog.messages == ["credential_expires client_id=cl_1 credential_id=credential1 seconds=432000"]
+    partner.credential_id = "credential2"
+    partner.token()
+    assert len(caplog.messages) == 2 and "credential2" in caplog.messages[1]
+
+
+@pytest.mark.parametrize("said", ["31536000", str(EXPIRES_SOON + 1), "", "-5", "soon", "99999999999"])
+def test_an_end_that_is_far_or_malformed_is_not_told(caplog: pytest.LogCaptureFixture, said: str) -> None:
+    Partner(Issuer(saying(said))).token()
+    Partner(Issuer(ISSUED)).token()
+    assert caplog.messages == []
+
+
+def test_what_is_told_is_one_line_for_a_person() -> None:
+    assert str(ExpiringCredential("cl_1", "c1", 432_000)) == (
+        "the credential c1 of cl_1 stops working in 5 days: get its successor"
+    )
+    assert "in 1 h:" in str(ExpiringCredential("cl_1", "c1", 5))

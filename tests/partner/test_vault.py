@@ -5,12 +5,14 @@ import dataclasses
 import pytest
 
 from keyfob.ambient import system_entropy
+from keyfob.partner import cli, opening
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.folder import Vault
 from keyfob.partner.vault.keeping import Keeper
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
+from kms import id_of
 
 
 def keeper(handoff, *answers: str, **options) -> Keeper:
@@ -184,3 +186,47 @@ def test_a_receipt_that_fails_leaves_no_vault(handoff, tmp_path):
     assert not handoff.vault.exists()
     handoff.vault.mkdir(mode=0o700)  # an empty folder is as good as none
     assert handoff.receive(handoff.message()).first
+
+
+def test_a_credential_is_kept_under_a_key_in_aws_kms_and_opens_with_it_alone(handoff, cloud):
+    key = cloud.new_key()
+    alias = cloud.new_alias("partner", key)
+    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=alias)
+    assert (receipt.entry.keeping, receipt.entry.opened_with) == (Keeping.AWS_KMS, key)
+    stored = receipt.path.read_text()
+    assert '"version": 2' in stored and handoff.info.client_secret.reveal() not in stored
+    entry = Vault.open(handoff.vault).current("cl_1")
+    own = opening.default_keeper(Vault.open(handoff.vault))
+    assert own.open(entry) == handoff.info
+    other = dataclasses.replace(entry, opened_with=cloud.new_key())
+    with pytest.raises(Problem) as refused:
+        own.open(other)
+    assert refused.value.code == "envelope-other-key"
+    for opened_with in (None, "aws-kms:elsewhere"):
+        with pytest.raises(Problem):
+            own.open(dataclasses.replace(entry, opened_with=opened_with))
+
+
+def test_an_outage_of_kms_is_the_vaults_problem_and_loses_nothing(handoff, cloud):
+    key = cloud.new_key()
+    cloud.proxy.set("AccessDeniedException")
+    with pytest.raises(VaultProblem) as refused:
+        handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+    assert refused.value.code == "kms-denied"
+    assert not handoff.vault.exists()
+    cloud.proxy.set("pass")
+    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+    own = opening.default_keeper(Vault.open(handoff.vault))
+    cloud.admin.disable_key(KeyId=id_of(key))
+    with pytest.raises(VaultProblem) as refused:
+        own.open(receipt.entry)
+    assert refused.value.code == "kms-key-disabled"
+    cloud.admin.enable_key(KeyId=id_of(key))
+    assert own.open(receipt.entry) == handoff.info
+
+
+@pytest.mark.parametrize("said", ["files", "aws-kms", "file:x", "aws-kms:", "AWS-KMS:arn", ""])
+def test_another_way_of_keeping_is_misuse(said):
+    with pytest.raises(Misuse):
+        cli._keeping(said)
+    assert cli._keeping("aws-kms:arn:x") == (Keeping.AWS_KMS, "aws-kms:arn:x")

@@ -25,11 +25,17 @@ def test_the_commands_are_those_that_work():
     assert set(COMMANDS) == {
         ("init",),
         ("serve",),
+        ("status",),
         ("resource", "add"),
         ("resource", "list"),
         ("partner", "add"),
+        ("partner", "renew"),
         ("partner", "list"),
         ("partner", "show"),
+        ("partner", "suspend"),
+        ("partner", "resume"),
+        ("partner", "revoke"),
+        ("partner", "delete"),
         ("client", "create"),
         ("client", "list"),
         ("client", "show"),
@@ -38,9 +44,16 @@ def test_the_commands_are_those_that_work():
         ("client", "suspend"),
         ("client", "resume"),
         ("client", "revoke"),
+        ("client", "revoke-credential"),
+        ("client", "delete"),
         ("client", "allow"),
+        ("registration", "allow"),
+        ("registration", "list"),
+        ("registration", "withdraw"),
+        ("registration", "renew"),
         ("key", "list"),
         ("key", "rotate"),
+        ("key", "rewrap"),
         ("backup",),
         ("move-store",),
         ("audit", "tail"),
@@ -58,6 +71,9 @@ def test_the_commands_are_those_that_work():
         ("proposals",),
         ("approve",),
         ("reject",),
+        ("notice", "list"),
+        ("notice", "retry"),
+        ("notice", "test"),
     }
 
 
@@ -73,6 +89,34 @@ def test_each_option_says_what_it_is_for(path):
     for parameter in COMMANDS[path].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
+
+
+READING = {
+    *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
+    *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
+    *(
+        ("client", "show"),
+        ("registration", "list"),
+        ("key", "list"),
+        ("audit", "tail"),
+        ("audit", "verify"),
+        ("explain",),
+        ("alarm", "test"),
+    ),
+}
+"""They change nothing, or nothing that an operator would have to answer for."""
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_act_takes_a_reason(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert ("reason" in names) is (path not in READING)
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path[-1] in ("revoke", "delete", "revoke-credential")])
+def test_what_cannot_be_taken_back_is_shown_and_confirmed(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert names >= {"dry_run", "yes", "confirm", "as_json"}
 
 
 def run(*arguments):

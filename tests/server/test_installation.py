@@ -9,7 +9,7 @@ import pytest
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.openpgp.certificate import show_fingerprint
 from keyfob.problem import Misuse, Problem
-from keyfob.server import installation
+from keyfob.server import installation, keys_at_rest
 from keyfob.server.installation import Plan
 
 
@@ -71,9 +71,9 @@ def test_repr_shows_no_key(home):
 
 def test_several_peppers_are_live_and_the_newest_comes_first(home):
     found = opened(home)
-    context = installation._context(found.home.installation_id, "pepper", "pepper-10")
+    context = keys_at_rest.context_of_file(found.home, "pepper-10")
     sealed = installation.envelope.seal(
-        installation.Secret(b"n" * 32), wrapper=found._wrapper, context=context, entropy=system_entropy
+        installation.Secret(b"n" * 32), wrapper=found.kek.wrapper, context=context, entropy=system_entropy
     )
     found.close()
     (home / "keys" / "pepper-10.envelope").write_bytes(sealed)

@@ -14,6 +14,8 @@ TITLES = {
     7518: "JSON Web Algorithms",
     7519: "JSON Web Token",
     7523: "JWT client authentication",
+    7591: "dynamic client registration",
+    7592: "management of dynamic client registration",
     7638: "JWK thumbprints",
     7662: "token introspection",
     8037: "Edwards curves in JOSE",

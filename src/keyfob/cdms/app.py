@@ -11,7 +11,7 @@ from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
 from keyfob.cdms.exports import Exports
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.routes import ROUTES, SCOPES, WITHOUT_ROUTE, Route
-from keyfob.guard import Guard, refusal
+from keyfob.guard import Guard, presented_certificate, refusal
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import OAuthError
@@ -89,7 +89,10 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
         if route.scope is None:
             return None
         method, path = scope["method"], scope["raw_path"]
-        return await guard.admit(scope["headers"], scope["query_string"], route.scope, method=method, path=path)
+        certificate = presented_certificate(scope)
+        return await guard.admit(
+            scope["headers"], scope["query_string"], route.scope, method=method, path=path, certificate=certificate
+        )
 
     return edge(
         app, entropy=surroundings.entropy, max_body_bytes=surroundings.settings.max_body_bytes, refuse=problems.refuse

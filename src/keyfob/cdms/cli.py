@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import click
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keyfob import command, ledger, serving, tls
 from keyfob.ambient import system_clock, system_entropy
@@ -17,6 +18,7 @@ from keyfob.cdms.installation import Installation, Plan
 from keyfob.cdms.odm.model import Site
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
+from keyfob.client_certificates import read_authorities
 from keyfob.command import Result, shows_result
 from keyfob.guard import Guard
 from keyfob.problem import Misuse, Problem
@@ -210,6 +212,10 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     try:
         if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
             click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
+        anchors = None
+        if settings.client_ca is not None:
+            listed = read_authorities(settings.client_ca)
+            anchors = serving.Anchors(one.public_bytes(Encoding.DER) for one in listed)
         guard = Guard.discover(
             settings.issuer,
             audience=settings.resource,
@@ -228,6 +234,7 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
             private_key=settings.tls_private_key,
             ready=settings.resource,
             limits=settings.limits,
+            anchors=anchors,
         )
     finally:
         found.close()

@@ -19,6 +19,13 @@ SETTINGS = (
     Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
     Setting(
+        "tls",
+        "client_ca",
+        "",
+        "Clients with tokens that are bound to a TLS certificate: their authorities, and self-signed ones (PEM).",
+        text,
+    ),
+    Setting(
         "guard",
         "max_feed_age",
         60,
@@ -43,6 +50,7 @@ class Settings:
     database_path: Path
     tls_certificate: Path
     tls_private_key: Path
+    client_ca: Path | None
     max_body_bytes: int
     exports_per_client: int
     max_feed_age: int
@@ -52,7 +60,7 @@ class Settings:
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
     """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
     values = homes.load(SETTINGS, home, environ)
-    ca_file = str(values["server.ca_file"])
+    ca_file, client_ca = str(values["server.ca_file"]), str(values["tls.client_ca"])
     return Settings(
         issuer=str(values["server.issuer"]),
         resource=str(values["server.resource"]),
@@ -60,6 +68,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         database_path=home / str(values["database.url"]).removeprefix("sqlite:///"),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
+        client_ca=home / client_ca if client_ca else None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
         exports_per_client=int(values["limits.exports_per_client"]),
         max_feed_age=int(values["guard.max_feed_age"]),

@@ -105,6 +105,12 @@ def open(envelope: bytes, *, wrapper: Wrapper, context: Context) -> Secret:  # n
         raise EnvelopeError("the envelope is damaged") from None
 
 
+def read_wrapped(envelope: bytes) -> tuple[str, bytes]:
+    """Which kind of wrapper made the wrapped data key, and what it made: unverified until the envelope is opened."""
+    kind, wrapped, _ = _read_header(envelope)
+    return kind, wrapped
+
+
 def _write_header(kind: str, wrapped: bytes) -> bytes:
     name = kind.encode("ascii")
     return b"".join((_MAGIC, bytes((VERSION, len(name))), name, struct.pack(">H", len(wrapped)), wrapped))

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from keyfob import home
 from keyfob.ambient import Entropy
-from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError, Wrapper
+from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError, Wrapper, read_wrapped
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -54,10 +54,10 @@ class KeyFileWrapper:
     @classmethod
     def create(cls, path: Path) -> "KeyFileWrapper":
         """A new key in a new file, whole or not at all, mode 0600. Raises Misuse when `path` is there already."""
-        key = Secret(AESSIV.generate_key(_SIV_KEY_BYTES * 8))
+        made = cls.generate(path)
         draft = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
-            home.write_file(draft, _FILE_PREFIX + base64.b64encode(key.reveal_bytes()) + b"\n")
+            home.write_file(draft, made.content().reveal_bytes())
             # Unlike a rename, a link never overwrites: a key that is gone takes all its envelopes along.
             os.link(draft, path)
         except FileExistsError:
@@ -67,7 +67,17 @@ class KeyFileWrapper:
         finally:
             draft.unlink(missing_ok=True)
         home.sync_folder(path.parent)
-        return cls(path, key)
+        return made
+
+    @classmethod
+    def generate(cls, path: Path) -> "KeyFileWrapper":
+        """A new key for `path`, which is not written."""
+        return cls(path, Secret(AESSIV.generate_key(_SIV_KEY_BYTES * 8)))
+
+    @classmethod
+    def read(cls, content: Secret, path: Path) -> "KeyFileWrapper":
+        """The key in what a key file holds, wherever that comes from. Raises Problem naming `path`."""
+        return cls(path, _read_key(content.reveal_bytes(), path))
 
     @classmethod
     def load(cls, path: Path) -> "KeyFileWrapper":
@@ -97,6 +107,15 @@ class KeyFileWrapper:
                 hint="name the key file that it was made with, or restore the two from the same backup",
             )
         return _unwrap(self._key, wrapped[_KEY_ID_BYTES:], self._associated_data(context))
+
+    def content(self) -> Secret:
+        """What the file holds."""
+        return Secret(_FILE_PREFIX + base64.b64encode(self._key.reveal_bytes()) + b"\n")
+
+    def made(self, envelope: bytes) -> bool:
+        """Whether an envelope opens with this key and no other; its place is not looked at."""
+        kind, wrapped = read_wrapped(envelope)
+        return kind == self.kind and wrapped[:_KEY_ID_BYTES] == self._key_id()
 
     def _associated_data(self, context: Context) -> list[bytes]:
         return [self.kind.encode(), context.associated_data()]

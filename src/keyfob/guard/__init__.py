@@ -7,7 +7,7 @@ async def subjects(request): ...
 """
 
 try:
-    from keyfob.guard.asgi import protect, require
+    from keyfob.guard.asgi import presented_certificate, protect, require
     from keyfob.guard.errors import IssuerUnavailable, MissingToken
     from keyfob.guard.guard import Guard
     from keyfob.guard.refusal import refusal
@@ -19,4 +19,14 @@ except ModuleNotFoundError as missing:
     said = 'the packages of keyfob.guard are not installed; in the checkout: python -m pip install ".[guard]"'
     raise ModuleNotFoundError(said, name=missing.name) from missing
 
-__all__ = ["Guard", "AccessToken", "require", "protect", "refusal", "Replays", "MissingToken", "IssuerUnavailable"]
+__all__ = [
+    "Guard",
+    "AccessToken",
+    "require",
+    "protect",
+    "presented_certificate",
+    "refusal",
+    "Replays",
+    "MissingToken",
+    "IssuerUnavailable",
+]

@@ -10,8 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from keyfob.guard.guard import Guard
 from keyfob.guard.refusal import refusal
+from keyfob.oauth import asgi_tls
 from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Response
 
 _log = logging.getLogger("keyfob.guard")
@@ -27,11 +30,12 @@ Handler = Callable[P, Awaitable[T]]
 
 
 def require(
-    guard: Guard, scope: str, *, resource_metadata: str | None = None
+    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
 ) -> Callable[[Handler[P, T]], Handler[P, T]]:
     """A decorator for a Starlette or FastAPI handler that has a parameter `request`.
 
     The handler runs only for a request whose token has `scope`; the token is then `request.state.access_token`.
+    `trusted_proxy`: the address whose Client-Cert header tells the client's certificate (RFC 9440); nobody else's does.
     Raises TypeError at once when the handler is not `async` or has no such parameter: no unguarded route starts.
     """
 
@@ -44,7 +48,7 @@ def require(
         async def guarded(*args: P.args, **options: P.kwargs) -> T:
             request: Any = signature.bind(*args, **options).arguments["request"]
             try:
-                token = await _admit(guard, request.scope, scope)
+                token = await _admit(guard, request.scope, scope, trusted_proxy)
             except OAuthError as refused:
                 answer: Any = _starlette(_refuse(refused, resource_metadata, request.scope))
                 return answer  # type: ignore[no-any-return]  # a Response, as every handler of a framework may return
@@ -56,7 +60,9 @@ def require(
     return decorate
 
 
-def protect(app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None) -> App:
+def protect(
+    app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+) -> App:
     """`app` behind the guard: every HTTP request needs `scope`; the token is then `scope["state"]["access_token"]`."""
 
     async def protected(asgi: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +74,7 @@ def protect(app: App, guard: Guard, scope: str, *, resource_metadata: str | None
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            token = await _admit(guard, asgi, scope)
+            token = await _admit(guard, asgi, scope, trusted_proxy)
         except OAuthError as refused:
             response = _refuse(refused, resource_metadata, asgi)
             length = (b"content-length", str(len(response.body)).encode())
@@ -82,10 +88,25 @@ def protect(app: App, guard: Guard, scope: str, *, resource_metadata: str | None
     return protected
 
 
-async def _admit(guard: Guard, asgi: Scope, scope: str) -> AccessToken:
+async def _admit(guard: Guard, asgi: Scope, scope: str, trusted_proxy: str | None) -> AccessToken:
     # A server may leave raw_path away: then a path of plain characters is what came.
     path = asgi.get("raw_path") or str(asgi["path"]).encode("utf-8")
-    return await guard.admit(asgi["headers"], asgi["query_string"], scope, method=asgi["method"], path=path)
+    certificate = presented_certificate(asgi, trusted_proxy=trusted_proxy)
+    return await guard.admit(
+        asgi["headers"], asgi["query_string"], scope, method=asgi["method"], path=path, certificate=certificate
+    )
+
+
+def presented_certificate(asgi: Scope, *, trusted_proxy: str | None = None) -> PresentedCertificate | None:
+    """The client's certificate, for `Guard.admit`: from the ASGI server's TLS extension, or from the trusted proxy.
+
+    None when there is none, or when what there is cannot be read: no token that is bound to one is admitted then.
+    """
+    try:
+        return asgi_tls.presented_certificate(asgi, trusted_proxy=trusted_proxy)
+    except MalformedClientCert as malformed:
+        _log.error("client_certificate_unreadable reason=%s", malformed)
+        return None
 
 
 def _refuse(refused: OAuthError, resource_metadata: str | None, asgi: Scope) -> Response:

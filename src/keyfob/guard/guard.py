@@ -16,10 +16,11 @@ from keyfob.jose import keys as jose_keys
 from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.proofs import verify_proof
 from keyfob.jose.tokens import UnknownKey, verify_access_token
-from keyfob.oauth import bearer, dpop, resource_indicator
+from keyfob.oauth import bearer, dpop, mutual_tls, resource_indicator
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InsufficientScope, InvalidTarget, InvalidToken
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Headers
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import Refreshing, Unavailable
@@ -95,20 +96,30 @@ class Guard:
         return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, replays=known, clock=clock)
 
     async def admit(
-        self, headers: Headers, query_string: bytes, scope: str, *, method: str = "", path: bytes = b""
+        self,
+        headers: Headers,
+        query_string: bytes,
+        scope: str,
+        *,
+        method: str = "",
+        path: bytes = b"",
+        certificate: PresentedCertificate | None = None,
     ) -> AccessToken:
         """The token of a request that may do what needs `scope`.
 
         `method` and `path` (as it came, percent-encoded) are what a DPoP proof must be for: without them no token that
-        is bound to a key is admitted. Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken or
-        RefusedProof (401), InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
+        is bound to a key is admitted. `certificate`: the client's in the TLS handshake, without which no token that is
+        bound to one is; `presented_certificate` reads it from an ASGI scope.
+
+        Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken or RefusedProof (401),
+        InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
         presented, proof = bearer.read(headers, query_string), None
         if presented is None:
             presented, proof = self._read_bound(headers)
         try:
             token = await self._verify(presented)
-            self._check_possession(token, presented, proof, method=method, path=path)
+            self._check_possession(token, presented, proof, certificate, method=method, path=path)
         except InvalidToken as refused:
             if proof is None:
                 raise
@@ -164,22 +175,41 @@ class Guard:
         return found
 
     def _check_possession(
-        self, token: AccessToken, presented: Secret, proof: Secret | None, *, method: str, path: bytes
+        self,
+        token: AccessToken,
+        presented: Secret,
+        proof: Secret | None,
+        certificate: PresentedCertificate | None,
+        *,
+        method: str,
+        path: bytes,
     ) -> None:
+        """All that the token is bound to, each proven. Raises InvalidToken or RefusedProof."""
+        left = dict(token.confirmation or {})
+        named = left.pop(mutual_tls.CONFIRMATION, None)
+        # RFC 8705 §3: a token that is bound to a certificate is worth nothing in a connection without it.
+        if named is not None and (certificate is None or not mutual_tls.confirms(named, certificate.certificate)):
+            came = "none came" if certificate is None else "another came"
+            raise InvalidToken(detail=f"the token is bound to a certificate, and {came}")
+        key_id = left.pop("jkt", None)
+        if left or (key_id is None) is not (proof is None):
+            raise InvalidToken(
+                detail="the token is bound to what was not proven"
+                if proof is None
+                else "the token is not bound to the key of a DPoP proof"
+            )
+        if proof is not None and key_id is not None:
+            self._check_proof(proof, presented, key_id, method=method, path=path)
+
+    def _check_proof(self, proof: Secret, presented: Secret, key_id: str, *, method: str, path: bytes) -> None:
         """RFC 9449 §7.1, §7.2. Raises InvalidToken or RefusedProof."""
-        if proof is None:
-            _check_unbound(token)
-            return
-        bound_to = (token.confirmation or {}).get("jkt")
-        if bound_to is None or len(token.confirmation or {}) != 1:
-            raise InvalidToken(detail="the token is not bound to the key of a DPoP proof")
         now = self._clock()
         url = self._origin + path.decode("latin-1")
         try:
             found, _ = verify_proof(proof, method=method, url=url, now=now, access_token=presented)
         except InvalidDpopProof as refused:
             raise RefusedProof(detail=refused.detail) from refused
-        if not hmac.compare_digest(found.key_id, bound_to):
+        if not hmac.compare_digest(found.key_id, key_id):
             raise InvalidToken(detail="the proof is by another key than the token's")
         if not self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
             raise RefusedProof(detail="the proof was used before")

@@ -19,7 +19,8 @@ MIN_RSA_BITS = 3072
 class Algorithm:
     """`kty` and `crv` are what a key of this algorithm has; `name` is the only `alg` that it may be used with.
 
-    `verify` raises InvalidSignature.
+    `verify` raises InvalidSignature. `digest` is what a key that lies elsewhere is given to sign, where it can be given
+    that; `from_service` turns what it gives back (DER for ECDSA; ValueError) into a signature of JWS.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Algorithm:
     generate: Callable[[], PrivateKey]
     sign: Callable[[PrivateKey, bytes], bytes]
     verify: Callable[[PublicKey, bytes, bytes], None]
+    digest: hashes.HashAlgorithm | None
+    from_service: Callable[[bytes], bytes]
 
 
 def _ecdsa(name: str, crv: str, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> Algorithm:
@@ -36,7 +39,10 @@ def _ecdsa(name: str, crv: str, curve: ec.EllipticCurve, digest: hashes.HashAlgo
 
     def sign(key: PrivateKey, message: bytes) -> bytes:
         assert isinstance(key, ec.EllipticCurvePrivateKey)
-        r, s = decode_dss_signature(key.sign(message, how))
+        return side_by_side(key.sign(message, how))
+
+    def side_by_side(der: bytes) -> bytes:
+        r, s = decode_dss_signature(der)
         # RFC 7518 §3.4: an ECDSA signature is r and s side by side, each of the curve's width.
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
 
@@ -48,7 +54,7 @@ def _ecdsa(name: str, crv: str, curve: ec.EllipticCurve, digest: hashes.HashAlgo
         r, s = int.from_bytes(signature[:width], "big"), int.from_bytes(signature[width:], "big")
         key.verify(encode_dss_signature(r, s), message, how)
 
-    return Algorithm(name, "EC", crv, lambda: ec.generate_private_key(curve), sign, verify)
+    return Algorithm(name, "EC", crv, lambda: ec.generate_private_key(curve), sign, verify, digest, side_by_side)
 
 
 def _eddsa() -> Algorithm:
@@ -61,7 +67,7 @@ def _eddsa() -> Algorithm:
         key.verify(signature, message)
 
     # RFC 8037's name: the newer one of RFC 9864 (Ed25519) is not yet known to most verifiers.
-    return Algorithm("EdDSA", "OKP", "Ed25519", ed25519.Ed25519PrivateKey.generate, sign, verify)
+    return Algorithm("EdDSA", "OKP", "Ed25519", ed25519.Ed25519PrivateKey.generate, sign, verify, None, bytes)
 
 
 def _rsa(name: str, how: padding.AsymmetricPadding, digest: hashes.HashAlgorithm) -> Algorithm:
@@ -73,7 +79,7 @@ def _rsa(name: str, how: padding.AsymmetricPadding, digest: hashes.HashAlgorithm
         assert isinstance(key, rsa.RSAPublicKey)
         key.verify(signature, message, how, digest)
 
-    return Algorithm(name, "RSA", None, _generate_rsa, sign, verify)
+    return Algorithm(name, "RSA", None, _generate_rsa, sign, verify, digest, bytes)
 
 
 def _generate_rsa() -> PrivateKey:

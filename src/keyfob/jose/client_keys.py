@@ -19,11 +19,12 @@ _NAMES = ("kid", "x5t", "x5t#S256")
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """One key, everything that it may be called, and what it may verify."""
+    """One key, everything that it may be called, what it may verify, and its certificate (DER), if there is one."""
 
     thumbprint: str
     names: frozenset[str]
     verifies: tuple[VerificationKey, ...]
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,28 @@ def _read(member: Mapping[str, object]) -> ClientKey | None:
     public_key, algorithms = found
     own = thumbprint(public_key)
     said = {value for name in _NAMES if isinstance(value := member.get(name), str)}
+    certificate = _certificate(member)
     return ClientKey(
         own,
-        frozenset({own, *said, *_certificate_names(member)}),
+        frozenset({own, *said, *_certificate_names(certificate)}),
         tuple(VerificationKey(algorithm, public_key) for algorithm in algorithms),
+        certificate,
     )
 
 
-def _certificate_names(member: Mapping[str, object]) -> tuple[str, ...]:
+def _certificate(member: Mapping[str, object]) -> bytes | None:
+    """RFC 7517 §4.7: the first of `x5c` is the key's own."""
     chain = member.get("x5c")
     if not isinstance(chain, list) or not chain or not isinstance(chain[0], str):
-        return ()
+        return None
     try:
-        certificate = b64decode(chain[0], validate=True)
+        return b64decode(chain[0], validate=True)
     except ValueError:
+        return None
+
+
+def _certificate_names(certificate: bytes | None) -> tuple[str, ...]:
+    if certificate is None:
         return ()
     # SHA-1 here only names a key (RFC 7515 §4.1.7); what is believed is the signature.
     sha1 = hashlib.sha1(certificate, usedforsecurity=False).digest()

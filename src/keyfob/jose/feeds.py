@@ -1,8 +1,8 @@
 """Revocation feeds as signed JWTs, under a key of their own: signature and claims are one call."""
 
 from keyfob.jose import jws
-from keyfob.jose.jws import Header, InvalidJws
-from keyfob.jose.keys import KeySet, SigningKey, VerificationKey
+from keyfob.jose.jws import Header, InvalidJws, Signer
+from keyfob.jose.keys import KeySet, VerificationKey
 from keyfob.oauth import revocation_feed
 from keyfob.oauth.revocation_feed import Feed, MalformedFeed
 from keyfob.secret import Secret
@@ -14,7 +14,7 @@ class UnknownFeedKey(MalformedFeed):
     """The feed names a key that the issuer's metadata did not list: it may be newer."""
 
 
-def sign_feed(feed: Feed, key: SigningKey, *, issuer: str, audience: str) -> bytes:
+def sign_feed(feed: Feed, key: Signer, *, issuer: str, audience: str) -> bytes:
     claims = revocation_feed.write_claims(feed, issuer=issuer, audience=audience)
     return jws.sign(claims, key, header=key.header(revocation_feed.JWT_TYPE)).reveal_bytes()
 

@@ -5,11 +5,12 @@ RFC 8725: the algorithm is the key's and never the token's choice; keys inside t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 
 from keyfob.jose.compact import decode, encode, encode_json
-from keyfob.jose.keys import SigningKey, VerificationKey
+from keyfob.jose.keys import VerificationKey
 from keyfob.oauth import strict_json
 from keyfob.secret import Secret
 
@@ -20,10 +21,30 @@ class InvalidJws(ValueError):
     """The text is no JWS that can be believed; the message says why and quotes nothing of it."""
 
 
-def sign(claims: Mapping[str, object], key: SigningKey, *, header: bytes) -> Secret:
+class Signer(Protocol):
+    """A private key, wherever it lies: SigningKey here, RemoteKey elsewhere."""
+
+    @property
+    def kid(self) -> str: ...
+
+    @property
+    def protected(self) -> bytes:
+        """The encoded header of an access token."""
+        ...
+
+    def header(self, kind: str) -> bytes:
+        """The encoded header of what is signed as `kind`."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of `message`. Blocking where the key lies elsewhere: raises what that service's client does."""
+        ...
+
+
+def sign(claims: Mapping[str, object], key: Signer, *, header: bytes) -> Secret:
     """The claims as a compact JWS (RFC 7515 §7.1) under a header that `key.header` made."""
     signing_input = header + b"." + encode_json(claims)
-    return Secret(signing_input + b"." + encode(key.algorithm.sign(key.private_key, signing_input)))
+    return Secret(signing_input + b"." + encode(key.sign(signing_input)))
 
 
 def verify(

@@ -42,6 +42,10 @@ class SigningKey:
     protected: bytes = field(repr=False)
     """The encoded header of an access token, the same for each: RFC 9068 §2.1."""
 
+    def sign(self, message: bytes) -> bytes:
+        """The signature of `message`, as it stands in a JWS."""
+        return self.algorithm.sign(self.private_key, message)
+
     def to_secret(self) -> Secret:
         """The private key as PKCS#8 PEM (RFC 5958), for an envelope."""
         return Secret(
@@ -52,11 +56,11 @@ class SigningKey:
 
     def public_jwk(self) -> dict[str, object]:
         """The public half as RFC 7517 §4 wants it published: with `kid`, `use` and `alg`."""
-        return {**_public_members(self.private_key), "kid": self.kid, "use": "sig", "alg": self.algorithm.name}
+        return published_jwk(self.private_key.public_key(), self.kid, self.algorithm)
 
     def header(self, kind: str) -> bytes:
         """The encoded header of what is signed as `kind` (RFC 7515 §4.1.9: `typ`)."""
-        return _header(self.algorithm, self.kid, kind)
+        return write_header(self.algorithm, self.kid, kind)
 
 
 def generate(algorithm: str = "ES256") -> SigningKey:
@@ -165,6 +169,16 @@ def thumbprint(public_key: PublicKey) -> str:
     return jwk.import_key(cast("dict[str, str | list[str]]", _members(public_key))).thumbprint()
 
 
+def published_jwk(public_key: PublicKey, kid: str, algorithm: Algorithm) -> dict[str, object]:
+    """RFC 7517 §4: a public key with its id, its use and its one algorithm."""
+    return {**_members(public_key), "kid": kid, "use": "sig", "alg": algorithm.name}
+
+
+def write_header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
+    """The encoded header of what is signed as `kind`."""
+    return encode_json({"alg": algorithm.name, "kid": kid, "typ": kind})
+
+
 def _read_jwk(member: dict[str, object]) -> tuple[str, VerificationKey] | None:
     """Of an issuer's set: a key has a `kid`, and exactly one algorithm, its own or its curve's."""
     found, kid = read_public_key(member), member.get("kid")
@@ -189,11 +203,7 @@ def _algorithms_of(member: Mapping[str, object]) -> tuple[Algorithm, ...]:
 def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
     # RFC 7638 §3: the id of a key is its thumbprint.
     kid = jwk.import_key(cast("dict[str, str | list[str]]", _public_members(private_key))).thumbprint()
-    return SigningKey(kid, algorithm, private_key, _header(algorithm, kid, access_token.TYPE))
-
-
-def _header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
-    return encode_json({"alg": algorithm.name, "kid": kid, "typ": kind})
+    return SigningKey(kid, algorithm, private_key, write_header(algorithm, kid, access_token.TYPE))
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from keyfob.jose import jws
-from keyfob.jose.jws import Header, InvalidJws
-from keyfob.jose.keys import KeySet, SigningKey, VerificationKey
+from keyfob.jose.jws import Header, InvalidJws, Signer
+from keyfob.jose.keys import KeySet, VerificationKey
 from keyfob.oauth import access_token
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InvalidToken
@@ -18,7 +18,7 @@ class UnknownKey(InvalidToken):
     """The token names a key that the set does not hold: it may be newer than the set."""
 
 
-def sign_access_token(claims: Mapping[str, object], key: SigningKey) -> Secret:
+def sign_access_token(claims: Mapping[str, object], key: Signer) -> Secret:
     """The claims as a compact JWS, `typ` at+jwt (RFC 9068 §2.1)."""
     return jws.sign(claims, key, header=key.protected)
 

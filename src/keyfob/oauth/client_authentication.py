@@ -11,6 +11,7 @@ from urllib.parse import quote
 from keyfob.oauth import client_assertion, strict_json
 from keyfob.oauth import form as forms
 from keyfob.oauth.errors import InvalidClient, InvalidRequest
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Headers, values
 from keyfob.secret import Secret
 
@@ -27,11 +28,19 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredential:
-    """Who a request says it is, by exactly one method, and its unproven secret (for PRIVATE_KEY_JWT, its assertion)."""
+    """Who a request says it is, by exactly one method, and its unproven secret (for PRIVATE_KEY_JWT, its assertion).
+
+    Of TLS_CLIENT_AUTH, which here stands for both ways of RFC 8705 §2 (the registration tells which), there is the
+    certificate, and for a secret its thumbprint.
+    """
 
     client_id: str
     method: Method
     secret: Secret
+    certificate: PresentedCertificate | None = None
+
+
+METHODS_BY_CERTIFICATE = frozenset({Method.TLS_CLIENT_AUTH, Method.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 _MAX_BYTES = 1024
@@ -41,8 +50,13 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
-def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
+def read(
+    headers: Headers, form: Mapping[str, str], certificate: PresentedCertificate | None = None
+) -> PresentedCredential:
     """The one credential of a request.
+
+    `certificate`: the one of its TLS connection. It is the credential of who sends no other; beside another, a client
+    has it for its tokens' sake (RFC 8705 §3).
 
     RFC 6749 §2.3: a client uses at most one method. Raises InvalidRequest for two of them or for ids that differ, and
     InvalidClient for none or for one that cannot be read.
@@ -57,6 +71,10 @@ def read(headers: Headers, form: Mapping[str, str]) -> PresentedCredential:
         raise InvalidRequest("credentials by more than one method: use one")
     if has_assertion:
         return _read_assertion(form)
+    # RFC 8705 §2: with a certificate, the client_id alone says who it is.
+    if certificate is not None and not found and "client_secret" not in form and "client_id" in form:
+        thumbprint = certificate.thumbprint
+        return _presented(form["client_id"], Method.TLS_CLIENT_AUTH, thumbprint, certificate)
     if not found:
         return _read_body(form)
     presented = _read_basic(found[0])
@@ -115,11 +133,13 @@ def _read_basic(header: bytes) -> PresentedCredential:
         raise InvalidClient(detail="the Basic credentials are encoded wrongly") from malformed
 
 
-def _presented(client_id: str, method: Method, secret: str) -> PresentedCredential:
+def _presented(
+    client_id: str, method: Method, secret: str, certificate: PresentedCertificate | None = None
+) -> PresentedCredential:
     # Bounded before anything is compared or looked up; ids of ours have no other characters.
     if not _ID.fullmatch(client_id) or not 0 < len(secret.encode(errors="surrogatepass")) <= _MAX_BYTES:
         raise InvalidClient(detail="the credentials are of a form that was never issued")
-    return PresentedCredential(client_id, method, Secret(secret))
+    return PresentedCredential(client_id, method, Secret(secret), certificate)
 
 
 def write_assertion(assertion: Secret) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4, RFC 8707 §2: the refusals that have a code, each once.
+"""RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4, RFC 8707 §2, RFC 7591 §3.2.2: the refusals that have a code, each once.
 
 The public text helps an honest developer and tells an attacker nothing; `detail` is for the operator's audit alone
 and never reaches the wire.
@@ -109,3 +109,31 @@ class InsufficientScope(OAuthError):
     def __init__(self, scope: str, *, detail: str = "") -> None:
         super().__init__(f"this request needs the scope {scope}", detail=detail)
         self.scope = scope
+
+
+class InvalidClientMetadata(OAuthError):
+    """RFC 7591 §3.2.2: a member of the metadata is malformed, excluded by another, or more than what is allowed."""
+
+    # RFC 7591 §3.2.2: invalid_client_metadata, for a value that cannot be taken.
+    code = "invalid_client_metadata"
+
+
+class InvalidRedirectUri(OAuthError):
+    """RFC 7591 §3.2.2: nothing is ever redirected here, so that no redirection URI is good."""
+
+    # RFC 7591 §3.2.2: invalid_redirect_uri, for redirection URIs.
+    code = "invalid_redirect_uri"
+
+
+class InvalidSoftwareStatement(OAuthError):
+    """RFC 7591 §3.2.2: what is called a software statement is none."""
+
+    # RFC 7591 §3.2.2: invalid_software_statement, for what is no statement.
+    code = "invalid_software_statement"
+
+
+class UnapprovedSoftwareStatement(OAuthError):
+    """RFC 7591 §3.2.2: nobody's software statements are approved here."""
+
+    # RFC 7591 §3.2.2: unapproved_software_statement, for a statement of an issuer that is not trusted.
+    code = "unapproved_software_statement"

@@ -24,6 +24,7 @@ class ServerMetadata:
     issuer: str
     token_endpoint: str
     jwks_uri: str
+    registration_endpoint: str = ""
     introspection_endpoint: str = ""
     revocation_endpoint: str = ""
     service_documentation: str = ""
@@ -39,6 +40,9 @@ class ServerMetadata:
     revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     dpop_signing_alg_values_supported: tuple[str, ...] = ()
     """RFC 9449 §5.1."""
+
+    tls_client_certificate_bound_access_tokens: bool = False
+    """RFC 8705 §3.3."""
 
     authorization_details_types_supported: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
@@ -57,6 +61,7 @@ _LISTS = tuple(
     field.name for field in fields(ServerMetadata) if field.name.endswith(("_supported", "protected_resources"))
 )
 _URLS = (
+    "registration_endpoint",
     "introspection_endpoint",
     "revocation_endpoint",
     "service_documentation",
@@ -85,6 +90,9 @@ def write(metadata: ServerMetadata) -> bytes:
         # RFC 8414 §3.2: members without elements are left out, but for the required one.
         if value or name == "response_types_supported":
             document[name] = list(value)
+    # RFC 8705 §3.3: left out, it means false.
+    if metadata.tls_client_certificate_bound_access_tokens:
+        document["tls_client_certificate_bound_access_tokens"] = True
     if metadata.keyfob_revocations_jwks is not None:
         document["keyfob_revocations_jwks"] = dict(metadata.keyfob_revocations_jwks)
     return json.dumps(document, separators=(",", ":")).encode()
@@ -104,6 +112,7 @@ def read(body: bytes, *, issuer: str) -> ServerMetadata:
         jwks_uri=_url(document, "jwks_uri"),
         **optional,
         **lists,
+        tls_client_certificate_bound_access_tokens=document.get("tls_client_certificate_bound_access_tokens") is True,
         keyfob_revocations_jwks=_object(document, "keyfob_revocations_jwks"),
     )
 

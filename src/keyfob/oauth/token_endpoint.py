@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyfob.oauth import authorization_details, resource_indicator, scope, strict_json
 from keyfob.oauth.authorization_details import Details
@@ -22,6 +22,8 @@ from keyfob.secret import Secret
 GRANT_TYPE = "client_credentials"
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_LIFETIME = 24 * 3600
+CREDENTIAL_EXPIRES_IN = b"keyfob-credential-expires-in"
+"""A header of ours: seconds."""
 _REALM = b'Basic realm="token", charset="UTF-8"'
 
 # RFC 6749 §5.1: a token response is never cached.
@@ -75,10 +77,13 @@ def read_request(form: Mapping[str, str]) -> TokenRequest:
     )
 
 
-def write_response(issued: IssuedToken, *, nonce: str | None = None) -> Response:
+def write_response(
+    issued: IssuedToken, *, nonce: str | None = None, credential_expires_in: int | None = None
+) -> Response:
     """RFC 6749 §5.1, with the scope always stated and RFC 9396 §7's authorization_details.
 
-    `nonce`: RFC 9449 §8.2, for the client's next proof.
+    `nonce`: RFC 9449 §8.2, for the client's next proof. `credential_expires_in`: seconds until the credential that was
+    presented stops working, whatever the clocks; None where it does not by itself.
     """
     document = {
         # RFC 6749 §5.1: a token response holds the token.
@@ -92,7 +97,7 @@ def write_response(issued: IssuedToken, *, nonce: str | None = None) -> Response
         # RFC 9396 §7: a token response says the details as granted.
         "authorization_details": authorization_details.write_claim(issued.authorization_details),
     }
-    return Response(200, (*_HEADERS, *_nonce(nonce)), _json(document))
+    return Response(200, (*_HEADERS, *_nonce(nonce), *_expires_in(credential_expires_in)), _json(document))
 
 
 def write_error(error: OAuthError, *, error_id: str, nonce: str | None = None) -> Response:
@@ -112,6 +117,10 @@ def _nonce(nonce: str | None) -> tuple[tuple[bytes, bytes], ...]:
     return () if nonce is None else ((b"dpop-nonce", nonce.encode()),)
 
 
+def _expires_in(seconds: int | None) -> tuple[tuple[bytes, bytes], ...]:
+    return () if seconds is None else ((CREDENTIAL_EXPIRES_IN, str(seconds).encode()),)
+
+
 def _json(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -127,6 +136,7 @@ class TokenResponse:
     lifetime: int
     scope: Scope
     authorization_details: Details
+    credential_expires_in: int | None = None
 
 
 class TokenRefused(Exception):
@@ -188,7 +198,13 @@ def read_response(status: int, headers: Headers, body: bytes, *, asked: Scope | 
         raise _refused(status, headers, document)
     if not isinstance(document, dict):
         raise MalformedResponse("the answer is no JSON object: is this URL a token endpoint?")
-    return _read_token(document, asked)
+    return replace(_read_token(document, asked), credential_expires_in=_read_expires_in(headers))
+
+
+def _read_expires_in(headers: Headers) -> int | None:
+    """A header that is malformed is none: it is only useful."""
+    said = (values(headers, CREDENTIAL_EXPIRES_IN) or [b""])[0]
+    return int(said) if re.fullmatch(rb"[0-9]{1,10}", said) else None
 
 
 def _read_token(document: dict[str, object], asked: Scope | None) -> TokenResponse:

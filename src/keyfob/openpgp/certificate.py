@@ -4,6 +4,7 @@ RFC 9580 §5.2.3 (self-signatures), §10.1 (transferable public keys). The libra
 and ones bound by SHA-1 signatures, so every rule stands here; a probe encryption comes last.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,33 @@ def check(content: bytes, *, now: int) -> Certificate:
     last_subkey = None if None in ends else max(end for end in ends if end is not None)
     limits = [end for end in (primary_expires_at, last_subkey) if end is not None]
     return Certificate(parsed.armored, fingerprint, _user_ids(parsed), min(limits, default=None))
+
+
+@functools.lru_cache(maxsize=4096)
+def ends_at(content: bytes) -> int | None:
+    """When a certificate that was accepted once stops being usable, or stopped; None: never. Raises CertificateProblem.
+
+    Remembered, since it depends on nothing else: a calendar asks it of every partner again and again.
+    """
+    parsed = _read(content)
+    packets = _packets(parsed)
+    ends = [subkey.expires_at for subkey in _usable_subkeys(parsed.fingerprint, packets, now=None)]
+    last_subkey = None if None in ends else max(end for end in ends if end is not None)
+    primary = _check_primary(parsed, packets, now=None)
+    return min((end for end in (primary, last_subkey) if end is not None), default=None)
+
+
+def signed_at(content: bytes) -> int:
+    """When the key said something about itself for the last time. Of two forms of one key the later one counts."""
+    parsed = _read(content)
+    return max(
+        (
+            packet.created_at
+            for packet in _packets(parsed)
+            if packet.signature is not None and packet.signature.issuer_fingerprint == parsed.fingerprint
+        ),
+        default=0,
+    )
 
 
 def read_signer(content: bytes, *, now: int | None = None) -> Certificate:
@@ -235,8 +263,8 @@ def _check_primary(parsed: Parsed, packets: tuple[Packet, ...], *, now: int | No
     return expires_at
 
 
-def _usable_subkeys(fingerprint: str, packets: tuple[Packet, ...], *, now: int) -> tuple[_Subkey, ...]:
-    """The keys that may be encrypted to at `now`. Raises for the reason why the last of the others is none of them."""
+def _usable_subkeys(fingerprint: str, packets: tuple[Packet, ...], *, now: int | None) -> tuple[_Subkey, ...]:
+    """The keys that may be encrypted to at `now` (None: ever). Raises for the reason why none of them may."""
     meant = _encryption_keys(packets)
     add_key = f"gpg --quick-add-key {fingerprint} {algorithms.gpg_name(packets[0].body)} encr 1m"
     send = f", then send it again: {_EXPORT} {fingerprint}"
@@ -267,7 +295,7 @@ def _usable_subkeys(fingerprint: str, packets: tuple[Packet, ...], *, now: int) 
             f"the encryption subkey of {show_fingerprint(fingerprint)} is bound by a SHA-1 signature",
             hint=f"gpg --cert-digest-algo SHA256 --quick-set-expire {fingerprint} 1m '*'" + send,
         )
-    usable = tuple(subkey for subkey in bound if subkey.expires_at is None or subkey.expires_at > now)
+    usable = tuple(subkey for subkey in bound if now is None or subkey.expires_at is None or subkey.expires_at > now)
     if not usable:
         raise CertificateProblem(
             "encryption-subkey-expired",

@@ -86,6 +86,15 @@ class GpgUnsealer:
         primary = next((line for line in lines if line[0] == b"fpr"), None)
         return done.returncode == 0 and primary is not None and primary[9].decode("ascii", "replace") == fingerprint
 
+    def clearsign(self, text: bytes, *, fingerprint: str) -> bytes:
+        if not _FINGERPRINT.fullmatch(fingerprint):
+            raise NotForUs((fingerprint[-16:],))
+        options = ["--status-fd", "2", "--digest-algo", "SHA512", "--local-user", fingerprint, "--clearsign"]
+        done = self._run(options, content=text)
+        if done.returncode != 0:
+            raise _why_not_signed(_read_status(done.stderr))
+        return done.stdout
+
     def export(self, fingerprint: str) -> bytes | None:
         """The certificate with this fingerprint, armored, or None when the keyring has none."""
         if not _FINGERPRINT.fullmatch(fingerprint):
@@ -162,6 +171,13 @@ def _environment(*, attended: bool) -> dict[str, str]:
 def _read_status(output: bytes) -> list[list[str]]:
     lines = [line for line in output.splitlines() if line.startswith(_STATUS)]
     return [fields for line in lines if (fields := line.removeprefix(_STATUS).decode("utf-8", "replace").split())]
+
+
+def _why_not_signed(status: list[list[str]]) -> UnsealError:
+    for fields in status:
+        if fields[0] == "FAILURE" and len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) & 0xFFFF in _LOCKED:
+            return KeyLocked(_LOCKED[int(fields[2]) & 0xFFFF], hint="unlock it first, or sign at a terminal")
+    return UnsealError("gpg-cannot-sign", "gpg did not sign with this key", hint="run gpg --clearsign to see why")
 
 
 def _why_not(status: list[list[str]]) -> UnsealError:

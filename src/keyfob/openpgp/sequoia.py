@@ -168,6 +168,17 @@ def unlock(private_key: Secret, passphrase: Secret | None) -> None:
     _call(lambda: pysequoia.Tsk.from_bytes(private_key.reveal_bytes()).decryptor(password))
 
 
+def clearsign(text: bytes, *, private_key: Secret, passphrase: Secret | None = None) -> bytes:
+    """`text` signed in clear. Raises Refused when the key cannot sign, or `passphrase` does not open it."""
+
+    def run() -> bytes:
+        key = pysequoia.Tsk.from_bytes(private_key.reveal_bytes())
+        signer = key.signer() if passphrase is None else key.signer(passphrase.reveal())
+        return bytes(pysequoia.sign(signer, text, mode=pysequoia.SignatureMode.CLEAR))
+
+    return _call(run)
+
+
 def verify(signed: bytes, *, signer: bytes) -> Opened:
     """What a signed message holds. Raises SignatureRefused unless `signer` signed it; Refused when it is malformed."""
     return _verifying(lambda find_signers: _opened(pysequoia.verify(signed, store=find_signers)), signer)
@@ -223,7 +234,8 @@ def _packet(packet: "library_packets.Packet") -> Packet:
             kind, body, fingerprint=(packet.fingerprint or "").upper(), created_at=_seconds(packet.key_created)
         )
     if kind is Kind.SIGNATURE:
-        return Packet(kind, b"", created_at=_seconds(packet.signature_created), signature=_signature(packet))
+        made = _seconds(packet.signature_created)
+        return Packet(kind, bytes(packet.body), created_at=made, signature=_signature(packet))
     if kind is Kind.LITERAL:
         return Packet(kind, b"", literal=Secret(packet.literal_data or b""))
     return Packet(kind, bytes(packet.body))

@@ -43,6 +43,10 @@ class Unsealer(Protocol):
         """Whether the private key of the certificate `fingerprint` is the one that opens messages here."""
         ...
 
+    def clearsign(self, text: bytes, *, fingerprint: str) -> bytes:
+        """`text` signed in clear (RFC 9580 §7) by the certificate `fingerprint`. Raises UnsealError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PrivateKeyUnsealer:
@@ -59,6 +63,14 @@ class PrivateKeyUnsealer:
 
     def holds(self, fingerprint: str) -> bool:
         return keys.certificate_of(self.private_key).fingerprint == fingerprint
+
+    def clearsign(self, text: bytes, *, fingerprint: str) -> bytes:
+        if not self.holds(fingerprint):
+            raise NotForUs((fingerprint[-16:],))
+        try:
+            return sequoia.clearsign(text, private_key=self.private_key, passphrase=self.passphrase)
+        except sequoia.Refused as refused:
+            raise self._locked(str(refused)) from None
 
     def _open(self, message: bytes, *, signer: Certificate | None) -> sequoia.Opened:
         wanted = recipients(message)

@@ -14,13 +14,15 @@ from keyfob.partner.errors import (
     UnsafeCall,
     VaultProblem,
 )
-from keyfob.partner.opening import open_authorizer
+from keyfob.partner.opening import finish_rotation, open_authorizer, rotate
+from keyfob.partner.rotating import LivingCredential, Rotation
 from keyfob.partner.session import AsyncSession, Session
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.vault.folder import Vault
 
 __all__ = [
     "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer",
+    "rotate", "finish_rotation", "Rotation", "LivingCredential",
     "Fault", "UnsafeCall", "ScopeNotHeld", "UnknownOperation", "TokenDenied", "CredentialRefused", "MessageRefused",
     "VaultProblem", "Unreachable",
 ]  # fmt: skip

@@ -6,9 +6,8 @@ What a command needs is imported when it runs, so that `--help` is there at once
 import contextlib
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,6 +15,8 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.options import FILE, ca_option, using_options, vault_option
+from keyfob.partner.rotate_command import rotate
 from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from keyfob.partner.opening import Binding
     from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
+    from keyfob.partner.vault.entries import Keeping
 
-F = TypeVar("F", bound=Callable[..., object])
 _MAX_INPUT_BYTES = 256 * 1024 * 1024
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command.version_option()
@@ -48,46 +48,19 @@ def main() -> None:
     command.run(cli, "keyfob")
 
 
-def _vault_option(function: F) -> F:
-    return click.option(
-        "--vault",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="KEYFOB_VAULT",
-        show_envvar=True,
-        help="The vault's folder.  [default: the user's data folder]",
-    )(function)
-
-
-def _ca_option(function: F) -> F:
-    return click.option(
-        "--ca",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Certificate authorities to trust, PEM.  [default: KEYFOB_CA_FILE, SSL_CERT_FILE, the system's]",
-    )(function)
-
-
-def _using_options(function: F) -> F:
-    for option in (
-        click.option("--client", metavar="ID", help="The client to be, when several fit."),
-        click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg."),
-        click.option("--key-file", type=_FILE, envvar="KEYFOB_KEY_FILE", help="The key of `receive --key file`."),
-        _vault_option,
-        _ca_option,
-    ):
-        function = option(function)
-    return function
+cli.add_command(rotate)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", metavar="FILE|URL")
 @click.option("--operator-fingerprint", metavar="FPR", help="What the operator told you by another way.")
-@click.option("--operator-certificate", type=_FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
-@click.option("--private-key", type=_FILE, help="Open the message with this OpenPGP key, not with gpg.")
+@click.option("--operator-certificate", type=FILE, help="The operator's certificate.  [default: gpg's, the issuer's]")
+@click.option("--private-key", type=FILE, help="Open the message with this OpenPGP key, not with gpg.")
 @click.option(
     "--key",
     "keeping",
-    type=click.Choice(["message", "passphrase", "file"]),
-    help="How to keep it: the message as delivered (default), or sealed under a passphrase or a key file.",
+    metavar="message|passphrase|file|aws-kms:ARN",
+    help="How to keep it: the message as delivered (default), or sealed under a passphrase, a key file or a KMS key.",
 )
 @click.option(
     "--key-file",
@@ -95,42 +68,49 @@ def _using_options(function: F) -> F:
     envvar="KEYFOB_KEY_FILE",
     help="For --key file; who takes it and the vault has the secret.  [default: VAULT.key beside the vault, same disk]",
 )
-@_vault_option
-@_ca_option
+@click.option(
+    "--acknowledge/--no-acknowledge", default=True, help="Sign a receipt and send it to the issuer.  [default: yes]"
+)
+@vault_option
+@ca_option
 @shows_result
 def receive(
-    file: Path,
+    file: str,
     operator_fingerprint: str | None,
     operator_certificate: Path | None,
     private_key: Path | None,
     keeping: str | None,
     key_file: Path | None,
+    acknowledge: bool,
     vault: Path | None,
     ca: Path | None,
 ) -> Result:
-    """Check the operator's sealed message FILE and keep the credential in the vault.
+    """Check the operator's sealed message, in FILE or behind the link URL, and keep the credential in the vault.
 
     The operator's fingerprint is confirmed once, by another way than the message came; later messages must be
-    signed by the same key. Without a terminal, name a --key that works alone.
+    signed by the same key. Without a terminal, name a --key that works alone. If your key can sign, the issuer is
+    told that the message was opened.
 
     \b
     Example:
       keyfob receive cl_4Kd.asc --operator-fingerprint "7F3A 22B0 ... 09C1"
       keyfob receive cl_4Kd.asc --private-key partner.key.asc --key file
     """
-    from keyfob.partner.opening import receive_file
-    from keyfob.partner.vault.entries import Keeping
+    from keyfob.partner.opening import fetch_message, receive_file
 
+    chosen, kms_key = _keeping(keeping)
     receipt = receive_file(
-        _read_input(file, "message"),
+        fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
         vault=vault,
-        keeping=None if keeping is None else Keeping(keeping),
+        keeping=chosen,
+        kms_key=kms_key,
         private_key=private_key,
         key_file=key_file,
         ca=ca,
         certificate=None if operator_certificate is None else operator_certificate.read_bytes(),
         fingerprint=operator_fingerprint,
         confirm=_confirm,
+        acknowledging=acknowledge,
     )
     entry = receipt.entry
     document = {
@@ -143,8 +123,9 @@ def receive(
         "operator_fingerprint": entry.signer_fingerprint,
         "key": str(entry.keeping),
         "stored": str(receipt.path),
+        "acknowledged": receipt.not_acknowledged is None,
     }
-    return Result(document, _receipt_text(document, receipt))
+    return Result(document, _receipt_text(document, receipt, acknowledge=acknowledge))
 
 
 @cli.command(short_help="Call an API with a token of the least scope.")
@@ -155,7 +136,7 @@ def receive(
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Add a header; may be repeated.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@_using_options
+@using_options
 def call(
     method: str,
     url: str,
@@ -211,7 +192,7 @@ def call(
 @click.option("--resource", metavar="URL", help="The API that the token is for.  [default: the client's first]")
 @click.option("--show", is_flag=True, help="Print it also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-@_using_options
+@using_options
 def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: "Path | str | None") -> None:
     """Print an access token for another program, to a pipe only; it is valid for minutes and stored nowhere.
 
@@ -240,7 +221,7 @@ def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: 
 
 @cli.command(short_help="Say why the issuer refused a request.")
 @click.argument("error_id")
-@_using_options
+@using_options
 @shows_result
 def explain(error_id: str, **using: "Path | str | None") -> Result:
     """Say why the issuer refused a request, by the ERROR_ID of the refusal; it is kept for 24 hours.
@@ -275,7 +256,15 @@ def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding
     )
     assert client is None or isinstance(client, str)
     paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
-    binding = open_binding(client, paths[0], url=url, private_key=paths[1], key_file=paths[2], ca=paths[3])
+    binding = open_binding(
+        client,
+        paths[0],
+        url=url,
+        private_key=paths[1],
+        key_file=paths[2],
+        ca=paths[3],
+        tell=lambda expiring: click.echo(f"keyfob: {expiring}", err=True),
+    )
     for path in binding.left_out:
         click.echo(f"keyfob: {path} is damaged and left out: receive the newest message again", err=True)
     return binding
@@ -286,6 +275,18 @@ def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
 
     binding = _binding(url, using)
     return Session(binding.authorizer, binding.context)
+
+
+def _keeping(said: str | None) -> "tuple[Keeping | None, str | None]":
+    """What --key says: the way of keeping, and the key in AWS KMS where it is one. Raises Misuse."""
+    from keyfob.partner.vault.entries import Keeping
+
+    if said is None:
+        return None, None
+    name, _, arn = said.partition(":")
+    if name not in set(Keeping) or (name == Keeping.AWS_KMS) != bool(arn):
+        raise Misuse("bad-key", "--key names no way of keeping", hint="--key message, passphrase, file or aws-kms:ARN")
+    return Keeping(name), said if arn else None
 
 
 def _read_input(path: Path, what: str) -> bytes:
@@ -313,7 +314,7 @@ def _confirm(certificate: "Certificate") -> bool:
     return "".join(typed.split()).upper() in (certificate.fingerprint, certificate.fingerprint[-8:])
 
 
-def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
+def _receipt_text(document: "dict[str, object]", receipt: "Receipt", *, acknowledge: bool) -> str:
     done = "received again, as it was already there:" if receipt.again else "received"
     lines = [
         f"{done} the credential {document['credential_id']} of the client {document['client_id']}",
@@ -322,6 +323,10 @@ def _receipt_text(document: "dict[str, object]", receipt: "Receipt") -> str:
         f"  kept    {document['stored']} (key: {document['key']})",
     ]
     lines += [f"  aside   {path}: it was damaged" for path in receipt.aside]
+    if receipt.not_acknowledged is None:
+        lines.append("  signed  the issuer has your receipt")
+    elif acknowledge:
+        lines.append(f"  signed  nothing: {receipt.not_acknowledged}")
     if receipt.first:
         lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
     lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")

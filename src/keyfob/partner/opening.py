@@ -9,26 +9,30 @@ import os
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import explaining
+from keyfob.partner import explaining, linking
+from keyfob.partner.acknowledging import acknowledge
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.receive import Operator, Receipt, receive
-from keyfob.partner.token_source import TokenSource
+from keyfob.partner.rotating import Rotation, Rotator
+from keyfob.partner.token_source import ExpiringCredential, TokenSource, log_expiring
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault, resource_of
 from keyfob.partner.vault.keeping import Keeper, check_unattended
-from keyfob.problem import Misuse
+from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
+_PATIENCE = 5
+"""Seconds for what is only useful."""
 AnyPath = str | os.PathLike[str]
 
 
@@ -61,6 +65,7 @@ def open_binding(
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: AnyPath | None = None,
+    tell: Callable[[ExpiringCredential], None] = log_expiring,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
@@ -75,13 +80,19 @@ def open_binding(
     def open_current() -> ClientInformation:
         return keeper.open(folder.current(entry.client_id))
 
+    def open_older(credential_id: str) -> ClientInformation | None:
+        older = folder.older(entry.client_id, credential_id)
+        return None if older is None else keeper.open(older)
+
     context = tls.client_context(None if ca is None else Path(ca), environ=environ)
     source = TokenSource(
         issuer=entry.issuer,
         client_id=entry.client_id,
         open_credential=open_current,
+        open_older=open_older,
         transport=HttpsTransport(context),
         clock=ambient.monotonic,
+        tell=tell,
     )
     return Binding(
         Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
@@ -110,7 +121,76 @@ def explain(
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
-def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None) -> Keeper:
+def rotate(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> Rotation:
+    """A new secret for `client` in the vault, proven by a token; the old one works on through the overlap.
+
+    `private_key` opens the message where gpg does not. Several vaults of one client end with the same secret, and
+    sessions that are open take it up by themselves. Raises Problem: then the old secret is still in use.
+    """
+    return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).rotate()
+
+
+def finish_rotation(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> tuple[str, ...]:
+    """End the overlap now: the ids of the credentials that no longer work, wherever they are used. Raises Problem."""
+    return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).finish()
+
+
+def _rotator(
+    client: str | None,
+    vault: AnyPath | None,
+    *,
+    private_key: AnyPath | None,
+    key_file: AnyPath | None,
+    ca: AnyPath | None,
+) -> Rotator:
+    environ = os.environ
+    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    chosen = folder.choose(client=client, url=None)
+    named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
+
+    def receive_beside(message: bytes, entry: Entry) -> Receipt:
+        """Kept as the one before it is."""
+        opened_with = None if entry.opened_with is None else Path(entry.opened_with)
+        return receive_file(
+            message,
+            vault=folder.path,
+            keeping=entry.keeping,
+            kms_key=entry.opened_with if entry.keeping is Keeping.AWS_KMS else None,
+            private_key=named_key or (opened_with if entry.keeping is Keeping.MESSAGE else None),
+            key_file=named_file or (opened_with if entry.keeping is Keeping.FILE else None),
+            ca=authority,
+            certificate=None,
+            fingerprint=None,
+            confirm=lambda _: False,
+        )
+
+    return Rotator(
+        vault=folder,
+        client_id=chosen.client_id,
+        open_entry=default_keeper(folder, private_key=named_key, key_file=named_file).open,
+        receive=receive_beside,
+        transport=HttpsTransport(tls.client_context(authority, environ=environ)),
+        clock=ambient.monotonic,
+    )
+
+
+def default_keeper(
+    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
+) -> Keeper:
     """The keeper of `vault` with this process's environment, randomness and terminal."""
     return Keeper(
         vault=vault.path,
@@ -120,6 +200,7 @@ def default_keeper(vault: Vault, *, private_key: Path | None = None, key_file: P
         ask=_ask if attended() else None,
         private_key=private_key,
         key_file=key_file,
+        kms_key=kms_key,
     )
 
 
@@ -128,38 +209,59 @@ def receive_file(
     *,
     vault: Path | None,
     keeping: Keeping | None,
+    kms_key: str | None = None,
     private_key: Path | None,
     key_file: Path | None,
     ca: Path | None,
     certificate: bytes | None,
     fingerprint: str | None,
     confirm: Callable[[Certificate], bool],
+    acknowledging: bool = True,
 ) -> Receipt:
-    """`keyfob.partner.receive` with this machine's vault, gpg, terminal and clock. Raises as it does, and Misuse."""
+    """`keyfob.partner.receive` with this machine's vault, gpg, terminal and clock. Raises as it does, and Misuse.
+
+    The issuer is told of it where the private key can sign and the issuer is there; else the receipt says why not.
+    """
     environ = os.environ
     if not attended():
         keeping = check_unattended(keeping, environ)
     path = vault or default_vault(environ)
 
     def keeper(stored: Vault) -> Keeper:
-        return default_keeper(stored, private_key=private_key, key_file=key_file)
+        return default_keeper(stored, private_key=private_key, key_file=key_file, kms_key=kms_key)
 
-    return receive(
+    opener = keeper(Vault(path, "")).opener()
+    context = tls.client_context(ca, environ=environ)
+    receipt = receive(
         message,
         vault=path,
         new_id=lambda: ambient.system_entropy(16).hex(),
         keeper=keeper,
-        opener=keeper(Vault(path, "")).opener(),
+        opener=opener,
         operator=Operator(
             certificate=certificate,
             fingerprint=fingerprint,
             confirm=confirm if attended() else None,
             gpg_export=gpg_export,
-            transport=HttpsTransport(tls.client_context(ca, environ=environ)),
+            transport=HttpsTransport(context),
         ),
         keeping=keeping or Keeping.MESSAGE,
         now=ambient.system_clock(),
     )
+    if not acknowledging:
+        return receipt
+    told = HttpsTransport(context, timeout=_PATIENCE)
+    try:
+        acknowledge(receipt.entry, message, signer=opener, transport=told, now=ambient.system_clock())
+    except Problem as why:
+        return replace(receipt, not_acknowledged=why.message)
+    return replace(receipt, not_acknowledged=None)
+
+
+def fetch_message(link: str, *, ca: Path | None) -> bytes:
+    """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
+    context = tls.client_context(ca, environ=os.environ)
+    return linking.fetch(link, HttpsTransport(context))
 
 
 def _ask(prompt: str) -> Secret:

@@ -67,7 +67,8 @@ class Operator:
 class Receipt:
     """What was stored; whether the operator is a new one for this vault, and whether the message is the current one.
 
-    `aside` names the client's files that could not be read, and were renamed.
+    `aside` names the client's files that could not be read, and were renamed. `not_acknowledged`: why the issuer was
+    not told; None: it was.
     """
 
     entry: Entry
@@ -75,6 +76,7 @@ class Receipt:
     first: bool
     again: bool
     aside: tuple[Path, ...]
+    not_acknowledged: str | None = "it was not asked for"
 
 
 @dataclass(frozen=True, slots=True)

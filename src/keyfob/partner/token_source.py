@@ -4,6 +4,7 @@ Sans-IO: `steps` yields requests and is sent responses, see keyfob.partner.steps
 or a socket.
 """
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -21,8 +22,12 @@ from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, V
 from keyfob.partner.steps import Request, Steps, Transport, Wait, local, run, run_async, send
 from keyfob.secret import Secret
 
+_log = logging.getLogger("keyfob.partner")
+
 _MARGIN = 30  # seconds before expiry at which a token is renewed, less for short-lived ones
 _LONGEST_PAUSE = 300
+EXPIRES_SOON = 30 * 24 * 3600
+"""Seconds before its end from which on a credential's end is told."""
 _FIRST_STOP, _LONGEST_STOP = 60, 3600  # seconds without asking after invalid_client, doubled from the one to the other
 
 
@@ -36,6 +41,26 @@ class HeldToken:
     authorization_details: Details
     renew_at: float
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringCredential:
+    """What the issuer said with a token: the credential that was presented stops working in `seconds`."""
+
+    client_id: str
+    credential_id: str
+    seconds: int
+
+    def __str__(self) -> str:
+        days = self.seconds // (24 * 3600)
+        when = f"{days} days" if days > 1 else f"{max(self.seconds // 3600, 1)} h"
+        return f"the credential {self.credential_id} of {self.client_id} stops working in {when}: get its successor"
+
+
+def log_expiring(expiring: ExpiringCredential) -> None:
+    """One line in the log `keyfob.partner`."""
+    told = (expiring.client_id, expiring.credential_id, expiring.seconds)
+    _log.warning("credential_expires client_id=%s credential_id=%s seconds=%d", *told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +97,9 @@ class TokenSource:
     """The tokens of one client at one pinned issuer; share one between threads and asyncio tasks.
 
     `open_credential` opens the vault's current credential at each request for a token, so a rotated credential is
-    taken up without a restart, and the secret is never kept. `clock` is monotonic.
+    taken up without a restart, and the secret is never kept. `open_older` opens the one that it has replaced, which is
+    tried once when the current one is refused; None: there is none. `clock` is monotonic. `tell` is called once for
+    each credential that stops working within 30 days, as the issuer says with a token; by default it is logged.
     """
 
     def __init__(
@@ -83,12 +110,17 @@ class TokenSource:
         open_credential: Callable[[], ClientInformation],
         transport: Transport,
         clock: Callable[[], float],
+        open_older: Callable[[str], ClientInformation | None] = lambda _: None,
+        tell: Callable[[ExpiringCredential], None] = log_expiring,
     ) -> None:
         self.issuer = issuer
         self.client_id = client_id
         self._open_credential = open_credential
+        self._open_older = open_older
         self._transport = transport
         self._clock = clock
+        self._tell = tell
+        self._told: set[str] = set()
         self._lock = threading.Lock()
         self._credential_id = ""
         self._held: dict[_Key, HeldToken] = {}
@@ -209,12 +241,25 @@ class TokenSource:
         except CredentialRefused:
             # The credential may have been rotated on disk since it was read: look once, and ask only with another.
             again = yield from local(self._open)
-            if again.credential_id == information.credential_id:
+            if again.credential_id != information.credential_id:
+                return (yield from self._ask(again, wish, details))
+            older = yield from local(partial(self._older, information.credential_id))
+            if older is None:
                 raise
-            return (yield from self._ask(again, wish, details))
+            try:
+                return (yield from self._ask(older, wish, details))
+            except CredentialRefused:
+                pass  # what is told is the refusal of the current one
+            raise
 
     def _open(self) -> ClientInformation:
-        information = self._open_credential()
+        return self._checked(self._open_credential())
+
+    def _older(self, credential_id: str) -> ClientInformation | None:
+        found = self._open_older(credential_id)
+        return None if found is None else self._checked(found)
+
+    def _checked(self, information: ClientInformation) -> ClientInformation:
         if information.issuer != self.issuer or information.client_id != self.client_id:
             raise VaultProblem("changed-issuer", "the vault's credential is now another client's", hint="start anew")
         return information
@@ -235,6 +280,7 @@ class TokenSource:
                 "malformed-response", f"the issuer's answer is no token response: {broken}", hint="tell the operator"
             ) from broken
         self._take_up(information.credential_id)
+        self._tell_once(information.credential_id, answer.credential_expires_in)
         margin = min(_MARGIN, answer.lifetime / 5)
         expires_at = asked_at + answer.lifetime
         return HeldToken(
@@ -245,6 +291,15 @@ class TokenSource:
             expires_at - margin,
             expires_at,
         )
+
+    def _tell_once(self, credential_id: str, seconds: int | None) -> None:
+        if seconds is None or seconds > EXPIRES_SOON:
+            return
+        with self._lock:
+            is_known = credential_id in self._told
+            self._told.add(credential_id)
+        if not is_known:
+            self._tell(ExpiringCredential(self.client_id, credential_id, seconds))
 
     def _denied(self, refused: TokenRefused, credential_id: str) -> TokenDenied:
         kind = CredentialRefused if refused.code == "invalid_client" else TokenDenied
@@ -261,7 +316,7 @@ class TokenSource:
     def _take_up(self, credential_id: str) -> None:
         """From now on only tokens of this credential are used: those of a replaced one may end at any time."""
         with self._lock:
-            self._stopped.clear()
+            self._stopped.pop(credential_id, None)
             if credential_id != self._credential_id:
                 self._credential_id = credential_id
                 self._held.clear()

@@ -27,8 +27,9 @@ _CERTIFICATE_HINTS = (
 class HttpsTransport:
     """Sends requests over `context`, which keyfob.tls made. Proxies come from the environment (CONNECT only)."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, *, timeout: int = _TIMEOUT) -> None:
         self._context = context
+        self._timeout = timeout
 
     def send(self, request: Request) -> Response:
         """The response to `request`. Raises Unreachable."""
@@ -36,7 +37,7 @@ class HttpsTransport:
 
         try:
             with (
-                httpx2.Client(verify=self._context, timeout=_TIMEOUT) as client,
+                httpx2.Client(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
                     request.method, _https(request), headers=_headers(request), content=request.body
                 ) as response,
@@ -55,7 +56,7 @@ class HttpsTransport:
 
         try:
             async with (
-                httpx2.AsyncClient(verify=self._context, timeout=_TIMEOUT) as client,
+                httpx2.AsyncClient(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
                     request.method, _https(request), headers=_headers(request), content=request.body
                 ) as response,

@@ -1,15 +1,22 @@
 """Composition root of the server on the wire: settings and an installation become an ASGI application."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 from keyfob.database import Unreachable
+from keyfob.oauth import asgi_tls
+from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints import admin
+from keyfob.server.endpoints.acknowledgements import acknowledgements
+from keyfob.server.endpoints.client_configuration import client_configuration
+from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
+from keyfob.server.endpoints.handoff import handoff
 from keyfob.server.endpoints.health import live, ready
 from keyfob.server.endpoints.introspect import introspect
 from keyfob.server.endpoints.keys import jwks
@@ -17,12 +24,15 @@ from keyfob.server.endpoints.metadata import metadata
 from keyfob.server.endpoints.operator_certificate import operator_certificate
 from keyfob.server.endpoints.refusal import unavailable
 from keyfob.server.endpoints.refusals import refusals
+from keyfob.server.endpoints.registration import registration
 from keyfob.server.endpoints.request import Request
 from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.sighting import has_secret, look
+from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
 
@@ -31,6 +41,7 @@ _log = logging.getLogger("keyfob.server")
 
 _LOOK_AGAIN = 600.0
 """Seconds between two looks at the age of the signing key."""
+_RENEW_ANCHORS = 1.0
 GET, POST = ("GET", "HEAD"), ("POST",)
 
 
@@ -42,7 +53,14 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/oauth2/introspect": (POST, introspect(state)),
         "/oauth2/revoke": (POST, revoke(state)),
         "/oauth2/revocations": (POST, revocations(state)),
+        "/oauth2/register": (POST, registration(state)),
+        "/oauth2/register/{name}": (("GET", "PUT", "DELETE"), client_configuration(state)),
         "/oauth2/jwks": (GET, jwks(state)),
+        "/partner/v1/credentials": (GET, credentials(state)),
+        "/partner/v1/credentials/next": (POST, successor(state)),
+        "/partner/v1/credentials/finish": (POST, finish(state)),
+        "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
+        "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),
@@ -81,6 +99,16 @@ async def _answer(
     head = Request(
         scope["method"], scope["headers"], scope["query_string"], b"", address=address, id=request_id, names=names
     )
+    if state.settings.asks_for_certificates:
+        try:
+            presented = asgi_tls.presented_certificate(scope, trusted_proxy=state.settings.trusted_proxy)
+            head = replace(head, certificate=presented)
+        except MalformedClientCert as malformed:
+            # Whatever stands there, it is not what our proxy was to write: nothing is taken from such a request.
+            cause = Cause.CERTIFICATE_HEADER
+            state.refusals.note(look(head, error="invalid_request", cause=cause, now=state.clock()))
+            _log.error("client_certificate_unreadable id=%s reason=%s", request_id, malformed)
+            return _refuse(400, "invalid_request", "the client certificate cannot be read", request_id)
     if route is None:
         _note_exposed_secret(state, head)
         return _refuse(404, "not_found", "there is nothing at this path", request_id)
@@ -140,21 +168,31 @@ def _note_exposed_secret(state: ServerState, request: Request) -> None:
 
 
 async def _live(state: ServerState, receive: Receive, send: Send) -> None:
-    """ASGI lifespan: the first signing key is opened before the first request, and at the end what waits is written."""
-    watching: asyncio.Task[None] | None = None
+    """ASGI lifespan: the signing key is opened before the first request, and at the end what waits is written."""
+    watching: list[asyncio.Task[None]] = []
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            state.signing_key(state.clock())
-            watching = asyncio.create_task(_rotate_when_due(state))
+            await _warm_up(state)
+            await state.renew_anchors(with_urls=False)
+            watching = [asyncio.create_task(_rotate_when_due(state)), asyncio.create_task(_renew_anchors(state))]
+            if state.post is not None:
+                state.post.start()
             await send({"type": "lifespan.startup.complete"})
         else:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await state.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+async def _warm_up(state: ServerState) -> None:
+    """A key in KMS that is away does not keep the rest from being served: keys, revocations, introspection."""
+    now = state.clock()
+    with contextlib.suppress(CannotSign):  # logged, said by /readyz, and tried again with each token
+        await state.signing.check(state.signing_key(now), now=now)
 
 
 async def _rotate_when_due(state: ServerState) -> None:
@@ -166,6 +204,17 @@ async def _rotate_when_due(state: ServerState) -> None:
         except Exception:
             _log.exception("signing_key_not_rotated")
         await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _renew_anchors(state: ServerState) -> None:
+    """What is registered by another process comes through the handshake a second later."""
+    while state.settings.asks_for_certificates:
+        try:
+            await state.renew_anchors(with_urls=True)
+        except Exception as failed:
+            # The database is away, which its users say louder: what was known is let through on.
+            _log.debug("anchors_not_renewed reason=%s", type(failed).__name__)
+        await asyncio.sleep(_RENEW_ANCHORS)
 
 
 def _refuse(status: int, code: str, message: str, request_id: str, *headers: tuple[bytes, bytes]) -> Response:

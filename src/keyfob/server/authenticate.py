@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keyfob import client_secret
+from keyfob.client_certificates import Authorities
 from keyfob.jose.assertions import verify_assertion
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MalformedKeySet
@@ -11,7 +12,7 @@ from keyfob.oauth import client_assertion
 from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient
-from keyfob.server import networks, profiles
+from keyfob.server import client_trust, networks, profiles
 from keyfob.server.decoys import DECOYS
 from keyfob.server.lifecycle import states
 from keyfob.server.profiles import RULES
@@ -97,6 +98,34 @@ def authenticate_by_key(
     if assertion.jti is None:
         raise InvalidClient(detail="the assertion has no jti")
     return AuthenticatedClient(view.client, credential, assertion)
+
+
+def authenticate_by_certificate(
+    view: ClientView | None,
+    presented: PresentedCredential,
+    registered: frozenset[str],
+    authorities: Authorities,
+    *,
+    address: str,
+    now: int,
+) -> AuthenticatedClient:
+    """The client whose certificate was proven in the TLS handshake (RFC 8705 §2). Raises InvalidClient.
+
+    `registered`: the thumbprints of the certificates that it registered itself.
+    """
+    is_allowed = networks.admits(() if view is None else view.client.networks, address)
+    client = None if view is None else view.client
+    if presented.certificate is None:
+        raise InvalidClient(detail=Cause.NO_CREDENTIALS)
+    refusal = client_trust.find_refusal(client, presented.certificate, registered, authorities, now=now)
+    if view is None or refusal is not None:
+        raise InvalidClient(detail=refusal or Cause.UNKNOWN_CLIENT)
+    credential = view.credentials[-1]
+    if not states.is_usable(credential, view.client, view.partner_state, now):
+        raise InvalidClient(detail=_why_unusable(view, credential, now))
+    if not is_allowed:
+        raise InvalidClient(detail=Cause.ADDRESS_NOT_ALLOWED)
+    return AuthenticatedClient(view.client, credential)
 
 
 @dataclass(frozen=True, slots=True)

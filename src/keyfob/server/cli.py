@@ -7,7 +7,7 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.server.commands import client_changes  # noqa: F401  # adds rotate, suspend and so on to `client`
+from keyfob.server.commands import client_changes, endings, rewraps  # noqa: F401  # add to `client`, `partner` and `key`
 from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
@@ -16,9 +16,12 @@ from keyfob.server.commands.explain import explain
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
+from keyfob.server.commands.notices import notice
 from keyfob.server.commands.operators import approve, list_proposals, operator, reject
 from keyfob.server.commands.partners import partner
+from keyfob.server.commands.registrations import registration
 from keyfob.server.commands.resources import resource
+from keyfob.server.commands.status import status
 from keyfob.server.commands.surroundings import Surroundings
 from keyfob.server.serve import serve
 
@@ -40,7 +43,22 @@ def cli(context: click.Context) -> None:
     context.obj = context.obj or Surroundings(system_clock, system_entropy, os.environ)
 
 
-for _command in (init, serve, resource, partner, client, key, backup, audit, explain, alarm, move_store):
+for _command in (
+    init,
+    serve,
+    status,
+    resource,
+    partner,
+    client,
+    registration,
+    key,
+    backup,
+    audit,
+    explain,
+    alarm,
+    notice,
+    move_store,
+):
     cli.add_command(_command)
 for _command in (operator, list_proposals, approve, reject):
     cli.add_command(_command)

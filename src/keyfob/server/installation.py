@@ -11,7 +11,6 @@ tls/                            on loopback only: a throw-away CA and the server
 """
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,43 +19,41 @@ import sqlalchemy as sa
 
 from keyfob import database, home, postgresql, tls
 from keyfob.ambient import Entropy
+from keyfob.aws_kms import KeyArn
 from keyfob.database import Database
 from keyfob.envelope import format as envelope
-from keyfob.envelope.format import Context
-from keyfob.envelope.wrappers import KeyFileWrapper, Wrapper
+from keyfob.envelope.wrappers import Wrapper
 from keyfob.home import Home, HomeKind
 from keyfob.jose import keys
 from keyfob.jose.keys import SigningKey
+from keyfob.jose.remote_keys import RemoteKey
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
-from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
+from keyfob.server import key_encryption, keys_at_rest, kms_keys
 from keyfob.server import settings as setting_files
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
+from keyfob.server.key_encryption import Kept
+from keyfob.server.keys_at_rest import WEBHOOK
 from keyfob.server.lifecycle import operators, signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage import emptying
 from keyfob.server.storage.change import Change
-from keyfob.server.storage.records import Operator, Purpose, Role, SigningKeyRecord, State
+from keyfob.server.storage.records import Operator, Purpose, Role, SigningKeyRecord
 from keyfob.server.storage.store import Store
 
 MIGRATIONS = "keyfob.server.storage:migrations"
 
-_KEK = Path("keys", "kek")
 _DATABASE = "keyfob.db"
 OPERATOR_KEY = "operator-key.pem"
 _OPERATOR_CERTIFICATE = "operator.asc"
-_RECOVERY = "recovery.asc"
-_WEBHOOK = "alarm-webhook"
 _KEY_BYTES = 32
 _FEED_ALGORITHM = "ES256"
 _UNUSABLE = ("restore it from a backup", "let its user own the database, or restore it from a backup")
-_ENVELOPES = {Purpose.ACCESS_TOKENS: "signing-key", Purpose.REVOCATIONS: "revocation-key"}
-"""The purpose that stands in a key's envelope: none can be put in another's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +65,51 @@ class Installation:
     store: Store
     peppers: tuple[Pepper, ...] = field(repr=False)  # the first hashes new secrets, all verify
     operator_certificate: Certificate
-    _wrapper: Wrapper = field(repr=False)
+    kek: Kept
 
     def operator_key(self) -> Secret:
-        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing: the server needs none."""
-        return _open_file(self.home, "operator", "operator-key", wrapper=self._wrapper)
+        """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing, and not kept."""
+        return keys_at_rest.open_file(self.home, "operator", wrapper=self.kek.wrapper)
 
-    def signing_key(self, record: SigningKeyRecord) -> SigningKey:
-        """The private key of one of `store.signing_keys(...)`, out of its envelope."""
-        context = _context(self.home.installation_id, _ENVELOPES[record.purpose], record.kid)
-        private_key = envelope.open(record.envelope, wrapper=self._wrapper, context=context)
-        return keys.from_secret(private_key, record.algorithm)
+    def signing_key(self, record: SigningKeyRecord) -> SigningKey | RemoteKey:
+        """One of `store.signing_keys(...)`."""
+        return keys_at_rest.open_key(self.home, record, wrapper=self.kek.wrapper)
+
+    def where_lies(self, record: SigningKeyRecord) -> KeyArn | None:
+        """The key in KMS that signs; None for one that is here."""
+        return keys_at_rest.where_lies(self.home, record, wrapper=self.kek.wrapper)
 
     def webhook_secret(self) -> Secret | None:
         """What signs alarms to the webhook, out of its envelope; None when none was made."""
-        if not _envelope_path(self.home, _WEBHOOK).exists():
+        if not keys_at_rest.file_of(self.home, WEBHOOK).exists():
             return None
-        return _open_file(self.home, _WEBHOOK, _WEBHOOK, wrapper=self._wrapper)
+        return keys_at_rest.open_file(self.home, WEBHOOK, wrapper=self.kek.wrapper)
 
     def keep_webhook_secret(self, secret: Secret, *, entropy: Entropy) -> None:
         """In its envelope, in place of an earlier one."""
-        context = _context(self.home.installation_id, _WEBHOOK, _WEBHOOK)
-        sealed = envelope.seal(secret, wrapper=self._wrapper, context=context, entropy=entropy)
-        home.write_file(_envelope_path(self.home, _WEBHOOK), sealed)
+        _write_envelope(self.home, WEBHOOK, secret, wrapper=self.kek.wrapper, entropy=entropy)
 
-    def new_signing_key(self, purpose: Purpose, *, not_before: int, now: int, entropy: Entropy) -> SigningKeyRecord:
-        """A key of the algorithm that the settings choose, in its envelope, to be added by a change."""
+    def new_signing_key(
+        self, purpose: Purpose, *, place: KeyArn | None = None, not_before: int, now: int, entropy: Entropy
+    ) -> SigningKeyRecord:
+        """A key of the algorithm that the settings choose, to be added by a change; or the one that is at `place`."""
         chosen = self.settings.signing_algorithm if purpose is Purpose.ACCESS_TOKENS else _FEED_ALGORITHM
-        return _new_signing_key(
-            self.home, self._wrapper, purpose, algorithm=chosen, not_before=not_before, now=now, entropy=entropy
+        made: SigningKey | RemoteKey
+        if place is None:
+            made = keys.generate(chosen)
+            content = made.to_secret()
+        else:
+            made, pinned = kms_keys.take_up(place, chosen)
+            content = Secret(str(pinned))
+        return keys_at_rest.new_record(
+            self.home,
+            purpose,
+            made,
+            content,
+            wrapper=self.kek.wrapper,
+            not_before=not_before,
+            now=now,
+            entropy=entropy,
         )
 
     def close(self) -> None:
@@ -113,6 +126,7 @@ class Plan:
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
     operator: str | None = None  # the first one's name; None: none is made
+    kek: KeyArn | None = None
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -139,7 +153,7 @@ def check_plan(plan: Plan) -> Plan:
 
 
 def create(
-    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: str, environ: Mapping[str, str] | None = None
+    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: Acting, environ: Mapping[str, str] | None = None
 ) -> None:
     """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
     check_plan(plan)
@@ -149,8 +163,10 @@ def create(
         draft_home = Home(draft, HomeKind.SERVER, installation_id)
         (draft / "keys").mkdir(mode=0o700)
         home.write_file(draft / setting_files.FILE, setting_files.write(_settings(plan)))
-        wrapper = KeyFileWrapper.create(draft / _KEK)
-        chain_key = _create_keys(draft_home, plan, wrapper, entropy=entropy)
+        wrapper = key_encryption.create(draft_home, plan.kek, entropy=entropy)
+        chain_key, operator_key = _create_keys(draft_home, plan, wrapper, entropy=entropy)
+        if plan.recovery is not None:
+            key_encryption.keep_recovery_copy(draft_home, wrapper, plan.recovery, operator_key)
         _create_tls(draft, plan, now=now)
         person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
         made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
@@ -173,10 +189,10 @@ def open(  # noqa: A001  # as in installation.open(home)
     """
     checked = home.check(path, HomeKind.SERVER)
     settings = setting_files.load(path, environ)
-    wrapper = _load_kek(path)
-    chain_key = _open_file(checked, "audit-chain", "audit-chain-key", wrapper=wrapper)
-    peppers = _open_peppers(checked, wrapper)
-    certificate = certificates.read_signer(_read(path / _OPERATOR_CERTIFICATE))
+    kek = key_encryption.load(checked)
+    chain_key = keys_at_rest.open_file(checked, "audit-chain", wrapper=kek.wrapper)
+    peppers = keys_at_rest.open_peppers(checked, kek.wrapper)
+    certificate = certificates.read_signer(keys_at_rest.read(path / _OPERATOR_CERTIFICATE))
     opened = open_database(settings.database, environ=environ, patience=patience)
     try:
         upgrade(opened, settings.database)
@@ -191,17 +207,7 @@ def open(  # noqa: A001  # as in installation.open(home)
     except BaseException:
         opened.close()
         raise
-    return Installation(checked, settings, store, peppers, certificate, wrapper)
-
-
-def _load_kek(path: Path) -> Wrapper:
-    try:
-        return KeyFileWrapper.load(path / _KEK)
-    except Problem as failed:
-        if failed.code != "key-file-missing" or not (path / _RECOVERY).is_file():
-            raise
-        copy = f"or, with the recovery key: gpg --decrypt {path / _RECOVERY} > {path / _KEK}"
-        raise Problem(failed.code, failed.message, hint=f"{failed.hint}; {copy}") from failed
+    return Installation(checked, settings, store, peppers, certificate, kek)
 
 
 def open_database(where: Path | Place, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
@@ -242,24 +248,24 @@ def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     return values
 
 
-def _create_keys(draft: Home, plan: Plan, wrapper: Wrapper, *, entropy: Entropy) -> Secret:
-    """The operator's key, the first pepper and the audit's chain key, each in its envelope; returns the last."""
+def _create_keys(draft: Home, plan: Plan, wrapper: Wrapper, *, entropy: Entropy) -> tuple[Secret, Secret]:
+    """The first pepper, the audit's chain key and the operator's key, each in its envelope; returns the last two."""
     operator_key, certificate = openpgp_keys.generate_operator_key(f"Keyfob operator of {plan.issuer}")
     home.write_file(draft.path / _OPERATOR_CERTIFICATE, certificate.armored, mode=0o644)
     chain_key = Secret(entropy(_KEY_BYTES))
-    for name, purpose, secret in (
-        ("operator", "operator-key", operator_key),
-        ("audit-chain", "audit-chain-key", chain_key),
-        ("pepper-1", "pepper", Secret(entropy(_KEY_BYTES))),
+    for name, secret in (
+        ("operator", operator_key),
+        ("audit-chain", chain_key),
+        ("pepper-1", Secret(entropy(_KEY_BYTES))),
     ):
-        context = _context(draft.installation_id, purpose, name)
-        sealed = envelope.seal(secret, wrapper=wrapper, context=context, entropy=entropy)
-        home.write_file(_envelope_path(draft, name), sealed)
-    if plan.recovery is not None:
-        key_file = Secret((draft.path / _KEK).read_bytes())
-        copy = seal.seal(key_file, recipient=plan.recovery, operator_key=operator_key)
-        home.write_file(draft.path / _RECOVERY, copy)
-    return chain_key
+        _write_envelope(draft, name, secret, wrapper=wrapper, entropy=entropy)
+    return chain_key, operator_key
+
+
+def _write_envelope(where: Home, name: str, secret: Secret, *, wrapper: Wrapper, entropy: Entropy) -> None:
+    context = keys_at_rest.context_of_file(where, name)
+    sealed = envelope.seal(secret, wrapper=wrapper, context=context, entropy=entropy)
+    home.write_file(keys_at_rest.file_of(where, name), sealed)
 
 
 def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
@@ -311,66 +317,8 @@ def _create_records(change: Change, draft: Home, wrapper: Wrapper, *, now: int, 
     change.add_installation(draft.installation_id)
     change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
     for purpose in Purpose:
-        signing_keys.add(
-            change,
-            _new_signing_key(draft, wrapper, purpose, algorithm="ES256", not_before=now, now=now, entropy=entropy),
+        made = keys.generate("ES256")
+        one = keys_at_rest.new_record(
+            draft, purpose, made, made.to_secret(), wrapper=wrapper, not_before=now, now=now, entropy=entropy
         )
-
-
-def _new_signing_key(
-    owner: Home,
-    wrapper: Wrapper,
-    purpose: Purpose,
-    *,
-    algorithm: str,
-    not_before: int,
-    now: int,
-    entropy: Entropy,
-) -> SigningKeyRecord:
-    made = keys.generate(algorithm)
-    context = _context(owner.installation_id, _ENVELOPES[purpose], made.kid)
-    return SigningKeyRecord(
-        kid=made.kid,
-        purpose=purpose,
-        algorithm=algorithm,
-        state=State.ACTIVE,
-        public_jwk=json.dumps(made.public_jwk()),
-        envelope=envelope.seal(made.to_secret(), wrapper=wrapper, context=context, entropy=entropy),
-        not_before=not_before,
-        created_at=now,
-    )
-
-
-def _open_peppers(checked: Home, wrapper: Wrapper) -> tuple[Pepper, ...]:
-    """The newest first: it hashes new secrets, all verify."""
-    names = [path.name.removesuffix(".envelope") for path in (checked.path / "keys").glob("pepper-*.envelope")]
-    if not names:
-        raise Problem(
-            "pepper-missing", f"there is no pepper in {checked.path / 'keys'}", hint="restore it from a backup"
-        )
-    numbers = sorted((int(name.removeprefix("pepper-")) for name in names), reverse=True)
-    return tuple(
-        Pepper(str(number), _open_file(checked, f"pepper-{number}", "pepper", wrapper=wrapper)) for number in numbers
-    )
-
-
-def _open_file(checked: Home, name: str, purpose: str, *, wrapper: Wrapper) -> Secret:
-    context = _context(checked.installation_id, purpose, name)
-    return envelope.open(_read(_envelope_path(checked, name)), wrapper=wrapper, context=context)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as failed:
-        raise Problem(
-            "file-missing", f"{path} cannot be read: {failed.strerror}", hint="restore it from a backup"
-        ) from failed
-
-
-def _envelope_path(checked: Home, name: str) -> Path:
-    return checked.path / "keys" / f"{name}.envelope"
-
-
-def _context(installation_id: str, purpose: str, record_id: str) -> Context:
-    return Context(installation_id=installation_id, purpose=purpose, record_id=record_id, key_version=1)
+        signing_keys.add(change, one)

@@ -1,20 +1,23 @@
 """Step 8 of a token request: a grant becomes a signed access token (RFC 9068)."""
 
-from keyfob.jose.keys import SigningKey
+from collections.abc import Mapping
+
+from keyfob.jose.jws import Signer
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth import access_token, dpop
 from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.dpop import Proof
 from keyfob.oauth.token_endpoint import IssuedToken
 from keyfob.server.authorize import Grant
 
 
 def mint(
-    grant: Grant, key: SigningKey, *, issuer: str, now: int, jti: str, bound_to: Proof | None = None
+    grant: Grant, key: Signer, *, issuer: str, now: int, jti: str, confirmation: Mapping[str, str] | None = None
 ) -> IssuedToken:
     """The token for `grant`, signed. RFC 9068 §2.2: for client credentials, `sub` is the client.
 
-    `bound_to`: RFC 9449 §6.1, the key without which it is worth nothing.
+    Blocking where the key lies elsewhere: see keyfob.server.signing.
+
+    `confirmation`: the key (RFC 9449 §6.1) and the certificate (RFC 8705 §3.1) without which it is worth nothing.
     """
     token = AccessToken(
         issuer=issuer,
@@ -30,7 +33,7 @@ def mint(
         scope=grant.scope,
         authorization_details=grant.authorization_details,
         credential_id=grant.credential_id,
-        confirmation=None if bound_to is None else {"jkt": bound_to.key_id},
+        confirmation=confirmation,
     )
     return IssuedToken(
         access_token=sign_access_token(access_token.write_claims(token), key),
@@ -39,5 +42,5 @@ def mint(
         authorization_details=grant.authorization_details,
         jti=jti,
         resource=grant.resource,
-        token_type="Bearer" if bound_to is None else dpop.SCHEME,  # the name of a type
+        token_type=dpop.SCHEME if "jkt" in (confirmation or {}) else "Bearer",  # the name of a type
     )

@@ -2,8 +2,10 @@
 
 import functools
 import ipaddress
+from collections.abc import Mapping
 
 _BLOCK_BITS = {4: 16, 6: 32}
+_PLACE_BITS = {4: 24, 6: 48}
 MAX_NETWORKS = 64
 
 
@@ -43,10 +45,19 @@ def admits(allowed: tuple[str, ...], address: str) -> bool:
 
 def block_of(address: str) -> str:
     """The IPv4 /16 or IPv6 /32 of `address`: what one provider has, and an attacker seldom has many of."""
+    return _around(address, _BLOCK_BITS)
+
+
+def place_of(address: str) -> str:
+    """The IPv4 /24 or IPv6 /48 of `address`: what one site has."""
+    return _around(address, _PLACE_BITS)
+
+
+def _around(address: str, bits: Mapping[int, int]) -> str:
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return "-"
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
-    return str(ipaddress.ip_network((found, _BLOCK_BITS[found.version]), strict=False))
+    return str(ipaddress.ip_network((found, bits[found.version]), strict=False))

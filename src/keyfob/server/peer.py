@@ -7,7 +7,7 @@ from keyfob.oauth.wire import Headers, values
 
 _log = logging.getLogger("keyfob.server")
 
-_PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+_PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"client-cert", b"client-cert-chain"})
 _HOUR = 3600
 
 

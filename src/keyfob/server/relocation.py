@@ -12,7 +12,7 @@ from keyfob.database import Database
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.server import installation, settings
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.storage import moving
 
@@ -27,7 +27,7 @@ class Moved:
 
 
 def move(
-    found: Installation, target: Path | Place, *, now: int, actor: str, environ: Mapping[str, str], entropy: Entropy
+    found: Installation, target: Path | Place, *, now: int, actor: Acting, environ: Mapping[str, str], entropy: Entropy
 ) -> Moved:
     """Raises Misuse when `target` is not empty, Problem when anything else fails: nothing has changed then.
 

@@ -12,10 +12,12 @@ from keyfob import serving, tls
 from keyfob.server import group_commit, installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
+from keyfob.server.client_trust import ClientTrust
 from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
 from keyfob.server.installation import Installation
+from keyfob.server.notices import channels
 from keyfob.server.state import ServerState
-from keyfob.serving import App
+from keyfob.serving import Anchors, App
 
 _HTTPS = 443
 
@@ -58,12 +60,24 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             told = sinks.make(found, environ=surroundings.environ, clock=surroundings.clock)
             fetched = key_sets(surroundings, found.settings)
             clock, entropy = surroundings.clock, surroundings.entropy
-            yield make_app(ServerState(found, clock=clock, entropy=entropy, sinks=told, key_sets=fetched))
+            ways = channels.make(found, told, environ=surroundings.environ, clock=clock)
+            state = ServerState(
+                found,
+                clock=clock,
+                entropy=entropy,
+                sinks=told,
+                key_sets=fetched,
+                anchors=anchors,
+                channels=ways,
+            )
+            yield make_app(state)
 
     with opened() as found:  # before anything listens: what is wrong is said here, and the schema is brought up to date
         settings = found.settings
+        ClientTrust(settings.client_ca if settings.asks_for_certificates else None)
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
     is_plain = settings.trusted_proxy is not None
+    anchors = Anchors() if settings.asks_for_certificates and not is_plain else None
     if not is_plain and (
         doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
     ):
@@ -79,4 +93,5 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             ready=settings.issuer,
             limits=settings.limits,
             trusted_proxy=settings.trusted_proxy,
+            anchors=anchors,
         )

@@ -10,6 +10,8 @@ from keyfob.postgresql import Place
 from keyfob.problem import Misuse
 from keyfob.server import networks
 from keyfob.server.alarms.syslog import parse_address
+from keyfob.server.notices import settings as mail
+from keyfob.server.notices.settings import PASSWORD_VARIABLE, MailSettings
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
 from keyfob.settings import (
@@ -27,9 +29,13 @@ from keyfob.settings import (
 
 __all__ = ["FILE", "LOOPBACK_NAMES", "SETTINGS", "Settings", "Value", "check_issuer", "is_loopback"]
 
+DAY = 24 * 3600
 WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
 """No setting: a secret never stands in the file."""
 
+
+_DAY = 24 * 60 * 60
+MAX_OVERLAP = 90 * _DAY
 
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 SECOND_FOR = frozenset({"rights", "fingerprints"})
@@ -45,6 +51,8 @@ class Settings:
     database: Path | Place
     tls_certificate: Path
     tls_private_key: Path
+    asks_for_certificates: bool
+    client_ca: Path | None
     trusted_proxy: str | None
     max_body_bytes: int
     limits: Limits
@@ -52,6 +60,7 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
+    overlap: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
     second_operator_for: frozenset[str]
@@ -61,6 +70,13 @@ class Settings:
     alarm_syslog_ca: Path | None
     alarm_network_failures: int
     alarm_repeat_after: int
+    credential_lifetime: int
+    rotate_days_before: int
+    mail: MailSettings | None
+
+    @property
+    def registration_endpoint(self) -> str:
+        return f"{self.issuer}/oauth2/register"
 
     @property
     def token_endpoint(self) -> str:
@@ -104,6 +120,12 @@ def _second_for(value: Value) -> str:
     return " ".join(sorted(set(named)))
 
 
+def _asking(value: Value) -> str:
+    if value not in ("off", "ask"):
+        raise ValueError("is neither off nor ask")
+    return str(value)
+
+
 def _algorithm(value: Value) -> str:
     if value not in ALGORITHMS:
         raise ValueError(f"is none of {', '.join(ALGORITHMS)}")
@@ -140,6 +162,13 @@ def _database(value: Value) -> str:
     return url
 
 
+def _overlap(value: Value) -> int:
+    seconds = count(value)
+    if seconds > MAX_OVERLAP:
+        raise ValueError(f"is more than {MAX_OVERLAP // _DAY} days")
+    return seconds
+
+
 def _documentation(value: Value) -> str:
     return "" if value == "" else https_url(value)
 
@@ -162,6 +191,20 @@ SETTINGS = (
     ),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", text),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting(
+        "tls",
+        "client_certificates",
+        "off",
+        "`ask`: clients may authenticate, and have their tokens bound, by a TLS certificate (RFC 8705); or `off`.",
+        _asking,
+    ),
+    Setting(
+        "tls",
+        "client_ca",
+        "",
+        "The authorities that issue certificates to your clients (PEM), for tls_client_auth.",
+        text,
+    ),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive),
     *limits.SETTINGS,
@@ -179,6 +222,13 @@ SETTINGS = (
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
     Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
+    Setting(
+        "credentials",
+        "overlap",
+        7 * _DAY,
+        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
+        _overlap,
+    ),
     Setting("keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", text),
     Setting(
         "keys",
@@ -194,6 +244,14 @@ SETTINGS = (
         "What another operator has to approve, parted by blanks: rights (of clients and of operators), fingerprints.",
         _second_for,
     ),
+    Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive),
+    Setting(
+        "credentials",
+        "rotate_days_before",
+        0,
+        "Days before a secret expires at which its successor is sealed by itself; 0: never.",
+        count,
+    ),
     Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
     Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
     Setting(
@@ -204,6 +262,7 @@ SETTINGS = (
         "alarms", "network_failures", 200, "Failures of one network an hour that are nothing special yet.", positive
     ),
     Setting("alarms", "repeat_after", 900, "Seconds before the same kind about the same subject again.", positive),
+    *mail.SETTINGS,
 )
 
 
@@ -214,12 +273,21 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     database = read_database(str(values["database.url"]), home=home)
     if isinstance(database, Place) and database.password is not None and DATABASE_VARIABLE not in environ:
         raise Misuse("password-in-file", f"{home / FILE}: database.url holds a password", hint=PASSWORD_HINT)
+    lifetime, ahead = int(values["credentials.lifetime"]), int(values["credentials.rotate_days_before"])
+    if ahead * DAY >= lifetime:
+        raise Misuse(
+            "rotation-too-early",
+            "credentials.rotate_days_before is not shorter than credentials.lifetime: each secret would be old at once",
+            hint="30 days go well with a year",
+        )
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
         database=database,
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
+        asks_for_certificates=values["tls.client_certificates"] == "ask",
+        client_ca=_optional_path(home, values["tls.client_ca"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
         limits=limits.read(values),
@@ -227,6 +295,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
+        overlap=int(values["credentials.overlap"]),
         jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
         second_operator_for=frozenset(str(values["operators.second_for"]).split()),
@@ -236,6 +305,9 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         alarm_syslog_ca=_optional_path(home, values["alarms.syslog_ca"]),
         alarm_network_failures=int(values["alarms.network_failures"]),
         alarm_repeat_after=int(values["alarms.repeat_after"]),
+        credential_lifetime=lifetime,
+        rotate_days_before=ahead,
+        mail=mail.read(values, home=home),
     )
 
 
@@ -246,7 +318,7 @@ def _optional_path(home: Path, value: Value) -> Path | None:
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """See keyfob.settings."""
     found = homes.unknown_variables(SETTINGS, environ)
-    return tuple(name for name in found if name != WEBHOOK_SECRET_VARIABLE)
+    return tuple(name for name in found if name not in (WEBHOOK_SECRET_VARIABLE, PASSWORD_VARIABLE))
 
 
 def read(content: bytes, *, where: str) -> dict[str, Value]:

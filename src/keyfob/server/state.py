@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.jose.client_keys import ClientKeys
-from keyfob.jose.keys import KeySet, MalformedKeySet, SigningKey, write_jwks
+from keyfob.jose.jws import Signer
+from keyfob.jose.keys import KeySet, MalformedKeySet, write_jwks
 from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth import dpop
 from keyfob.oauth.access_token import AccessToken
@@ -24,21 +25,29 @@ from keyfob.server.admin.desk import Actor, Desk
 from keyfob.server.alarms.bell import Bell
 from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
+from keyfob.server.client_trust import ClientTrust, anchors_of
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, operators, revocations, signing_keys
+from keyfob.server.lifecycle.registration import Registrar
 from keyfob.server.lifecycle.signing_keys import Phase
+from keyfob.server.notices.calendar import Calendar
+from keyfob.server.notices.channels import Channels
+from keyfob.server.notices.post import Post
 from keyfob.server.peer import PeerReader
 from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
 from keyfob.server.secret_hash import Pepper
+from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
+from keyfob.server.signing import Signing
 from keyfob.server.storage.records import (
     ClientView,
+    DoubtfulFirstUse,
     Operator,
     Purpose,
     Resource,
@@ -49,6 +58,7 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
+from keyfob.serving import Anchors
 from keyfob.serving.rates import network_of
 
 _MAX_CLIENTS = 10_000
@@ -59,6 +69,13 @@ _REPLAYED: dict[Used, Callable[[], OAuthError]] = {
     Used.ASSERTION: lambda: InvalidClient(detail=Cause.ASSERTION_USED),
     Used.PROOF: lambda: InvalidDpopProof(detail=Cause.PROOF_USED),
 }
+
+
+def read_keys(jwks: str) -> ClientKeys | None:
+    try:
+        return ClientKeys.parse(jwks.encode())
+    except MalformedKeySet:
+        return None  # checked when it was registered: a newer program may be stricter
 
 
 class ServerState:
@@ -77,6 +94,8 @@ class ServerState:
         entropy: Entropy,
         sinks: Sequence[Sink] = (),
         key_sets: KeySets | None = None,
+        channels: Channels | None = None,
+        anchors: Anchors | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -87,6 +106,8 @@ class ServerState:
         self.entropy = entropy
         self.grants: GroupCommit[TokenIssued] = GroupCommit(self._write_grants)
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
+        self.self_service = SelfService(installation, clock=clock, entropy=entropy)
+        self.signing = Signing()
         self.peers = PeerReader(self.settings.trusted_proxy)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,
@@ -98,11 +119,17 @@ class ServerState:
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
+        self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
+        self.registrar = Registrar(installation, entropy)
+        self._anchors = anchors
+        self._anchored = -1
+        self._anchored_urls: tuple[str, ...] = ()
+        self.trust = ClientTrust(self.settings.client_ca if self.settings.asks_for_certificates else None)
         self._revision = -1
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
-        self._opened: dict[str, SigningKey] = {}
+        self._opened: dict[str, Signer] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
         self._revocations: tuple[RevocationRecord, ...] | None = None
         self._compared: tuple[tuple[RevocationRecord, ...], Revocations] | None = None
@@ -151,12 +178,7 @@ class ServerState:
         """The keys that a client registered for its assertions; None when it has none, or they cannot be had."""
         if view is not None and view.client.jwks_uri is not None and self._key_sets is not None:
             return await self._key_sets.get(view.client.jwks_uri, now)
-        if view is None or view.client.jwks is None:
-            return None
-        try:
-            return ClientKeys.parse(view.client.jwks.encode())
-        except MalformedKeySet:
-            return None  # checked when it was registered: a newer program may be stricter
+        return None if view is None or view.client.jwks is None else read_keys(view.client.jwks)
 
     async def newer_keys_of(self, view: ClientView | None, now: int) -> ClientKeys | None:
         """The same, after one more fetch; None when there is nothing newer."""
@@ -164,17 +186,49 @@ class ServerState:
             return None
         return await self._key_sets.newer(view.client.jwks_uri, now)
 
+    async def fetch_keys(self, jwks_uri: str, now: int) -> ClientKeys | None:
+        """The keys at that URL; None when there are none."""
+        return None if self._key_sets is None else await self._key_sets.get(jwks_uri, now)
+
+    async def renew_anchors(self, *, with_urls: bool) -> None:
+        """The certificates that a handshake may lead to, as they are registered by now.
+
+        `with_urls`: also what clients publish at their jwks_uri, which takes its time where one is away.
+        """
+        if self._anchors is None:
+            return
+        await asyncio.to_thread(self._renew_registered, self._anchors)
+        if with_urls and self._key_sets is not None:
+            now = self.clock()
+            for keys in await asyncio.gather(*(self._key_sets.get(url, now) for url in self._anchored_urls)):
+                self._anchors.add(anchors_of(keys))
+
+    def _renew_registered(self, anchors: Anchors) -> None:
+        self.trust.reload()
+        anchors.add(self.trust.anchors())
+        revision = self._store.revision()
+        if revision != self._anchored:
+            sets, self._anchored_urls = self._store.certificate_sets()
+            for one in sets:
+                anchors.add(anchors_of(read_keys(one)))
+            self._anchored = revision
+
     def note_refusal(
         self,
         request: Request,
         refused: OAuthError,
         *,
         presented: PresentedCredential | None = None,
+        client_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
         now: int,
     ) -> None:
-        """For the audit, and for whoever asks for the reason. The same few steps for every refusal."""
-        view = None if presented is None else self.find_client(presented.client_id, address=request.address)
+        """For the audit, and for whoever asks for the reason. The same few steps for every refusal.
+
+        `client_id`: the client that a token speaks for, where none presents a credential.
+        """
+        named = client_id if presented is None else presented.client_id
+        view = None if named is None else self.find_client(named, address=request.address)
         seen = see(request, refused, presented=presented, parameters=parameters or {}, view=view, now=now)
         self.refusals.note(seen)
 
@@ -194,7 +248,7 @@ class ServerState:
     def is_fresh_nonce(self, nonce: object, now: int) -> bool:
         return any(dpop.is_fresh(nonce, pepper.key, now) for pepper in self.peppers)
 
-    def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> SigningKey:
+    def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> Signer:
         """The current one. Raises Problem when there is none."""
         for record, phase in self._phases(purpose, now):
             if phase is Phase.CURRENT:
@@ -288,11 +342,21 @@ class ServerState:
         """Write what waits, then let the database go."""
         await self.grants.close()
         await self.refusals.close()
+        if self.post is not None:
+            await asyncio.to_thread(self.post.close)
+        self.signing.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
 
+    def _new_post(self, channels: Channels) -> Post:
+        calendar = Calendar(self._installation, entropy=self.entropy)
+        return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
+
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
-        replayed = self._store.record_grants(batch, self.clock())
+        doubtful: list[DoubtfulFirstUse] = []
+        now = self.clock()
+        replayed = self._store.record_grants(batch, now, doubtful=doubtful)
+        self.alarms.first_used(doubtful, now)
         return {place: _REPLAYED[what]() for place, what in replayed.items()}
 
     def _write_refusals(self, batch: Sequence[Sighting]) -> None:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from keyfob.oauth.client_authentication import PresentedCredential
-from keyfob.oauth.errors import InvalidClient, OAuthError, TooManyRequests
+from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError, TooManyRequests
 from keyfob.server.refusals.causes import Cause
 from keyfob.serving.rates import Bucket, network_of
 
@@ -18,6 +18,8 @@ _log = logging.getLogger("keyfob.server")
 
 MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
+SUCCESSORS = 120
+"""An hour and client: each is sealed and recorded. Enough for all instances of a partner in one rotation."""
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
 
@@ -36,6 +38,7 @@ class Throttle:
         self._network = Bucket(failures, _MINUTE)
         self._pair = Bucket(MAX_IN_A_ROW, _HOUR)
         self._tokens = Bucket(tokens, _MINUTE) if tokens else None
+        self._successors = Bucket(SUCCESSORS, _HOUR)
         self._key = key
         self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()
 
@@ -49,6 +52,11 @@ class Throttle:
         # RFC 6749 §2.3.1: whoever guesses secrets is slowed down.
         return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
 
+    def slow_down_token(self, refused: InvalidToken, *, address: str, now: int) -> OAuthError:
+        """The same for a bearer token that is not good: who sends it is not known, only from where."""
+        wait = self._network.take(network_of(address), now)
+        return refused if wait == 0 else TooManyRequests(wait, detail=refused.detail)
+
     def spare(self, *, address: str, now: int) -> None:
         """Before a costly check (a signature, a fetch of keys), which a MAC is not. Raises TooManyRequests.
 
@@ -58,10 +66,20 @@ class Throttle:
         if wait:
             raise TooManyRequests(wait, detail=Cause.NETWORK_SLOWED)
 
+    def fail(self, *, address: str, now: int) -> None:
+        """One more failure of a network, where no client proved or presented anything."""
+        self._network.take(network_of(address), now)
+
     def admit(self, client_id: str, *, address: str, now: int) -> None:
         """One more token for a client that has proven itself. Raises TooManyRequests."""
         self._pair.forget((network_of(address), client_id))
         wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
+        if wait:
+            raise TooManyRequests(wait, detail=Cause.QUOTA)
+
+    def admit_successor(self, client_id: str, *, now: int) -> None:
+        """A client asks for the successor of its secret, or for its message again. Raises TooManyRequests."""
+        wait = self._successors.take(client_id, now)
         if wait:
             raise TooManyRequests(wait, detail=Cause.QUOTA)
 

@@ -1,11 +1,13 @@
 """How an ASGI application meets the network: a strict HTTP/1.1 listener with TLS, and the edge around the app."""
 
 from keyfob.serving.edge import BodyTooLarge, edge
+from keyfob.serving.handshake import Anchors
 from keyfob.serving.limits import Limits
 from keyfob.serving.listener import serve, serve_workers
 from keyfob.serving.messages import App, Receive, Scope, Send, json_response, read_body, respond
 
 __all__ = [
+    "Anchors",
     "App",
     "BodyTooLarge",
     "Limits",

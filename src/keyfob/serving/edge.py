@@ -160,10 +160,11 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = list(message["headers"])
-            headers.extend(SECURITY_HEADERS)
+            named = {name for name, _ in headers}
+            headers.extend((name, value) for name, value in SECURITY_HEADERS if name not in named)
             headers.append((b"keyfob-request-id", self._request_id.encode()))
             # Nothing of ours may be cached unless a response says so itself.
-            if not any(name == b"cache-control" for name, _ in headers):
+            if b"cache-control" not in named:
                 headers.append((b"cache-control", b"no-store"))
             message = {**message, "headers": headers}
         await self._send(message)

@@ -23,6 +23,7 @@ import uvicorn
 from keyfob import tls
 from keyfob.problem import Problem
 from keyfob.serving.gate import Gate, Guest
+from keyfob.serving.handshake import Anchors
 from keyfob.serving.limits import Limits
 from keyfob.serving.messages import App
 from keyfob.serving.protocol import StrictProtocol
@@ -61,6 +62,7 @@ def serve(
     ready: str,
     limits: Limits = _USUAL,
     trusted_proxy: str | None = None,
+    anchors: Anchors | None = None,
 ) -> None:
     """Serve `app` from this process: serve_workers with one of them."""
     serve_workers(
@@ -73,6 +75,7 @@ def serve(
         ready=ready,
         limits=limits,
         trusted_proxy=trusted_proxy,
+        anchors=anchors,
     )
 
 
@@ -87,18 +90,23 @@ def serve_workers(
     ready: str,
     limits: Limits = _USUAL,
     trusted_proxy: str | None = None,
+    anchors: Anchors | None = None,
 ) -> None:
     """Serve the application until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: to a proxy only.
 
     `open_app` is entered in the process that serves, and left when it has drained. `ready` is the URL in the ready
     line. `trusted_proxy` is the one address that the limits of a network are not for. Several `workers` are processes
-    that accept from the same sockets; the limits are counted by each. Raises Problem when the address cannot be had
-    or the certificate is unusable.
+    that accept from the same sockets; the limits are counted by each. With `anchors`, clients are asked for a
+    certificate, and the application learns of it by the TLS extension of ASGI.
+
+    Raises Problem when the address cannot be had or the certificate is unusable.
     """
     _write_logs()
     pair = None if certificate is None or private_key is None else (certificate, private_key)
     # Made once for all workers: a TLS session that began with one of them is resumed by any.
     context = None if pair is None else tls.server_context(*pair)
+    if context is not None and anchors is not None:
+        anchors.attach(context)
     listeners = _bind(host, port)
     # The ready line has the public URL: behind a proxy, or with --port, that is somewhere else.
     _log.info("listening host=%s port=%s", host, port)

@@ -19,7 +19,7 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-"""On every response, and on those that no application has seen."""
+"""On every response that does not say the same header itself, and on those that no application has seen."""
 
 
 class ClientGone(Exception):

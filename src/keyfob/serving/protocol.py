@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from keyfob.ambient import system_entropy
 from keyfob.serving.gate import Guest
+from keyfob.serving.handshake import tls_extension
 from keyfob.serving.messages import SECURITY_HEADERS
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -81,11 +82,13 @@ class StrictProtocol(HttpToolsProtocol):
         self._reading_since: float | None = None
         self._unread_since: float | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._tls: dict[object, object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         super().connection_made(transport)
         self.flow = self._flow = _Flow(transport)
         self._guest.close = transport.abort
+        self._tls = tls_extension(transport.get_extra_info("ssl_object"))
         self._guest.waits()
         self._reading_since = self.loop.time()
         self._watch = self.loop.call_later(_TICK, self._look)
@@ -110,6 +113,8 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}
         self._in_head, self._head_bytes, self._body_bytes = True, 0, 0
         self._reading_since = self.loop.time()
 

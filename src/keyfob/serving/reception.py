@@ -32,6 +32,21 @@ _MINUTE = 60.0
 MakeProtocol = Callable[[Guest], asyncio.Protocol]
 
 
+class _Tally:
+    """Told of at most once a minute: a flood must not fill the log, either."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._count = 0
+        self._told_at: float | None = None
+
+    def tell(self, last: str, now: float) -> None:
+        self._count += 1
+        if self._told_at is None or now - self._told_at >= _MINUTE:
+            _log.warning("%s count=%d last=%s", self._event, self._count, last)
+            self._count, self._told_at = 0, now
+
+
 class Reception:
     """`context` None: plain TCP. `listeners` are bound, and stay the caller's."""
 
@@ -49,8 +64,8 @@ class Reception:
         self._running: list[asyncio.Task[None]] = []
         self._silent: dict[Guest, tuple[socket.socket, float]] = {}
         self._welcoming: set[asyncio.Task[None]] = set()
-        self._turned_away = 0
-        self._told_at: float | None = None
+        self._turned_away = _Tally("connections_turned_away")
+        self._certificates_refused = _Tally("client_certificates_refused")
 
     def open(self) -> None:
         self._running = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
@@ -86,7 +101,7 @@ class Reception:
         guest = self._gate.admit(address[0], loop.time())
         if guest is None:
             connection.close()
-            self._tell_of_turned_away(address[0], loop.time())
+            self._turned_away.tell(address[0], loop.time())
         else:
             self._await_first_byte(connection, guest, loop)
 
@@ -132,6 +147,7 @@ class Reception:
         is_in = False
         loop = asyncio.get_running_loop()
         try:
+            peer = connection.getpeername()[0]
             # What other connections of its network read beyond the budget, a new one waits for, too.
             await asyncio.sleep(guest.spend(0, loop.time()))
             await loop.connect_accepted_socket(
@@ -141,19 +157,15 @@ class Reception:
                 ssl_handshake_timeout=None if self._context is None else HANDSHAKE_DEADLINE,
             )
             is_in = True
+        except ssl.SSLCertVerificationError as refused:
+            # Of all that a handshake may fail for, what an operator has to know to help a partner.
+            self._certificates_refused.tell(f"{peer} reason={refused.verify_message!r}", loop.time())
         except OSError as failed:  # also what TLS refuses, and a handshake that took too long
             _log.debug("handshake_failed reason=%s", failed)
         finally:
             if not is_in:
                 guest.leaves()
                 connection.close()
-
-    def _tell_of_turned_away(self, address: str, now: float) -> None:
-        """At most once a minute: a flood must not fill the log, either."""
-        self._turned_away += 1
-        if self._told_at is None or now - self._told_at >= _MINUTE:
-            _log.warning("connections_turned_away count=%d last=%s", self._turned_away, address)
-            self._turned_away, self._told_at = 0, now
 
 
 def within_descriptors(limits: Limits) -> Limits:

@@ -32,6 +32,10 @@ def kinds(events):
         (Cause.ADDRESS_NOT_ALLOWED, AlarmKind.ADDRESS_NOT_ALLOWED),
         (Cause.SECRET_IN_URL, AlarmKind.SECRET_EXPOSED),
         (Cause.SWAPPED, AlarmKind.SECRET_EXPOSED),
+        (Cause.REGISTRATION_TOKEN_REPLAYED, AlarmKind.REGISTRATION_TOKEN_MISUSED),
+        (Cause.REGISTRATION_OF_ANOTHER, AlarmKind.REGISTRATION_TOKEN_MISUSED),
+        (Cause.REGISTRATION_WITHDRAWN, AlarmKind.REGISTRATION_TOKEN_MISUSED),
+        (Cause.REGISTRATION_USED_UP, AlarmKind.REGISTRATION_TOKEN_MISUSED),
     ],
 )
 def test_each_of_these_is_told_the_first_time(cause, kind):

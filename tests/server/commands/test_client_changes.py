@@ -110,7 +110,18 @@ def test_each_message_is_dated_later_than_the_one_before(program, client, acme, 
     assert dates[-1] == program.now
 
 
+def test_a_first_secret_that_nobody_used_expires_after_14_days_and_rotate_makes_another(program, client):
+    program.now += 14 * DAY - 1
+    assert client.usable() == {client.first}
+    program.now += 1
+    assert client.usable() == set()
+    assert client.states() == ["expired"]
+    second = client.rotate()["credential_id"]
+    assert client.usable() == {second}
+
+
 def test_an_unopened_successor_expires_after_14_days_and_the_old_one_lives_on(program, client):
+    client.use(client.first)
     client.rotate()
     program.now += 14 * DAY
     assert client.usable() == {client.first}
@@ -198,14 +209,14 @@ def test_an_unknown_client_is_refused_by_each_verb(program, acme):
         assert refused.json["error"] == "unknown-client"
 
 
-def test_a_person_is_asked_once_before_a_client_ends(program, client, acme, monkeypatch):
+def test_a_person_types_the_name_before_a_client_ends(program, client, acme, monkeypatch):
     state = lambda: program.run("client", "show", client.id, "--home", acme.home, "--json").json["state"]  # noqa: E731
     revoke = ("client", "revoke", client.id, "--home", acme.home)
-    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    monkeypatch.setattr("sys.stdin", Terminal("another\n"))
     assert "nothing was done" in program.run(*revoke, code=1).err
     assert state() == "active"
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    assert f"revoke {client.id} (sync) for good?" in program.run(*revoke).err
+    monkeypatch.setattr("sys.stdin", Terminal("sync\n"))
+    assert f"revoke {client.id} for good? Type its name, sync" in program.run(*revoke).err
     assert state() == "revoked"
 
 
@@ -225,6 +236,7 @@ def test_the_text_of_a_rotation_says_by_when_and_how_long(program, client, acme)
 
 
 def test_a_rotation_to_an_expired_certificate_changes_nothing(program, client):
+    client.use(client.first)
     program.now += 40 * DAY
     assert "--quick-set-expire" in client.rotate(code=1)["hint"]
     assert client.usable() == {client.first}

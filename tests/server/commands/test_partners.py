@@ -1,8 +1,15 @@
 """`partner` and `resource`: what is confirmed and registered, and what is refused."""
 
+import contextlib
 import json
+import shutil
+import subprocess
+import tempfile
+import time
 
 import pytest
+
+from keyfob.openpgp import certificate as certificates
 
 DAY = 24 * 60 * 60
 
@@ -171,3 +178,122 @@ def test_what_describes_no_resource_is_refused(program, home, tmp_path, content)
     refused = program.run("resource", "add", file, "--home", home, "--json", code=2)
     assert refused.json["error"] == "bad-resource"
     assert "x.json" in refused.json["message"]
+
+
+@pytest.fixture
+def renew(program, home, tmp_path):
+    def run(certificate, *more, name="Acme", code=0):
+        file = tmp_path / "renewed.asc"
+        file.write_bytes(certificate.armored)
+        return program.run(
+            "partner", "renew", name, "--home", home, "--certificate", file, "--json", *more, code=code
+        ).json
+
+    return run
+
+
+@pytest.fixture
+def told(program, home):
+    """The kinds and recipients of all notices so far: no server runs, so that none is routed yet."""
+
+    def read():
+        return program.run("notice", "list", "--home", home, "--json").json["waiting"]
+
+    return read
+
+
+def test_the_same_key_is_renewed_at_once_and_both_sides_are_told(add, renew, told, partner_key, audit_kinds):
+    certificate = partner_key[1]
+    add(certificate, "--confirm-fingerprint", certificate.fingerprint)
+    assert renew(certificate)["outcome"] == "unchanged"
+    assert told() == 0
+    again = renew(certificate, "--email", "new@acme.example")
+    assert (again["outcome"], again["email"]) == ("renewed", "new@acme.example")
+    assert audit_kinds()[-1] == "partner_certificate_renewed"
+    assert told() == 2
+
+
+def test_another_key_needs_its_fingerprint_and_then_gets_the_secrets(
+    add, renew, told, partner_key, other_key, audit_kinds
+):
+    add(partner_key[1], "--confirm-fingerprint", partner_key[1].fingerprint)
+    new = other_key[1]
+    assert renew(new, "--confirm-fingerprint", partner_key[1].fingerprint, code=2)["error"] == "fingerprint-mismatch"
+    replaced = renew(new, "--confirm-fingerprint", grouped(new.fingerprint))
+    assert (replaced["outcome"], replaced["fingerprint"]) == ("replaced", new.fingerprint)
+    assert audit_kinds()[-1] == "partner_certificate_replaced"
+    assert told() == 2
+
+
+def test_another_key_without_a_terminal_is_refused(add, renew, partner_key, other_key, monkeypatch):
+    add(partner_key[1], "--confirm-fingerprint", partner_key[1].fingerprint)
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: PTH123, SIM115
+    assert renew(other_key[1], code=2)["error"] == "fingerprint-unconfirmed"
+
+
+def test_approval_alone_gives_no_key_a_place(add, renew, told, program, partner_key, other_key):
+    """`--approve` takes only what the present key, while it is valid, has signed."""
+    add(partner_key[1], "--confirm-fingerprint", partner_key[1].fingerprint)
+    refused = renew(other_key[1], "--approve", code=1)
+    assert refused["error"] == "not-certified" and "--quick-sign-key" in refused["hint"]
+    program.now += 40 * DAY
+    assert renew(other_key[1], "--approve", code=1)["error"] == "certificate-expired"
+    assert told() == 0
+
+
+def test_a_key_of_another_partner_is_refused(add, renew, partner_key, other_key):
+    add(partner_key[1], "--confirm-fingerprint", partner_key[1].fingerprint)
+    add(other_key[1], "--confirm-fingerprint", other_key[1].fingerprint, name="Beta")
+    refused = renew(other_key[1], "--confirm-fingerprint", other_key[1].fingerprint, code=2)
+    assert refused["error"] == "certificate-known"
+
+
+@contextlib.contextmanager
+def short_folder():
+    """For gpg, whose sockets have a path of at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="kf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
+        subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], check=False)
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+def test_keys_of_the_real_gpg_follow_each_other(add, program, home, tmp_path):
+    """A key is prolonged; the older form is refused; then a new key takes its place, signed by it."""
+    with short_folder() as folder:
+
+        def gpg(*options):
+            command = ["gpg", "--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""]
+            return subprocess.run([*command, "--homedir", folder, *options], capture_output=True, check=True).stdout
+
+        def new(name):
+            gpg("--quick-generate-key", f"{name} <{name}@acme.example>", "ed25519", "sign", "1m")
+            shown = gpg("--with-colons", "--list-keys", f"={name} <{name}@acme.example>").decode().splitlines()
+            fingerprint = next(line.split(":")[9] for line in shown if line.startswith("fpr"))
+            gpg("--quick-add-key", fingerprint, "cv25519", "encr", "1m")
+            return fingerprint
+
+        def renew(fingerprint, *more, file="x.asc", code=0):
+            path = tmp_path / file
+            if not path.exists():
+                path.write_bytes(gpg("--armor", "--export", fingerprint))
+            base = ("partner", "renew", "Acme", "--home", home, "--certificate", path, "--json")
+            return program.run(*base, *more, code=code).json
+
+        first = new("first")
+        (tmp_path / "old.asc").write_bytes(gpg("--armor", "--export", first))
+        made = certificates.check((tmp_path / "old.asc").read_bytes(), now=program.now + 5)
+        add(made, "--confirm-fingerprint", first)
+        while int(time.time()) <= certificates.signed_at(made.armored):
+            gpg("--list-keys")
+        gpg("--quick-set-expire", first, "3m")
+        gpg("--quick-set-expire", first, "3m", "*")
+        program.now = int(time.time())
+        later = renew(first, file="later.asc")
+        assert later["outcome"] == "renewed" and later["certificate_expires_at"] > made.expires_at + 50 * DAY
+        assert renew(first, file="old.asc", code=2)["error"] == "certificate-older"
+        second = new("second")
+        program.now = int(time.time())
+        assert renew(second, "--approve", file="unsigned.asc", code=1)["error"] == "not-certified"
+        gpg("--local-user", first, "--quick-sign-key", second)
+        taken = renew(second, "--approve", file="signed.asc")
+        assert (taken["outcome"], taken["fingerprint_confirmed_how"]) == ("replaced", "certified")

@@ -50,6 +50,12 @@ def test_an_old_credential_that_has_expired_by_the_clock_is_left_as_it_is():
     assert rotation.on_first_use((replace(FIRST, expires_at=60), SECOND), "second", 60) is None
 
 
+@pytest.mark.parametrize("state", [State.RETIRED, State.REVOKED])
+def test_a_use_that_is_recorded_after_its_successor_was_withdrawn_ends_nothing(state):
+    """Its request had begun before: else the old secret would die for one that does not work."""
+    assert rotation.on_first_use((FIRST, replace(SECOND, state=state, first_used_at=60)), "second", 60) is None
+
+
 def test_what_is_replaced_is_the_newest_active_credential_that_is_no_unopened_successor():
     assert rotation.current((FIRST,), 5) is FIRST
     assert rotation.current((FIRST, SECOND), 5) is FIRST

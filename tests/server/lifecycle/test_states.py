@@ -39,8 +39,16 @@ def usable(credential=CREDENTIAL, client=CLIENT, partner=State.ACTIVE, now=500):
     return is_usable(credential, client, partner, now)
 
 
-def test_nothing_leaves_revoked():
-    assert not [event for state, event in states.TRANSITIONS if state is State.REVOKED]
+def test_nothing_leaves_revoked_but_for_good():
+    left = {event: end for (state, event), end in states.TRANSITIONS.items() if state is State.REVOKED}
+    assert left == {Event.DELETE: State.DELETED}
+    assert not [event for state, event in states.TRANSITIONS if state is State.DELETED]
+
+
+def test_the_two_halves_of_the_table_share_nothing_but_revoke():
+    both = {event for _, event in states.OF_CREDENTIALS} & {event for _, event in states.OF_CLIENTS_AND_PARTNERS}
+    assert both == {Event.REVOKE}
+    assert set(states.MEANING) == set(Event) == {event for _, event in states.TRANSITIONS}
 
 
 def test_nothing_but_resume_leads_back_to_active():

@@ -79,9 +79,29 @@ class Operator:
         return self.open(out)
 
     def open(self, message: Path) -> ClientInformation:
+        return client_information.read(self.unseal(message))
+
+    def unseal(self, message: Path) -> Secret:
         signer = certificates.read_signer((self.home / "operator.asc").read_bytes())
-        plaintext = PrivateKeyUnsealer(self.private_key).unseal(message.read_bytes(), signer=signer)
-        return client_information.read(plaintext)
+        return PrivateKeyUnsealer(self.private_key).unseal(message.read_bytes(), signer=signer)
+
+    def allow(self, *options: str | Path, scope: str = " ".join(SCOPES)) -> dict[str, object]:
+        """What the partner finds in the message that lets it register."""
+        out = self.home.parent / f"allowance-{time.time_ns()}.asc"
+        arguments = ("--partner", "Acme", "--scope", scope, "--resource", RESOURCE, "--out", out)
+        made = self.run("registration", "allow", *arguments, *options)
+        return json.loads(self.unseal(out).reveal()) | {"allowance": made["allowance"]}
+
+    def manage(self, method: str, url: str, token: str | None, document: object = None, **headers: str) -> Answer:
+        """A request to a registration endpoint, which stands at `url`."""
+        body = b"" if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
+        sent = {"content-type": "application/json"} | {name.replace("_", "-"): said for name, said in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        return self.request(method, url.removeprefix(self.issuer), body, sent)
+
+    def register(self, token: str | None, document: object = None, **headers: str) -> Answer:
+        return self.manage("POST", f"{self.issuer}/oauth2/register", token, document, **headers)
 
     def serve(self, *options: str, ready: str | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -10,10 +10,12 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from keyfob import client_secret
+from keyfob.oauth.client_authentication import write_basic
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -159,3 +161,51 @@ def test_a_server_with_a_webhook_and_no_secret_does_not_start(new_operator):
     refused = operator.run("alarm", "test", status=2)
     assert refused["error"] == "webhook-secret-missing"
     assert "alarm secret" in refused["hint"]
+
+
+def test_a_first_use_from_another_place_than_the_message_was_fetched_from_is_told(alarmed):
+    """A network is one IPv4 /24: 127.0.0.1 and 127.0.0.9 are one place, 127.9.0.1 is another."""
+    operator, receiver, listening, _ = alarmed
+    expected, elsewhere = (linked(operator, name) for name in ("expected", "elsewhere"))
+    assert used_from(operator, expected[0], "127.0.0.9") == 200
+    assert used_from(operator, elsewhere[0], "127.9.0.1") == 200
+    alarm = told(receiver, listening)
+    assert (alarm["kind"], alarm["subject"]) == ("first_use_unexpected", f"credential {elsewhere[0].credential_id}")
+    assert (alarm["client_id"], alarm["address"]) == (elsewhere[0].client_id, "127.9.0.1")
+    assert used_from(operator, elsewhere[0], "127.9.0.1") == 200, "it is told, and refuses nothing"
+    shown = {
+        name: operator.run("client", "show", info.client_id)["credentials"][0] for info, name in (expected, elsewhere)
+    }
+    assert shown["expected"]["first_use_doubt"] is None
+    assert "fetched from 127.0.0.1" in shown["elsewhere"]["first_use_doubt"]
+    assert "IPv4 /24" in shown["elsewhere"]["first_use_doubt"]
+
+
+def test_a_client_with_networks_of_its_own_is_expected_where_it_is_admitted(alarmed):
+    operator, receiver, _, _ = alarmed
+    info, _ = linked(operator, "networks", "--allow-network", "127.8.0.0/16")
+    assert used_from(operator, info, "127.8.0.1") == 200
+    assert operator.run("client", "show", info.client_id)["credentials"][0]["first_use_doubt"] is None
+    assert receiver.got.empty()
+
+
+def linked(operator, name, *options):
+    """A client whose message was fetched by its link, from 127.0.0.1."""
+    out = operator.home.parent / f"{name}.asc"
+    arguments = ("--partner", "Acme", "--name", name, "--scope", "studies:read", "--resource", "https://api.example")
+    made = operator.run("client", "create", *arguments, "--out", out, "--link", *options)
+    assert operator.request("POST", urlsplit(made["link"]).path).status == 200
+    return operator.open(out), name
+
+
+def used_from(operator, info, address):
+    """The status of a token request from `address`, which is on loopback."""
+    connection = operator.connect()
+    connection.source_address = (address, 0)
+    try:
+        body = urlencode({"grant_type": "client_credentials", "scope": "studies:read"})
+        headers = FORM | {"authorization": write_basic(info.client_id, info.client_secret).reveal()}
+        connection.request("POST", "/oauth2/token", body.encode(), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()

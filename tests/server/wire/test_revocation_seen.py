@@ -56,7 +56,20 @@ def by_key(operator, info, token):
     operator.run("key", "rotate", "--emergency")
 
 
-@pytest.mark.parametrize("withdraw", [by_client, by_token, by_key])
+def by_credential(operator, info, token):
+    operator.run("client", "revoke-credential", info.client_id, info.credential_id, "--yes")
+
+
+def by_partner_for_a_while(operator, info, token):
+    operator.run("partner", "suspend", "Acme")
+
+
+def by_partner(operator, info, token):
+    """The last: nothing of the partner is left after it."""
+    operator.run("partner", "revoke", "Acme", "--confirm", "Acme")
+
+
+@pytest.mark.parametrize("withdraw", [by_client, by_token, by_key, by_credential, by_partner_for_a_while, by_partner])
 def test_a_revocation_is_seen_within_five_seconds(operator, withdraw):
     info = operator.client(withdraw.__name__)
     token = operator.token(info, scope="studies:read").document["access_token"]
@@ -72,3 +85,6 @@ def test_a_revocation_is_seen_within_five_seconds(operator, withdraw):
     assert word == "refused"
     assert float(at) - done < BOUND, f"seen after {float(at) - done:.1f} s"
     assert "revoked" in why
+    if withdraw is by_partner_for_a_while:
+        operator.run("partner", "resume", "Acme")
+        assert operator.token(info, scope="studies:read").status == 200

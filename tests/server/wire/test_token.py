@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import dataclasses
 import json
 import subprocess
 import time
@@ -27,6 +28,27 @@ def claims_of(operator, answer) -> dict[str, object]:
     token = jwt.decode(answer.document["access_token"], keys, ["ES256"])
     assert token.header["typ"] == "at+jwt"
     return token.claims
+
+
+def test_an_answer_says_for_how_long_the_secret_works_and_an_old_one_until_its_overlap_ends(new_operator):
+    operator = new_operator()
+    operator.serve()
+    info = operator.client("ending")
+
+    def said(credential):
+        return int(operator.token(credential, scope="studies:read").headers["keyfob-credential-expires-in"])
+
+    year, day = 365 * 24 * 3600, 24 * 3600
+    assert year - 120 < said(info) <= year
+    out = operator.home.parent / "successor.asc"
+    operator.run("client", "rotate", info.client_id, "--overlap", "2", "--out", out)
+    assert said(info) > year - 120  # an unopened successor shortens nothing
+    successor = operator.open(out)
+    assert said(successor) > year - 120
+    assert 2 * day - 120 < said(info) <= 2 * day
+    wrong = dataclasses.replace(info, client_secret=Secret(info.client_secret.reveal()[:-1] + "x"))
+    refused = operator.token(wrong, scope="studies:read")
+    assert refused.status == 401 and "keyfob-credential-expires-in" not in refused.headers
 
 
 def test_a_token_says_what_was_granted_and_nothing_more(operator, client):

@@ -16,7 +16,8 @@ from keyfob.oauth.scope import Scope
 from keyfob.partner.errors import VaultProblem
 
 MAX_BYTES = 256 * 1024
-_VERSION = 1
+_VERSION = 2
+"""2 since entries may be under a key in AWS KMS; the others are still written as 1, for older programs."""
 # A client or credential id becomes a file name on every platform: no separator, no leading dot.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
@@ -28,6 +29,7 @@ class Keeping(StrEnum):
     MESSAGE = "message"
     PASSPHRASE = "passphrase"  # noqa: S105  # the name of a way
     FILE = "file"
+    AWS_KMS = "aws-kms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Entry:
     """A stored credential. `ciphertext` is ASCII: the armored message, or an envelope in base64.
 
     `received` counts the receipts of a vault, so that two messages of the same second have an order.
-    `opened_with` names what opens it, where that is a file: a private key or a vault key. Never a secret.
+    `opened_with` names what opens it, where that is a file or a key in AWS KMS (`aws-kms:ARN`). Never a secret.
     """
 
     client_id: str
@@ -86,7 +88,7 @@ def check_file_name(name: str) -> str:
 def write(entry: Entry) -> bytes:
     """The entry as a JSON file."""
     document = {
-        "version": _VERSION,
+        "version": _VERSION if entry.keeping is Keeping.AWS_KMS else 1,
         "client_id": entry.client_id,
         "credential_id": entry.credential_id,
         "issuer": entry.issuer,

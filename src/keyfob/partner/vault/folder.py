@@ -10,7 +10,7 @@ another can be read; the next receipt sets it aside as CREDENTIAL_ID.json.damage
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,11 +145,31 @@ class Vault:
             aside.append(path.replace(path.with_name(path.name + _ASIDE)))
         return tuple(aside)
 
+    def forget(self, client_id: str, credential_ids: Iterable[str]) -> None:
+        """Remove credentials that have ended. Not the last one: what is pinned is read from it."""
+        with self.locked():
+            for credential_id in credential_ids:
+                if len(self.entries(client_id)) > 1:
+                    folder = self.path / "clients" / entries.check_file_name(client_id)
+                    (folder / (entries.check_file_name(credential_id) + _SUFFIX)).unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time, between processes too."""
         with Turn(self.path / "vault.lock").taken():
             yield
+
+    @contextlib.contextmanager
+    def rotating(self) -> Iterator[None]:
+        """One rotation at a time: who waits for it finds it done. Others may store something meanwhile."""
+        with Turn(self.path / "rotate.lock").taken():
+            yield
+
+    def older(self, client_id: str, credential_id: str) -> Entry | None:
+        """The credential that was the current one before `credential_id`."""
+        found = self.entries(client_id)
+        after = [one for index, one in enumerate(found) if any(e.credential_id == credential_id for e in found[:index])]
+        return after[0] if after else None
 
     def _look(self, client_id: str) -> "_Found":
         folder = self.path / "clients" / entries.check_file_name(client_id)

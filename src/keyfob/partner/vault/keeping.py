@@ -3,6 +3,7 @@
     message      as delivered; unsealed at each use by gpg or a private key file, its signature checked each time
     passphrase   keyfob.envelope under scrypt; the passphrase from a terminal or KEYFOB_PASSPHRASE_FILE
     file         keyfob.envelope under a key file (0600) that lies outside the vault, so that a copied vault is useless
+    aws-kms      keyfob.envelope under a key in AWS KMS, which is asked at each use
 
 The plaintext of an envelope is the whole client information, so nothing in it can be exchanged alone.
 """
@@ -10,13 +11,15 @@ The plaintext of an envelope is the whole client information, so nothing in it c
 import base64
 import binascii
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyfob import home
+from keyfob import aws_kms, home
 from keyfob.ambient import Entropy
+from keyfob.aws_kms import Kms, KmsProblem
 from keyfob.envelope import format as envelopes
+from keyfob.envelope.aws_kms import AwsKmsWrapper
 from keyfob.envelope.format import Context
 from keyfob.envelope.wrappers import KeyFileWrapper, PassphraseWrapper, Wrapper
 from keyfob.oauth import client_information
@@ -43,7 +46,7 @@ class Prepared:
 
     keeping: Keeping
     wrapper: Wrapper | None
-    key_file: Path | None
+    opened_with: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ class Keeper:
     ask: Callable[[str], Secret] | None
     private_key: Path | None = None
     key_file: Path | None = None
+    kms_key: str | None = None
 
     def prepare(self, keeping: Keeping, *, others: Iterable[Entry] = ()) -> Prepared:
         """What will seal an entry: its passphrase asked for, its key file there. Nothing in the vault is touched.
@@ -67,20 +71,25 @@ class Keeper:
         `others` are the entries that stay. Raises Problem when one of them opens only with the key file that is gone.
         """
         if keeping is Keeping.MESSAGE:
-            return Prepared(keeping, None, None)
+            return Prepared(keeping, None, _absolute(self.private_key))
+        if keeping is Keeping.AWS_KMS:
+            with _told_as_the_vaults():
+                wrapper = AwsKmsWrapper.choose(self.kms_key or "")
+            return Prepared(keeping, wrapper, str(wrapper.key))
         key_file = self._key_file(None) if keeping is Keeping.FILE else None
         if key_file is not None and not key_file.exists():
             self._check_unneeded(key_file, others)
-        return Prepared(keeping, self._wrapper(key_file, new=True), key_file)
+        return Prepared(keeping, self._wrapper(key_file, new=True), _absolute(key_file))
 
     def keep(self, prepared: Prepared, information: ClientInformation, message: bytes) -> tuple[str, str | None]:
         """The ciphertext for an entry, and the path of the file that opens it where there is one."""
         if prepared.wrapper is None:
-            return message.decode("ascii"), _absolute(self.private_key)
+            return message.decode("ascii"), prepared.opened_with
         context = self._context(f"{information.client_id}/{information.credential_id}")
         plaintext = client_information.write(information)
-        sealed = envelopes.seal(plaintext, wrapper=prepared.wrapper, context=context, entropy=self.entropy)
-        return base64.b64encode(sealed).decode(), _absolute(prepared.key_file)
+        with _told_as_the_vaults():
+            sealed = envelopes.seal(plaintext, wrapper=prepared.wrapper, context=context, entropy=self.entropy)
+        return base64.b64encode(sealed).decode(), prepared.opened_with
 
     def open(self, entry: Entry) -> ClientInformation:
         """What `entry` holds, checked against its clear half. Raises VaultProblem, or why it cannot be opened."""
@@ -112,10 +121,14 @@ class Keeper:
             sealed = base64.b64decode(entry.ciphertext, validate=True)
         except (ValueError, binascii.Error) as broken:
             raise _damaged(entry) from broken
+        with _told_as_the_vaults():
+            return envelopes.open(sealed, wrapper=self._wrapper_of(entry), context=self._context(entry.record_id))
+
+    def _wrapper_of(self, entry: Entry) -> Wrapper:
+        if entry.keeping is Keeping.AWS_KMS:
+            return AwsKmsWrapper(Kms(aws_kms.parse(entry.opened_with or "")))
         key_file = self._key_file(entry.opened_with) if entry.keeping is Keeping.FILE else None
-        return envelopes.open(
-            sealed, wrapper=self._wrapper(key_file, new=False), context=self._context(entry.record_id)
-        )
+        return self._wrapper(key_file, new=False)
 
     def _wrapper(self, key_file: Path | None, *, new: bool) -> Wrapper:
         if key_file is None:
@@ -186,8 +199,20 @@ class _Asking:
     def holds(self, fingerprint: str) -> bool:
         return self.unsealer.holds(fingerprint)
 
+    def clearsign(self, text: bytes, *, fingerprint: str) -> bytes:
+        """Nobody is asked for a passphrase once more for this."""
+        return self.unsealer.clearsign(text, fingerprint=fingerprint)
+
     def _unlocked(self) -> PrivateKeyUnsealer:
         return PrivateKeyUnsealer(self.unsealer.private_key, self.ask(f"Passphrase of {self.path}: "))
+
+
+@contextlib.contextmanager
+def _told_as_the_vaults() -> Iterator[None]:
+    try:
+        yield
+    except KmsProblem as failed:
+        raise VaultProblem(failed.code, failed.message, hint=failed.hint) from failed
 
 
 def check_unattended(keeping: Keeping | None, environ: Mapping[str, str]) -> Keeping:
@@ -196,8 +221,8 @@ def check_unattended(keeping: Keeping | None, environ: Mapping[str, str]) -> Kee
         raise Misuse(
             "no-key-named",
             "there is no terminal: name a way of keeping the credential that works alone",
-            hint="--key file, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for a key that gpg "
-            "opens without a passphrase",
+            hint="--key file, --key aws-kms:ARN, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for "
+            "a key that gpg opens without a passphrase",
         )
     if keeping is Keeping.PASSPHRASE and PASSPHRASE_FILE not in environ:
         raise Misuse(

@@ -1,23 +1,22 @@
 """The operations on clients."""
 
 import asyncio
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
+from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server.admin import paging
+from keyfob.server.admin.client_document import version, view_document
 from keyfob.server.admin.desk import Desk, Document
 from keyfob.server.admin.operation import Needs, Operation, Page, Text
 from keyfob.server.lifecycle import clients
-from keyfob.server.lifecycle.states import Event, effective
-from keyfob.server.storage.records import ClientView, Credential
+from keyfob.server.lifecycle.states import Event
 
 ClientId = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -71,7 +70,8 @@ def _show(desk: Desk, asked: OneClient) -> Document:
     with desk.installation.store.reading() as reading:
         view = clients.get(reading, asked.client_id)
         owner = reading.partner_of(view.client)
-    return _view_document(view, owner.name, now)
+        registered = reading.find_registration(asked.client_id)
+    return view_document(view, owner.name, registered, now)
 
 
 def _suspend(desk: Desk, asked: OneClient) -> Document:
@@ -106,30 +106,27 @@ def _set_keys(desk: Desk, asked: Keys) -> Document:
         raise Misuse("keys-missing", "exactly one of jwks and jwks_uri is needed", hint="a key set, or its URL")
     jwks = None if asked.jwks is None else clients.read_jwks(json.dumps(asked.jwks).encode(), where="jwks")
     url = None if asked.jwks_uri is None else clients.check_jwks_uri(asked.jwks_uri)
-    see_keys(desk, url)
+    with desk.installation.store.reading() as reading:
+        method = clients.get(reading, asked.client_id).client.auth_method
+    see_keys(desk, url, method)
     with desk.change() as change:
         desk.check_version(version(clients.get(change.reading, asked.client_id)))
         clients.set_keys(change, asked.client_id, jwks=jwks, jwks_uri=url)
     return {"client_id": asked.client_id, "thumbprints": clients.thumbprints(jwks), "jwks_uri": url}
 
 
-def see_keys(desk: Desk, jwks_uri: str | None) -> None:
+def see_keys(desk: Desk, jwks_uri: str | None, method: Method) -> None:
     """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
     if jwks_uri is None or desk.key_sets is None:
         return
     try:
-        asyncio.run(desk.key_sets.fetch(jwks_uri))
+        found = asyncio.run(desk.key_sets.fetch(jwks_uri))
     except CannotFetch as failed:
         raise Problem(
             "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
         ) from failed
-
-
-def version(view: ClientView) -> str:
-    """Another one after each change of a right. What was only observed, such as a use, changes nothing."""
-    credentials = [[one.id, one.state.value, one.overlap_ends_at] for one in view.credentials]
-    said = [_rights(view), view.partner_state.value, credentials]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+        clients.check_certificates(found)
 
 
 def _is_place(value: object) -> bool:
@@ -141,60 +138,6 @@ def _is_place(value: object) -> bool:
         and isinstance(value[1], str)
         and "\0" not in value[1]
     )
-
-
-def _view_document(view: ClientView, partner: str, now: int) -> Document:
-    return {
-        **_rights(view),
-        "partner": partner,
-        "partner_state": view.partner_state.value,
-        "credentials": [_credential_document(credential, now) for credential in view.credentials],
-        "version": version(view),
-    }
-
-
-def _rights(view: ClientView) -> Document:
-    one = view.client
-    return {
-        "client_id": one.id,
-        "name": one.name,
-        "state": one.state.value,
-        "auth_method": one.auth_method.value,
-        "thumbprints": clients.thumbprints(one.jwks),
-        "jwks_uri": one.jwks_uri,
-        "dpop_bound": one.dpop_bound,
-        "token_lifetime": one.token_lifetime,
-        "profile": one.profile.value,
-        "grants": [
-            {
-                "resource": grant.resource,
-                "scope": scopes.write(grant.scope),
-                "default_scope": None if grant.default_scope is None else scopes.write(grant.default_scope),
-            }
-            for grant in one.grants
-        ],
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "networks": list(one.networks),
-        "created_at": one.created_at,
-    }
-
-
-def _credential_document(credential: Credential, now: int) -> Document:
-    return {
-        "credential_id": credential.id,
-        "state": effective(credential, now).value,
-        "not_before": credential.not_before,
-        "expires_at": credential.expires_at,
-        "first_use_by": credential.first_use_by,
-        "replaces": credential.replaces,
-        "overlap": credential.overlap,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "sealed_at": credential.sealed_at,
-        "first_used_at": credential.first_used_at,
-        "first_used_from": credential.first_used_from,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
 
 
 _ALL, _ONE = "/admin/v1/clients", "/admin/v1/clients/{client_id}"

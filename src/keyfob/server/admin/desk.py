@@ -8,13 +8,14 @@ from pathlib import Path
 from keyfob.ambient import Clock, Entropy
 from keyfob.problem import Problem
 from keyfob.server.alarms.courier import Sink
+from keyfob.server.audit import events
 from keyfob.server.audit.events import Field
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import operators
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Operator, State
-from keyfob.server.storage.store import Acting
+from keyfob.server.storage.store import Within
 
 Document = dict[str, object]
 """What an operation comes to: a JSON object, the same on the home and over HTTP."""
@@ -24,11 +25,12 @@ Document = dict[str, object]
 class Actor:
     """Who acts. `operator` None: the system's user of a home that has no operators yet.
 
-    `facts` stand in each audit record: from where, and what for.
+    `facts` stand in each audit record: from where it was done. `reason`: what for.
     """
 
     name: str
     operator: Operator | None
+    reason: str | None = None
     facts: Mapping[str, Field] = field(default_factory=dict)
 
     @property
@@ -41,8 +43,8 @@ class Actor:
         return self.operator
 
     @property
-    def in_audit(self) -> str:
-        return f"operator:{self.name}"
+    def in_audit(self) -> events.Actor:
+        return events.Actor(f"operator:{self.name}", self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Desk:
             for step in steps:
                 step(change)
 
-        store = self.installation.store.acting(Acting(begin, self.actor.facts))
+        store = self.installation.store.acting(Within(begin, self.actor.facts))
         return replace(self, installation=replace(self.installation, store=store), steps=steps)
 
     @contextlib.contextmanager

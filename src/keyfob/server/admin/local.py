@@ -16,7 +16,7 @@ from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import operators
 
 
-def identify(installation: Installation, *, system_user: str, key: SigningKey | None) -> Actor:
+def identify(installation: Installation, *, system_user: str, key: SigningKey | None, reason: str | None) -> Actor:
     """Who acts: the operator whose private key was shown, else the one with the system's user's name.
 
     Nobody is believed for a name alone. A home from before there were operators has none, and its user acts; from the
@@ -29,7 +29,7 @@ def identify(installation: Installation, *, system_user: str, key: SigningKey | 
         found = next((one for one in known if one.key_id == key.kid), None)
         if found is None:
             raise Misuse("unknown-key", "that key is no operator's here", hint="keyfob-server operator list")
-        return Actor(found.name, found, facts)
+        return Actor(found.name, found, reason, facts)
     named = next((one for one in known if one.name == system_user), None)
     if named is None and known:
         raise Misuse(
@@ -37,7 +37,7 @@ def identify(installation: Installation, *, system_user: str, key: SigningKey | 
             f"the user {system_user} is no operator of this home",
             hint="show your key with --operator-key FILE, or have yourself taken up: keyfob-server operator add",
         )
-    return Actor(system_user, named, facts)
+    return Actor(system_user, named, reason, facts)
 
 
 class LocalDesk:

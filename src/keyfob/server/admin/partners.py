@@ -41,15 +41,15 @@ def _add(desk: Desk, asked: NewPartner) -> Document:
         if asked.confirm_fingerprint is not None:
             partners.check_confirmed(checked, asked.confirm_fingerprint)
         if same is not None and (same.certificate, same.email) == (checked.armored, asked.email):
-            return {"outcome": "unchanged", **_document(same)}
+            return {"outcome": "unchanged", **document(same)}
         if same is not None:
-            return {"outcome": "renewed", **_document(partners.renew(change, same, checked, email=asked.email))}
+            return {"outcome": "renewed", **document(partners.renew(change, same, checked, email=asked.email, now=now))}
         partners.check_confirmed(checked, asked.confirm_fingerprint or "")
         how = Confirmation(asked.confirmed_how)
         added = partners.add(
             change, asked.name, checked, email=asked.email, confirmed=how, now=now, entropy=desk.entropy
         )
-    return {"outcome": "added", **_document(added)}
+    return {"outcome": "added", **document(added)}
 
 
 def _is_new(desk: Desk, asked: NewPartner) -> bool:
@@ -67,7 +67,7 @@ def _list(desk: Desk, asked: Page) -> Document:
     with desk.installation.store.reading() as reading:
         found = sorted(reading.partners(), key=lambda one: one.name)
     listed, after = paging.page(found, limit=asked.limit, cursor=asked.cursor, key=lambda one: one.name)
-    return {"partners": [_document(one) for one in listed], "next": after}
+    return {"partners": [document(one) for one in listed], "next": after}
 
 
 def _show(desk: Desk, asked: OnePartner) -> Document:
@@ -77,7 +77,7 @@ def _show(desk: Desk, asked: OnePartner) -> Document:
         clients = reading.clients(partner_id=found.id)
     expires_at, trouble = _usability(found, now)
     return {
-        **_document(found),
+        **document(found),
         "certificate_expires_at": expires_at,
         "certificate_problem": trouble,
         "clients": [{"client_id": one.id, "name": one.name, "state": one.state.value} for one in clients],
@@ -91,7 +91,7 @@ def _usability(partner: Partner, now: int) -> tuple[int | None, str | None]:
         return None, refused.message
 
 
-def _document(partner: Partner) -> Document:
+def document(partner: Partner) -> Document:
     return {
         "partner_id": partner.id,
         "name": partner.name,

@@ -65,14 +65,13 @@ def _perform(desk: Desk, operation: Operation[Any], asked: object) -> Performed:
         return Performed(operation.perform(desk, asked))
     operator = desk.actor.person
     said = json.dumps(operation.write(asked), ensure_ascii=False)
-    reason = desk.actor.facts.get("reason")
     with desk.change() as change:
         made = proposals.propose(
             change,
             operation.name,
             said,
             by=operator,
-            reason=None if reason is None else str(reason),
+            reason=desk.actor.reason,
             now=desk.clock(),
             entropy=desk.entropy,
         )

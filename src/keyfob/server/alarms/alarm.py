@@ -12,9 +12,12 @@ class AlarmKind(StrEnum):
     RETIRED_CREDENTIAL_USED = "retired_credential_used"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
     SECRET_EXPOSED = "secret_exposed"  # noqa: S105  # the name of an event
+    REGISTRATION_TOKEN_MISUSED = "registration_token_misused"  # noqa: S105  # the name of an event
     NETWORK_FAILED_OFTEN = "network_failed_often"
     CLIENT_FAILED_IN_A_ROW = "client_failed_in_a_row"
+    FIRST_USE_UNEXPECTED = "first_use_unexpected"
     AUDIT_FAILED = "audit_failed"
+    SIGNING_FAILED = "signing_failed"
     TEST = "test"
 
 
@@ -25,9 +28,12 @@ SEVERITY = {
     AlarmKind.RETIRED_CREDENTIAL_USED: _WARNING,
     AlarmKind.ADDRESS_NOT_ALLOWED: _CRITICAL,
     AlarmKind.SECRET_EXPOSED: _CRITICAL,
+    AlarmKind.REGISTRATION_TOKEN_MISUSED: _CRITICAL,
     AlarmKind.NETWORK_FAILED_OFTEN: _WARNING,
     AlarmKind.CLIENT_FAILED_IN_A_ROW: _WARNING,
+    AlarmKind.FIRST_USE_UNEXPECTED: _WARNING,
     AlarmKind.AUDIT_FAILED: _ALERT,
+    AlarmKind.SIGNING_FAILED: _ALERT,
     AlarmKind.TEST: _NOTICE,
 }
 """RFC 5424 §6.2.1: 1 acts at once, 2 critical, 4 warning, 5 notice."""
@@ -37,9 +43,12 @@ _SUMMARIES = {
     AlarmKind.RETIRED_CREDENTIAL_USED: "a retired credential was used, with the right secret",
     AlarmKind.ADDRESS_NOT_ALLOWED: "the right secret came from an address that is not on the client's list",
     AlarmKind.SECRET_EXPOSED: "a secret came in a URL or as a client_id: it counts as exposed",
+    AlarmKind.REGISTRATION_TOKEN_MISUSED: "a token for registering was used again, after its end, or by another client",
     AlarmKind.NETWORK_FAILED_OFTEN: "one network fails to authenticate again and again",
     AlarmKind.CLIENT_FAILED_IN_A_ROW: "one client failed to authenticate many times without a success",
+    AlarmKind.FIRST_USE_UNEXPECTED: "a secret was first used from another place than its message was fetched at",
     AlarmKind.AUDIT_FAILED: "the audit could not be written: what cannot be recorded is not issued",
+    AlarmKind.SIGNING_FAILED: "the signing key in AWS KMS does not sign: no token is issued",
     AlarmKind.TEST: "a test: nothing happened",
 }
 
@@ -65,6 +74,9 @@ class Alarm:
     @property
     def summary(self) -> str:
         return _SUMMARIES[self.kind]
+
+    def body(self) -> bytes:
+        return write(self)
 
 
 def write(alarm: Alarm) -> bytes:

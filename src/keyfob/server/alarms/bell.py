@@ -8,6 +8,7 @@ from keyfob.server.alarms.alarm import Alarm, AlarmKind
 from keyfob.server.alarms.courier import Courier, Sink
 from keyfob.server.alarms.watch import Event, Watch
 from keyfob.server.refusals.explanation import Explanation
+from keyfob.server.storage.records import DoubtfulFirstUse
 
 _log = logging.getLogger("keyfob.server")
 
@@ -26,19 +27,35 @@ class Bell:
         for event in self._watch.refused(explained):
             self._ring(event, now)
 
+    def first_used(self, doubtful: Sequence[DoubtfulFirstUse], now: int) -> None:
+        """Told behind the grants: each secret that was used for the first time from an unexpected place."""
+        for one in doubtful:
+            kind, subject = AlarmKind.FIRST_USE_UNEXPECTED, f"credential {one.credential_id}"
+            event = Event(kind, subject, one.client_id, one.address)
+            if (told := self._watch.admit(event, now)) is not None:
+                _log.warning("first_use_unexpected credential_id=%s reason=%s", one.credential_id, one.doubt)
+                self._ring(told, now)
+
     def succeeded(self, client_id: str) -> None:
         self._watch.succeeded(client_id)
 
     def audit_failed(self, now: int) -> None:
         """A record could not be made durable."""
-        event = self._watch.admit(Event(AlarmKind.AUDIT_FAILED, "audit"), now)
-        if event is not None:
-            self._ring(event, now)
+        self._tell(Event(AlarmKind.AUDIT_FAILED, "audit"), now)
+
+    def signing_failed(self, now: int) -> None:
+        """A key that lies elsewhere did not sign."""
+        self._tell(Event(AlarmKind.SIGNING_FAILED, "signing key"), now)
 
     def close(self) -> None:
         """What is under way gets a few seconds. Blocking: for a thread."""
         for courier in self._couriers:
             courier.close()
+
+    def _tell(self, seen: Event, now: int) -> None:
+        event = self._watch.admit(seen, now)
+        if event is not None:
+            self._ring(event, now)
 
     def _ring(self, event: Event, now: int) -> None:
         alarm = make(event, issuer=self._issuer, now=now, entropy=self._entropy)

@@ -28,13 +28,31 @@ class NotDelivered(Exception):
         self.again = again
 
 
+class Message(Protocol):
+    """What a sink takes: an alarm, or a notice. `severity` as of syslog; `body` one JSON document in ASCII."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def severity(self) -> int: ...
+
+    def body(self) -> bytes: ...
+
+
 class Sink(Protocol):
-    """Where alarms go. `deliver` blocks, and raises NotDelivered."""
+    """Where messages go. `deliver` blocks, and raises NotDelivered."""
 
     @property
     def name(self) -> str: ...
 
-    def deliver(self, alarm: Alarm) -> None: ...
+    def deliver(self, message: Message) -> None: ...
 
 
 class Courier:

@@ -1,4 +1,6 @@
-"""RFC 5424: alarms to a syslog daemon. Over its local socket, UDP (RFC 5426), TCP (RFC 6587 §3.4.1) or TLS (RFC 5425).
+"""RFC 5424: alarms and notices to a syslog daemon
+
+Over its local socket, UDP (RFC 5426), TCP (RFC 6587 §3.4.1) or TLS (RFC 5425).
 
 The message is JSON in ASCII. The facility is authpriv: on most systems only root reads that.
 """
@@ -14,9 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from keyfob.server.alarms import alarm as alarms
-from keyfob.server.alarms.alarm import Alarm
-from keyfob.server.alarms.courier import NotDelivered
+from keyfob.server.alarms.courier import Message, NotDelivered
 
 _AUTHPRIV = 10
 _TIMEOUT = 10
@@ -47,13 +47,13 @@ def parse_address(text: str) -> Address:
     return found
 
 
-def write(alarm: Alarm, *, hostname: str, process_id: int) -> bytes:
+def write(message: Message, *, hostname: str, process_id: int) -> bytes:
     """RFC 5424 §6: the message, without a frame."""
-    priority = _AUTHPRIV * 8 + alarm.severity
-    at = datetime.fromtimestamp(alarm.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    priority = _AUTHPRIV * 8 + message.severity
+    at = datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     host = re.sub(r"[^\x21-\x7e]", "?", hostname)[:255] or "-"
-    head = f"<{priority}>1 {at} {host} keyfob-server {process_id} {alarm.kind.value[:32]} - "
-    return head.encode("ascii") + alarms.write(alarm)
+    head = f"<{priority}>1 {at} {host} keyfob-server {process_id} {message.kind[:32]} - "
+    return head.encode("ascii") + message.body()
 
 
 class Syslog:
@@ -65,11 +65,11 @@ class Syslog:
         self._address = address
         self._context = context
 
-    def deliver(self, alarm: Alarm) -> None:
+    def deliver(self, message: Message) -> None:
         """One attempt. Raises NotDelivered. Over a datagram, what was sent counts as delivered."""
-        message = write(alarm, hostname=socket.gethostname(), process_id=os.getpid())
+        written = write(message, hostname=socket.gethostname(), process_id=os.getpid())
         try:
-            _SENDERS[self._address.scheme](self, message)
+            _SENDERS[self._address.scheme](self, written)
         except ssl.SSLCertVerificationError:
             raise NotDelivered("the daemon's certificate is not trusted (alarms.syslog_ca)", again=True) from None
         except OSError as failed:

@@ -23,6 +23,10 @@ _ONE_BY_ONE = {
     Cause.ADDRESS_NOT_ALLOWED: AlarmKind.ADDRESS_NOT_ALLOWED,
     Cause.SECRET_IN_URL: AlarmKind.SECRET_EXPOSED,
     Cause.SWAPPED: AlarmKind.SECRET_EXPOSED,
+    Cause.REGISTRATION_TOKEN_REPLAYED: AlarmKind.REGISTRATION_TOKEN_MISUSED,
+    Cause.REGISTRATION_OF_ANOTHER: AlarmKind.REGISTRATION_TOKEN_MISUSED,
+    Cause.REGISTRATION_WITHDRAWN: AlarmKind.REGISTRATION_TOKEN_MISUSED,
+    Cause.REGISTRATION_USED_UP: AlarmKind.REGISTRATION_TOKEN_MISUSED,
 }
 
 
@@ -71,7 +75,7 @@ class Watch:
         network = f"network {network_of(one.address)}"
         client = network if one.client_id is None else f"client {one.client_id}"
         kinds = [(_ONE_BY_ONE[one.cause], client)] if one.cause in _ONE_BY_ONE else []
-        if one.error in ("invalid_client", "too_many_requests") and one.cause is not Cause.QUOTA:
+        if one.error in ("invalid_client", "invalid_token", "too_many_requests") and one.cause is not Cause.QUOTA:
             if self._networks.take(network, one.at):
                 kinds.append((AlarmKind.NETWORK_FAILED_OFTEN, network))
             if one.client_id is not None and self._fails_again(one.client_id):

@@ -1,4 +1,4 @@
-"""Alarms to a webhook: HTTPS POST, signed as Standard Webhooks says (https://www.standardwebhooks.com).
+"""Alarms and notices to a webhook: HTTPS POST, signed as Standard Webhooks says (https://www.standardwebhooks.com).
 
     webhook-id: ID    webhook-timestamp: SECONDS    webhook-signature: v1,BASE64(HMAC-SHA-256(key, ID.SECONDS.BODY))
 
@@ -14,9 +14,7 @@ from collections.abc import Callable
 
 from keyfob.ambient import Clock
 from keyfob.secret import Secret
-from keyfob.server.alarms import alarm as alarms
-from keyfob.server.alarms.alarm import Alarm
-from keyfob.server.alarms.courier import NotDelivered
+from keyfob.server.alarms.courier import Message, NotDelivered
 
 PREFIX = "whsec_"
 KEY_BYTES = 32
@@ -58,17 +56,17 @@ class Webhook:
         self._context = context
         self._clock = clock
 
-    def deliver(self, alarm: Alarm) -> None:
+    def deliver(self, message: Message) -> None:
         """One attempt. Raises NotDelivered."""
         import httpx2
 
-        body, now = alarms.write(alarm), self._clock()
+        body, now = message.body(), self._clock()
         headers = {
             "content-type": "application/json",
             "user-agent": "keyfob-server",
-            "webhook-id": alarm.id,
+            "webhook-id": message.id,
             "webhook-timestamp": str(now),
-            "webhook-signature": sign(self._key, message_id=alarm.id, timestamp=now, body=body),
+            "webhook-signature": sign(self._key, message_id=message.id, timestamp=now, body=body),
         }
         try:
             with (

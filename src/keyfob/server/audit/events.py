@@ -16,13 +16,29 @@ class Kind(StrEnum):
     RESOURCE_CHANGED = "resource_changed"
     PARTNER_ADDED = "partner_added"
     PARTNER_CERTIFICATE_RENEWED = "partner_certificate_renewed"
+    PARTNER_CERTIFICATE_REPLACED = "partner_certificate_replaced"
+    PARTNER_SUSPENDED = "partner_suspended"
+    PARTNER_RESUMED = "partner_resumed"
+    PARTNER_REVOKED = "partner_revoked"
+    PARTNER_DELETED = "partner_deleted"
     CLIENT_CREATED = "client_created"
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"
+    CLIENT_DELETED = "client_deleted"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
     CLIENT_NETWORKS_CHANGED = "client_networks_changed"
+    CLIENT_REGISTERED = "client_registered"
+    REGISTRATION_ALLOWED = "registration_allowed"
+    REGISTRATION_WITHDRAWN = "registration_withdrawn"
+    REGISTRATION_READ = "registration_read"
+    REGISTRATION_CHANGED = "registration_changed"
+    REGISTRATION_RENEWED = "registration_renewed"
+    REGISTRATION_ENDED = "registration_ended"
     CREDENTIAL_SEALED = "credential_sealed"
+    HANDOFF_LINK_MADE = "handoff_link_made"
+    MESSAGE_DELIVERED = "message_delivered"
+    MESSAGE_ACKNOWLEDGED = "message_acknowledged"
     CREDENTIAL_REPLACED = "credential_replaced"
     CREDENTIAL_FIRST_USED = "credential_first_used"
     CREDENTIAL_RETIRING = "credential_retiring"
@@ -43,14 +59,27 @@ class Kind(StrEnum):
     ACT_REJECTED = "act_rejected"
     CHAIN_STARTED = "chain_started"
     STORE_MOVED = "store_moved"
+    KEY_ENCRYPTION_KEY_CHANGED = "key_encryption_key_changed"
 
 
 Field = str | int | list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, `operator:NAME` at the command line, `client:ID` or `server`; and why, where they said so."""
+
+    name: str
+    reason: str | None = None
+
+
+Acting = Actor | str
+"""A bare name is an actor who gives no reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """`actor` is who did it: `operator:NAME` at the command line, `client:ID`, or `server`."""
+    """`actor` is the name of who did it: as an Actor's, or `partner:ID`."""
 
     kind: Kind
     actor: str
@@ -59,7 +88,8 @@ class AuditEvent:
 
 def write(event: AuditEvent) -> bytes:
     """Canonical JSON: one event, one sequence of bytes."""
-    document = {"kind": str(event.kind), "actor": event.actor, **event.fields}
+    document = {**event.fields, "kind": str(event.kind), "actor": event.actor}
+    assert len(document) == len(event.fields) + 2, "a field hides who did what"
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

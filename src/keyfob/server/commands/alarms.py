@@ -12,7 +12,7 @@ from keyfob.server.admin.operation import Nothing
 from keyfob.server.alarms import webhook
 from keyfob.server.audit.events import Kind
 from keyfob.server.commands.place import Place, listed, perform, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
 
 
 @click.group(short_help="Attempted misuse, told at once.")
@@ -29,6 +29,7 @@ def alarm() -> None:
     metavar="FILE",
     help="Where to write it once, for the receiver. Delete it when the receiver has it.",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def secret(surroundings: Surroundings, *, home: Path, out: Path) -> Result:

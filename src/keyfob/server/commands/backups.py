@@ -10,26 +10,28 @@ from keyfob import home as homes
 from keyfob.command import Result, shows_result
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
-from keyfob.server import settings
+from keyfob.server import key_encryption, settings
 from keyfob.server.audit.events import Kind
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
 from keyfob.server.installation import Installation
 
 _DATABASE = "keyfob.db"
 # A list of what is copied, not of what is left out: a file that nobody thought of stays at home. Of the private keys
-# there are only envelopes here; keys/kek, which opens them, and the plain TLS keys are never in a backup.
-_COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "keys/*.envelope", "tls/*.pem")
+# there are only envelopes here; keys/kek, where it lies as it is, and the plain TLS keys are never in a backup.
+_COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "recovery.next.asc", "keys/*.envelope", "tls/*.pem")
 
 
 @click.command(short_help="Copy the home, also while the server runs.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @home_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
     """Copy the home into the new folder DIR, consistently, while the server runs.
 
-    The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. Keep
+    The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. (One that is
+    under a key in AWS KMS is in it: it opens through KMS alone.) Keep
     keys/kek (or its recovery copy's private key) and the TLS private key elsewhere. To restore: copy DIR to where the
     home was, put both back into it, and start the server.
     Note the audit head that is printed: `audit verify --expect` proves later that nothing was cut off.
@@ -60,7 +62,8 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
         else None
     )
     document = {"backup": str(folder), "audit_head": head, "database_command": dump}
-    lines = [f"made {folder}, without keys/kek and TLS keys", f"audit head {head}"]
+    left_out = "TLS keys" if installation.kek.place is not None else "keys/kek and TLS keys"
+    lines = [f"made {folder}, without {left_out}", f"audit head {head}"]
     lines += [] if dump is None else ["the database is NOT in it; now run", f"  {dump}"]
     return Result(document, "\n".join(lines))
 
@@ -74,7 +77,7 @@ def _copy(installation: Installation, folder: Path) -> None:
         is_copied = not isinstance(installation.settings.database, Place)
         if is_copied:
             installation.store.copy_to(draft / _DATABASE)
-        for pattern in _COPIED:
+        for pattern in (*_COPIED, *map(str, key_encryption.files_for_a_backup(installation.home))):
             for source in sorted(installation.home.path.glob(pattern)):
                 target = draft / source.relative_to(installation.home.path)
                 target.parent.mkdir(mode=0o700, exist_ok=True)

@@ -1,21 +1,27 @@
-"""`keyfob-server client rotate|suspend|resume|revoke|allow`: how a client's rights change, and end."""
+"""`keyfob-server client rotate|keys|suspend|resume|allow`: how a client's rights change."""
 
 import json
 from pathlib import Path
 
 import click
 
-from keyfob import command
 from keyfob.command import Result, shows_result
-from keyfob.problem import Misuse, Problem
-from keyfob.server.admin import clients
+from keyfob.problem import Misuse
+from keyfob.server.admin import clients as operations
 from keyfob.server.admin.clients import Keys, Networks, OneClient
 from keyfob.server.admin.operation import Operation
-from keyfob.server.commands.clients import client, sealed_document
+from keyfob.server.commands.clients import client, link_option, link_text, sealed_document
 from keyfob.server.commands.place import Place, listed, perform, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, read_file, show_time
-from keyfob.server.lifecycle import credentials, rotation
-from keyfob.server.lifecycle.clients import read_jwks, read_networks
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    opened,
+    read_file,
+    reason_option,
+    show_time,
+)
+from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.storage.records import Credential
 
 _MAX_OVERLAP_DAYS = 90
@@ -28,7 +34,7 @@ _MAX_OVERLAP_DAYS = 90
     "--overlap",
     type=click.IntRange(0, _MAX_OVERLAP_DAYS),
     metavar="DAYS",
-    help=f"How long the old secret works after the new one's first use. Default: {rotation.OVERLAP // rotation.DAY}",
+    help="How long the old secret works after the new one's first use. Default: credentials.overlap, 7 days",
 )
 @click.option(
     "--out",
@@ -36,23 +42,33 @@ _MAX_OVERLAP_DAYS = 90
     metavar="FILE.asc",
     help="The sealed message. Default: ./CLIENT_ID.CREDENTIAL_ID.asc",
 )
+@link_option()
 @click.option("--finish", is_flag=True, help="End a running overlap now: the old secret stops working.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def rotate(
-    surroundings: Surroundings, *, client_id: str, home: Path, overlap: int | None, out: Path | None, finish: bool
+    surroundings: Surroundings,
+    *,
+    client_id: str,
+    home: Path,
+    overlap: int | None,
+    out: Path | None,
+    link: bool,
+    finish: bool,
 ) -> Result:
     """Make a new secret for a client, sealed to its partner. The old one goes on working.
 
     The overlap begins with the first use of the new secret, not now: a message that lies unopened takes nothing away,
-    and expires after 14 days. Rotating again before that replaces the unopened one.
+    and expires after 14 days. Rotating again before that replaces the unopened one. A partner can do the same by
+    itself, with `keyfob rotate`; what you make comes before what it has asked for.
 
     \b
     Example:
       keyfob-server client rotate cl_3kD... --home ./operator --overlap 2
     """
-    if finish and (overlap is not None or out is not None):
-        raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap and --out out")
+    if finish and (overlap is not None or out is not None or link):
+        raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap, --out and --link out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
         if finish:
@@ -62,8 +78,9 @@ def rotate(
         issued = credentials.rotate(
             installation,
             client_id,
-            overlap=rotation.OVERLAP if overlap is None else overlap * rotation.DAY,
+            overlap=installation.settings.overlap if overlap is None else overlap * rotation.DAY,
             out=out,
+            with_link=link,
             now=now,
             entropy=surroundings.entropy,
             actor=actor(),
@@ -72,14 +89,21 @@ def rotate(
     text = f"sealed a new secret for {client_id} in {issued.path}\n"
     text += f"it must be used by {show_time(issued.credential.first_use_by)}; the old secret works until "
     text += _until(issued.credential)
+    text += "\nthe partner may also fetch it: keyfob rotate" + link_text(issued)
     return Result(document, text)
 
 
 def _until(successor: Credential) -> str:
-    days = (successor.overlap or 0) // rotation.DAY
     if successor.replaces is None:
         return "then"
-    return "the new one's first use" if days == 0 else f"{days} days after the new one's first use"
+    if successor.overlap == 0:
+        return "the new one's first use"
+    days, rest = divmod(successor.overlap, rotation.DAY)
+    return (
+        f"{successor.overlap} seconds after the new one's first use"
+        if rest
+        else f"{days} days after the new one's first use"
+    )
 
 
 @client.command("keys", short_help="Give a client that signs other public keys.")
@@ -92,6 +116,7 @@ def _until(successor: Credential) -> str:
     help="Its public keys from now on, a JWK set: all of them, the old one too while it is in use.",
 )
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def set_keys(
@@ -107,17 +132,16 @@ def set_keys(
     """
     if (jwks is None) == (jwks_uri is None):
         raise Misuse("keys-missing", "give --jwks FILE or --jwks-uri URL", hint="see client keys --help")
-    document = None if jwks is None else json.loads(read_jwks(read_file(jwks), where=jwks))
-    done = perform(surroundings, place, clients.SET_KEYS, Keys(client_id=client_id, jwks=document, jwks_uri=jwks_uri))
-    return shown(
-        done,
-        lambda: f"{client_id} signs with: {jwks_uri or ', '.join(listed(done.document, 'thumbprints'))}",
-    )
+    document = None if jwks is None else json.loads(clients.read_jwks(read_file(jwks), where=jwks))
+    asked = Keys(client_id=client_id, jwks=document, jwks_uri=jwks_uri)
+    done = perform(surroundings, place, operations.SET_KEYS, asked)
+    return shown(done, lambda: f"{client_id} signs with: {jwks_uri or ', '.join(listed(done.document, 'thumbprints'))}")
 
 
 @client.command(short_help="Refuse a client's token requests until `resume`.")
 @click.argument("client_id")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def suspend(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
@@ -127,12 +151,13 @@ def suspend(surroundings: Surroundings, *, client_id: str, place: Place) -> Resu
     Example:
       keyfob-server client suspend cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, place, clients.SUSPEND, client_id)
+    return _set_state(surroundings, place, operations.SUSPEND, client_id)
 
 
 @client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def resume(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
@@ -142,29 +167,7 @@ def resume(surroundings: Surroundings, *, client_id: str, place: Place) -> Resul
     Example:
       keyfob-server client resume cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, place, clients.RESUME, client_id)
-
-
-@client.command(short_help="End a client for good.")
-@click.argument("client_id")
-@place_options()
-@click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
-@click.pass_obj
-@shows_result
-def revoke(surroundings: Surroundings, *, client_id: str, place: Place, yes: bool) -> Result:
-    """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
-
-    On a terminal it asks once, except with --yes or --json.
-
-    \b
-    Example:
-      keyfob-server client revoke cl_3kD... --home ./operator
-    """
-    if not yes and command.is_attended():
-        name = perform(surroundings, place, clients.SHOW, OneClient(client_id=client_id)).document["name"]
-        if not click.confirm(f"revoke {client_id} ({name}) for good?", err=True):
-            raise Problem("not-confirmed", "nothing was done", hint="to stop it for a while: client suspend")
-    return _set_state(surroundings, place, clients.REVOKE, client_id)
+    return _set_state(surroundings, place, operations.RESUME, client_id)
 
 
 @client.command(short_help="Say from which networks a client may come.")
@@ -172,6 +175,7 @@ def revoke(surroundings: Surroundings, *, client_id: str, place: Place, yes: boo
 @place_options()
 @click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")
 @click.option("--anywhere", is_flag=True, help="From any address: no list.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def allow(
@@ -190,8 +194,8 @@ def allow(
         raise Misuse(
             "networks-or-anywhere", "give --network CIDR, once or more, or --anywhere", hint="see client allow --help"
         )
-    allowed = read_networks(network, option="--network")
-    done = perform(surroundings, place, clients.ALLOW, Networks(client_id=client_id, networks=allowed))
+    allowed = clients.read_networks(network, option="--network")
+    done = perform(surroundings, place, operations.ALLOW, Networks(client_id=client_id, networks=allowed))
     return shown(done, lambda: f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
 
 

@@ -1,24 +1,31 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.oauth import authorization_details
+from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.authorization_details import ALL_STUDIES, CdmsStudy, Details
-from keyfob.oauth.client_authentication import Method
-from keyfob.oauth.errors import OAuthError
-from keyfob.oauth.scope import Scope
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
+from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, SubjectField
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
 from keyfob.server.admin import clients as operations
 from keyfob.server.admin.clients import OneClient
-from keyfob.server.admin.desk import Document
+from keyfob.server.commands.client_view import studies_text, view_text
 from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
+from keyfob.server.commands.rights import (
+    read_details,
+    read_scope,
+    resource_option,
+    scope_option,
+    study_options,
+    token_lifetime_option,
+)
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -26,17 +33,18 @@ from keyfob.server.commands.surroundings import (
     key_sets,
     opened,
     read_file,
+    reason_option,
     show_time,
 )
-from keyfob.server.lifecycle import clients, credentials, studies
+from keyfob.server.lifecycle import clients, credentials, links, rotation
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.profiles import RULES
 from keyfob.server.settings import Settings
 from keyfob.server.storage.records import Profile
 
-MAX_TOKEN_LIFETIME = 900
-DEFAULT_TOKEN_LIFETIME = 300
-_METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
+_WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
+_METHODS = tuple(one.value for one in Method)
+_SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replace('_', '-')}" for field in SubjectField}
 
 
 @click.group()
@@ -44,26 +52,24 @@ def client() -> None:
     """Partners' programs: what each may do, and its credentials."""
 
 
+def link_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--link",
+        is_flag=True,
+        help="Make an HTTPS link to the sealed message, too: 5 fetches, 14 days, no right in it.",
+    )
+
+
 @client.command(short_help="Make a client, its secret sealed to the partner.")
 @home_option()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
-@click.option("--scope", required=True, metavar='"A B"', help="All scopes that it may ask for.")
-@click.option(
-    "--resource", required=True, multiple=True, metavar="URL", help="An API; repeatable, the first is default."
-)
+@scope_option
+@resource_option
 @click.option(
     "--default-scope", metavar='"A"', help="The scopes of a token when none is asked for; else that is refused."
 )
-@click.option("--study", multiple=True, metavar="OID[:SITE,SITE]", help="A study, or some of its sites; repeatable.")
-@click.option("--all-studies", is_flag=True, help="Every study, also those to come.")
-@click.option(
-    "--authorization-details",
-    "details_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Studies, sites, forms and actions in full (RFC 9396).",
-)
+@study_options
 @click.option(
     "--allow-network",
     "allowed",
@@ -71,23 +77,19 @@ def client() -> None:
     metavar="CIDR",
     help="From where it may come, such as 192.0.2.0/24; repeatable. Default: anywhere.",
 )
-@click.option(
-    "--token-lifetime",
-    type=click.IntRange(1, MAX_TOKEN_LIFETIME),
-    default=DEFAULT_TOKEN_LIFETIME,
-    show_default=True,
-    metavar="SECONDS",
-    help=f"How long its tokens live, 1 to {MAX_TOKEN_LIFETIME}.",
-)
+@token_lifetime_option
 @click.option(
     "--auth-method",
     type=click.Choice(_METHODS),
     default=_METHODS[0],
     show_default=True,
-    help="How it proves who it is: by a secret (the server takes it in the header and in the body), or by a key.",
+    help="How it proves who it is: by a secret (in the header or the body), a key, or a TLS certificate.",
 )
 @click.option(
-    "--jwks", type=click.Path(path_type=Path), metavar="FILE", help="Its public keys, a JWK set: for private_key_jwt."
+    "--jwks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its public keys, a JWK set; certificates as x5c.",
 )
 @click.option(
     "--profile",
@@ -96,11 +98,19 @@ def client() -> None:
     show_default=True,
     help="A published profile that it follows: smart (HL7 SMART Backend Services) or fapi2 (FAPI 2.0).",
 )
+@click.option("--tls-subject-dn", metavar="DN", help="tls_client_auth: the subject of its certificate (RFC 4514).")
+@click.option("--tls-san-dns", metavar="NAME", help="Or a DNS name in it,")
+@click.option("--tls-san-uri", metavar="URI", help="a URI,")
+@click.option("--tls-san-ip", metavar="ADDRESS", help="an IP address,")
+@click.option("--tls-san-email", metavar="MAIL", help="or a mail address.")
+@click.option("--certificate-bound", is_flag=True, help="Its tokens are bound to its TLS certificate (RFC 8705).")
 @click.option("--dpop", is_flag=True, help="Its tokens are bound to a key of its own; without a proof it gets none.")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead: https, and not in an inner network.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
+@link_option()
+@reason_option()
 @click.pass_obj
 @shows_result
 def create(
@@ -121,15 +131,22 @@ def create(
     jwks: Path | None,
     jwks_uri: str | None,
     dpop: bool,
+    certificate_bound: bool,
     profile: str,
     out: Path | None,
+    link: bool,
+    **subjects: str | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
 
-    The secret is shown nowhere, also not to you. Send the file by any channel.
+    The secret is shown nowhere, also not to you. Send the file by any channel. A secret that is not used for the first
+    time within 14 days expires; `client rotate` then makes another.
 
     With --auth-method private_key_jwt the partner signs with a key that never leaves it, there is no secret, and
     nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
+
+    With tls_client_auth it presents a certificate of an authority in tls.client_ca, and you say which name in it is
+    the client's; with self_signed_tls_client_auth its own, which stands in the JWK set (x5c).
 
     \b
     Example:
@@ -139,10 +156,10 @@ def create(
     application = Application(
         partner=partner,
         name=name,
-        scope=_scope(scope, "--scope"),
+        scope=read_scope(scope, "--scope"),
         resources=resource,
-        default_scope=None if default_scope is None else _scope(default_scope, "--default-scope"),
-        details=_details(study, details_file, every=all_studies),
+        default_scope=None if default_scope is None else read_scope(default_scope, "--default-scope"),
+        details=read_details(study, details_file, every=all_studies),
         token_lifetime=token_lifetime,
         auth_method=Method(auth_method),
         networks=clients.read_networks(allowed, option="--allow-network"),
@@ -150,18 +167,27 @@ def create(
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
         dpop_bound=dpop,
         profile=Profile(profile),
+        tls_subject=_subject(subjects),
+        certificate_bound=certificate_bound,
     )
-    has_secret = application.auth_method is not Method.PRIVATE_KEY_JWT
-    if out is not None and not has_secret:
-        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out out")
+    has_secret = application.auth_method in _WITH_SECRET
+    if (out is not None or link) and not has_secret:
+        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out and --link out")
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
+        clients.check_asking(installation.settings, application)
         if has_secret:
             issued = credentials.create_client(
-                installation, application, out=out, now=now, entropy=surroundings.entropy, actor=actor()
+                installation,
+                application,
+                out=out,
+                with_link=link,
+                now=now,
+                entropy=surroundings.entropy,
+                actor=actor(),
             )
         else:
-            see_keys(surroundings, installation.settings, application.jwks_uri)
+            see_keys(surroundings, installation.settings, application.jwks_uri, application.auth_method)
             issued = credentials.create_key_client(
                 installation, application, now=now, entropy=surroundings.entropy, actor=actor()
             )
@@ -173,13 +199,17 @@ def create(
     ]
     lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
     if application.details:
-        lines.append(
-            f"  studies   {_studies(issued.client.authorization_details)} (not checked: only the API knows its studies)"
-        )
+        lines.append(f"  studies   {studies_text(application.details)} (not checked: only the API knows its studies)")
     elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
         lines.append("  studies   none: it reaches no study (--study, --all-studies)")
     if issued.path is not None:
         lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
+        lines.append(
+            f"it must be used by {show_time(issued.credential.first_use_by)}, else it expires{link_text(issued)}"
+        )
+    elif issued.client.auth_method in METHODS_BY_CERTIFICATE:
+        lines.append(f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint},")
+        lines.append("and to present its certificate there, with client_id in the form, and at the API")
     else:
         lines.append(
             f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
@@ -220,92 +250,53 @@ def show(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
       keyfob-server client show cl_3kD... --home ./operator
     """
     document = perform(surroundings, place, operations.SHOW, OneClient(client_id=client_id)).document
-    return Result(document, _view_text(document))
+    return Result(document, view_text(document))
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
-    """What `client create --json` and `client rotate --json` print."""
-    return {
+    """What `client create --json` and `client rotate --json` print; a link only where one was asked for."""
+    document: dict[str, object] = {
         "client_id": issued.client.id,
         "credential_id": issued.credential.id,
         "sealed": None if issued.path is None else str(issued.path),
         "operator_fingerprint": operator_fingerprint,
     }
+    return document if issued.link is None else document | {"link": issued.link}
 
 
-def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None) -> None:
+def link_text(issued: credentials.Issued) -> str:
+    """The line that tells a link; nothing where there is none."""
+    if issued.link is None:
+        return ""
+    days = links.LIFETIME // rotation.DAY
+    return (
+        f"\nor send this link, which gives the ciphertext alone, {links.FETCHES} times in {days} days:\n  {issued.link}"
+    )
+
+
+def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None, method: Method) -> None:
     """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
     if jwks_uri is None:
         return
     try:
-        asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
+        found = asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
     except CannotFetch as failed:
         raise Problem(
             "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
         ) from failed
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+        clients.check_certificates(found)
 
 
-def _scope(text: str, option: str) -> Scope:
+def _subject(options: Mapping[str, str | None]) -> CertificateSubject | None:
+    """The one name of a certificate that was typed. Raises Misuse."""
+    metadata = {
+        field.value: options[option.removeprefix("--").replace("-", "_")] for field, option in _SUBJECTS.items()
+    }
     try:
-        return scopes.parse(text)
-    except OAuthError as refused:
-        raise Misuse(
-            "bad-scope", f"{option}: {refused.description}", hint='for example --scope "a:read b:read"'
-        ) from None
-
-
-def _details(study: tuple[str, ...], details_file: Path | None, *, every: bool) -> Details:
-    if sum((bool(study), every, details_file is not None)) > 1:
-        raise Misuse(
-            "studies-twice",
-            "--study, --all-studies and --authorization-details exclude each other",
-            hint="say all of it in one: --authorization-details FILE.json",
-        )
-    if details_file is None:
-        return studies.details(study, every=every)
-    try:
-        return authorization_details.parse(read_file(details_file).decode())
-    except UnicodeDecodeError:
-        raise Misuse("bad-details", f"{details_file} is not UTF-8", hint="write it as JSON in UTF-8") from None
-    except OAuthError as refused:
-        raise Misuse("bad-details", f"{details_file}: {refused.description}", hint="see RFC 9396 section 2") from None
-
-
-def _view_text(one: Document) -> str:
-    lines = [
-        f"{one['client_id']} {one['name']}, {one['state']}",
-        f"  partner   {one['partner']}, {one['partner_state']}",
-        f"  tokens    {one['token_lifetime']} s",
-    ]
-    lines += [f"  key       {name}" for name in listed(one, "thumbprints")]
-    lines += [f"  keys      {one['jwks_uri']}"] if one["jwks_uri"] is not None else []
-    lines += [f"  at        {grant['resource']}: {grant['scope']}" for grant in listed(one, "grants")]
-    lines.append(f"  studies   {_studies(authorization_details.read_claim(one['authorization_details']))}")
-    lines.append(f"  from      {', '.join(listed(one, 'networks')) or 'anywhere'}")
-    rows = [
-        (
-            credential["credential_id"],
-            credential["state"],
-            show_time(credential["expires_at"]),
-            show_time(credential["first_used_at"]),
-            show_time(credential["last_used_at"]),
-            credential["last_used_from"] or "-",
-            show_time(credential["overlap_ends_at"]),
-        )
-        for credential in listed(one, "credentials")
-    ]
-    lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
-    return "\n".join(lines)
-
-
-def _studies(details: Details) -> str:
-    """For a person: `S.1 (sites 701, 702), S.2`; forms and actions as they are, in JSON."""
-    return ", ".join(_study(detail) for detail in details) or "none"
-
-
-def _study(detail: CdmsStudy) -> str:
-    plain = CdmsStudy(detail.identifier, detail.sites)
-    if detail != plain:
-        return authorization_details.write((detail,))
-    name = "every study" if detail.identifier == ALL_STUDIES else detail.identifier
-    return name if detail.sites is None else f"{name} (sites {', '.join(sorted(detail.sites))})"
+        return mutual_tls.read_subject(metadata)
+    except InvalidMetadata as wrong:
+        said = str(wrong)
+        for field, option in _SUBJECTS.items():
+            said = said.replace(field.value, option)
+        raise Misuse("bad-subject", said, hint="one name of its certificate, see RFC 8705 section 2.1.2") from None

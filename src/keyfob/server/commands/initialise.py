@@ -9,8 +9,9 @@ from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
-from keyfob.server import installation, settings
-from keyfob.server.commands.surroundings import Surroundings, home_option, read_file
+from keyfob.server import installation, key_encryption, settings
+from keyfob.server.audit.events import Actor
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 from keyfob.server.installation import Plan
 from keyfob.server.lifecycle.names import check_name
 
@@ -40,7 +41,15 @@ from keyfob.server.lifecycle.names import check_name
     metavar="NAME",
     help="The first operator: you, by the name that your acts are recorded under. Default: the system's user.",
 )
+@click.option(
+    "--kek",
+    metavar="aws-kms:ARN|file",
+    default=key_encryption.FILE,
+    show_default=True,
+    help="Where the key-encryption key is kept: in DIR as it is, or under a key in AWS KMS.",
+)
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its private key, PEM.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def init(
@@ -50,6 +59,7 @@ def init(
     issuer: str,
     database: str | None,
     recovery_cert: Path | None,
+    kek: str,
     tls_cert: Path | None,
     tls_key: Path | None,
     operator: str | None,
@@ -66,12 +76,13 @@ def init(
     now = surroundings.clock()
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
     person = check_name(operator or command.system_user(), of="operator")
+    by = Actor(f"operator:{person}", actor().reason)
     chosen = _database(database, surroundings.environ)
-    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person)
-    installation.create(
-        home, plan, now=now, entropy=surroundings.entropy, actor=f"operator:{person}", environ=surroundings.environ
-    )
+    place = key_encryption.parse(kek)
+    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person, place)
+    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=by, environ=surroundings.environ)
     made = certificates.read_signer(read_file(home / "operator.asc"))
+    lost = str(home / "keys" / "kek") if place is None else "that key in AWS KMS"
     has_ca = (home / "tls" / "ca.pem").exists()
     lines = [
         f"made {home}",
@@ -81,10 +92,10 @@ def init(
         f"  operator {person}'s key  {home / installation.OPERATOR_KEY} (yours alone: take it to your own machine)",
     ]
     lines += [f"  throw-away CA         {home / 'tls' / 'ca.pem'}"] if has_ca else []
+    if place is not None:
+        lines.append(f"  key-encryption key    under {place}")
     if recovery is None:
-        lines.append(
-            f"WARNING: no recovery copy: when {home / 'keys' / 'kek'} is lost, everything is (--recovery-cert)"
-        )
+        lines.append(f"WARNING: no recovery copy: when {lost} is lost, everything is (--recovery-cert)")
     else:
         lines.append(f"  recovery copy         {home / 'recovery.asc'} (keep one elsewhere)")
     lines.append(f"next: keyfob-server serve --home {home}")

@@ -1,12 +1,15 @@
 """`keyfob-server key`: the keys that sign access tokens."""
 
+from pathlib import Path
+
 import click
 
 from keyfob.command import Result, shows_result, table
 from keyfob.server.admin import keys
 from keyfob.server.admin.operation import Nothing
-from keyfob.server.commands.place import Place, listed, number, perform, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, show_time
+from keyfob.server.commands.place import Place, listed, perform, place_options
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
+from keyfob.server.lifecycle import key_rotation, signing_keys
 
 
 @click.group()
@@ -27,24 +30,34 @@ def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
     """
     document = perform(surroundings, place, keys.LIST, Nothing()).document
     rows = [
-        (one["kid"], one["algorithm"], one["state"], show_time(one["not_before"])) for one in listed(document, "keys")
+        (one["kid"], one["algorithm"], one["state"], show_time(one["not_before"]), one["in"])
+        for one in listed(document, "keys")
     ]
-    return Result(document, table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM"), rows))
+    text = table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM", "IN"), rows)
+    return Result(document, f"{text}\nkey-encryption key: {document['kek']}")
 
 
 @key.command("rotate")
-@place_options()
+@home_option()
+@click.option(
+    "--in",
+    "place",
+    metavar="aws-kms:ARN|file",
+    help="Where the key lies: one in AWS KMS, which must be there, or a new one in the home (the default, unless the "
+    "newest is in KMS).",
+)
 @click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
+@reason_option()
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, place: Place, emergency: bool) -> Result:
+def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
     The server does this by itself every 30 days (the setting keys.rotation_days); what the next key signs with is
-    keys.algorithm.
+    keys.algorithm. A key in AWS KMS never leaves it, and gets no successor by itself: rotate to another one with --in.
 
     With --emergency the new key signs at once, and everything that the old ones signed is refused: by guards within
     5 seconds, each client gets itself a new token at its next call.
@@ -53,9 +66,12 @@ def rotate_key(surroundings: Surroundings, *, place: Place, emergency: bool) -> 
     Example:
       keyfob-server key rotate --home ./operator
     """
-    done = perform(surroundings, place, keys.REPLACE_ALL if emergency else keys.ROTATE, Nothing())
-    kid = done.document.get("kid")
-    if emergency:
-        gone = listed(done.document, "revoked")
-        return shown(done, lambda: f"{kid} signs now; revoked with all that they signed: {', '.join(gone)}")
-    return shown(done, lambda: f"{kid} is published, and signs from {show_time(number(done.document, 'signs_from'))}")
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation:
+        if emergency:
+            done = key_rotation.replace_all(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
+            text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
+            return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)
+        kid = key_rotation.rotate(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
+    signs_from = now + signing_keys.PUBLISHED_AHEAD
+    return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")

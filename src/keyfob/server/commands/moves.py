@@ -9,7 +9,7 @@ from keyfob import home as homes
 from keyfob.command import Result, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import installation, relocation, settings
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
 
 
 @click.command("move-store", short_help="Move the installation to another database.")
@@ -21,6 +21,7 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
     metavar="URL",
     help="sqlite:///PATH or postgresql://USER@HOST/NAME, without a password.",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:

@@ -12,7 +12,7 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse, Problem
 from keyfob.server.admin import partners
 from keyfob.server.admin.desk import Document
-from keyfob.server.admin.partners import NewPartner, OnePartner
+from keyfob.server.admin.partners import NewPartner, OnePartner, document
 from keyfob.server.commands.place import (
     AtDesk,
     Place,
@@ -24,9 +24,20 @@ from keyfob.server.commands.place import (
     place_options,
     shown,
 )
-from keyfob.server.commands.surroundings import Surroundings, read_file, show_time
+from keyfob.server.commands.surroundings import (
+    Surroundings,
+    actor,
+    home_option,
+    opened,
+    read_file,
+    reason_option,
+    show_time,
+)
 from keyfob.server.lifecycle import names
+from keyfob.server.lifecycle import partners as rules
 from keyfob.server.lifecycle.partners import check_confirmed
+from keyfob.server.lifecycle.states import Event
+from keyfob.server.storage.records import Confirmation
 
 
 @click.group(short_help="The organisations that have clients.")
@@ -46,6 +57,7 @@ def partner() -> None:
     metavar="FPR",
     help="The fingerprint as the partner gave it over another channel. Asked for on a terminal.",
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def add(
@@ -87,6 +99,79 @@ def add(
     return shown(
         done, lambda: f"{done.document['outcome']}: {_heading(done.document)}\n  {_fingerprint(done.document)}"
     )
+
+
+@partner.command(short_help="Take up a partner's renewed certificate, or its new key.")
+@click.argument("name")
+@home_option()
+@click.option(
+    "--certificate", required=True, type=click.Path(path_type=Path), metavar="FILE.asc", help="Its OpenPGP certificate."
+)
+@click.option("--email", metavar="ADDRESS", help="A new contact. Default: the one it has.")
+@click.option(
+    "--confirm-fingerprint",
+    metavar="FPR",
+    help="Of a new key: the fingerprint as the partner gave it over another channel. Asked for on a terminal.",
+)
+@click.option("--approve", is_flag=True, help="Take a new key that the present one, while it is valid, certifies.")
+@reason_option()
+@click.pass_obj
+@shows_result
+def renew(
+    surroundings: Surroundings,
+    *,
+    name: str,
+    home: Path,
+    certificate: Path,
+    email: str | None,
+    confirm_fingerprint: str | None,
+    approve: bool,
+) -> Result:
+    """Take up the renewed certificate of the partner NAME, or its new key. Both sides are told.
+
+    The same key, for example with a later expiry, needs no confirmation. Another key does: its fingerprint over another
+    channel, or --approve when the present key has signed it (gpg --quick-sign-key).
+
+    \b
+    Example:
+      keyfob-server partner renew "Acme CRO" --home ./operator --certificate acme.asc
+    """
+    if approve and confirm_fingerprint is not None:
+        raise Misuse("confirmed-twice", "--approve and --confirm-fingerprint exclude each other", hint="give one")
+    now = surroundings.clock()
+    checked = _check(certificate, now=now)
+    with opened(surroundings, home) as installation:
+        with installation.store.reading() as reading:
+            known = rules.get(reading, name)
+            if any(other.fingerprint == checked.fingerprint and other.id != known.id for other in reading.partners()):
+                raise Misuse("certificate-known", "that certificate is another partner's", hint="see partner list")
+        is_same = checked.fingerprint == known.fingerprint
+        how = Confirmation.CERTIFIED if approve else Confirmation.FLAG
+        if confirm_fingerprint is not None:
+            rules.check_confirmed(checked, confirm_fingerprint)
+        elif not is_same and approve:
+            rules.check_certified(known, checked, now=now)
+        elif not is_same:
+            _ask(checked)
+            how = Confirmation.TERMINAL
+        with installation.store.change(now=now, actor=actor()) as change:
+            present = rules.get(change.reading, name)
+            if present != known:
+                raise Problem(
+                    "partner-changed", "the partner was changed meanwhile: nothing was done", hint="try again"
+                )
+            contact = known.email if email is None else email
+            if not is_same:
+                stored = rules.replace_key(change, known, checked, email=contact, confirmed=how, now=now)
+                outcome = "replaced"
+            elif (known.certificate, known.email) == (checked.armored, contact):
+                stored, outcome = known, "unchanged"
+            else:
+                stored, outcome = rules.renew(change, known, checked, email=contact, now=now), "renewed"
+    until = "for ever" if checked.expires_at is None else f"until {show_time(checked.expires_at)}"
+    fingerprint = certificates.show_fingerprint(stored.fingerprint)
+    told = {"outcome": outcome, **document(stored), "certificate_expires_at": checked.expires_at}
+    return Result(told, f"{outcome}: {stored.name} ({stored.id})\n  {fingerprint}\n  usable {until}")
 
 
 @partner.command("list")
@@ -131,6 +216,46 @@ def show(surroundings: Surroundings, *, name: str, place: Place) -> Result:
     rows = [(one["client_id"], one["state"], one["name"]) for one in listed(document, "clients")]
     lines.append(table(("CLIENT", "STATE", "NAME"), rows) if rows else "  clients      none")
     return Result(document, "\n".join(lines))
+
+
+@partner.command(short_help="Refuse all of a partner's clients until `resume`.")
+@click.argument("name")
+@home_option()
+@reason_option()
+@click.pass_obj
+@shows_result
+def suspend(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+    """Refuse the token requests of all of a partner's clients until `resume`; tokens are refused within 5 seconds.
+
+    \b
+    Example:
+      keyfob-server partner suspend "Acme CRO" --home ./operator --reason "break-in suspected"
+    """
+    return _set_state(surroundings, home, name, Event.SUSPEND)
+
+
+@partner.command(short_help="Let a suspended partner go on.")
+@click.argument("name")
+@home_option()
+@reason_option()
+@click.pass_obj
+@shows_result
+def resume(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+    """Let a suspended partner go on: exactly those clients and secrets that worked before work again.
+
+    \b
+    Example:
+      keyfob-server partner resume "Acme CRO" --home ./operator
+    """
+    return _set_state(surroundings, home, name, Event.RESUME)
+
+
+def _set_state(surroundings: Surroundings, home: Path, name: str, event: Event) -> Result:
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
+        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
+        state = rules.set_state(change, name, event, now=surroundings.clock())
+    return Result({"partner": name, "state": state.value}, f"{name} is {state}")
 
 
 def _check(path: Path, *, now: int) -> Certificate:

@@ -25,7 +25,7 @@ from keyfob.server.admin.operation import MAX_PAGE, Operation, Page
 from keyfob.server.admin.performing import Performed
 from keyfob.server.admin.remote import RemoteDesk
 from keyfob.server.alarms import sinks
-from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets, opened, read_file, show_time
+from keyfob.server.commands.surroundings import Surroundings, actor, home_option, key_sets, opened, read_file, show_time
 
 A = TypeVar("A")
 
@@ -113,7 +113,7 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
             settings.check_issuer(place.server),
             key,
             context,
-            reason=None,
+            reason=actor().reason,
             clock=surroundings.clock,
             entropy=surroundings.entropy,
         )
@@ -126,7 +126,7 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
     with opened(surroundings, place.home) as installation:
         yield LocalDesk(
             installation,
-            local.identify(installation, system_user=command.system_user(), key=key),
+            local.identify(installation, system_user=command.system_user(), key=key, reason=actor().reason),
             clock=surroundings.clock,
             entropy=surroundings.entropy,
             sinks=lambda: sinks.make(installation, environ=surroundings.environ, clock=surroundings.clock),

@@ -11,7 +11,7 @@ from keyfob.problem import Misuse
 from keyfob.server.admin import resources
 from keyfob.server.admin.resources import NewResource
 from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, read_file, show_time
+from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option, show_time
 
 
 @click.group()
@@ -22,6 +22,7 @@ def resource() -> None:
 @resource.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def add(surroundings: Surroundings, *, file: Path, place: Place) -> Result:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,16 +10,20 @@ from pathlib import Path
 
 import click
 
-from keyfob import command, tls
+from keyfob import client_secret, command, tls
 from keyfob import home as homes
 from keyfob.ambient import Clock, Entropy
 from keyfob.home import HomeKind
+from keyfob.problem import Misuse
 from keyfob.server import installation, settings
+from keyfob.server.audit.events import Actor
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.settings import Settings
 
 _MAX_FILE_BYTES = 1024 * 1024
+_MAX_REASON = 500
+_REASON = "keyfob.reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,33 @@ def home_option(*, required: bool = True) -> Callable[[Callable[..., None]], Cal
     )
 
 
+def reason_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For each command that is recorded in the audit: `actor` finds there what was said."""
+    return click.option(
+        "--reason",
+        metavar="TEXT",
+        expose_value=False,
+        callback=_keep_reason,
+        help="Why: it stands in the audit, for ever.",
+    )
+
+
+def _keep_reason(context: click.Context, _parameter: click.Parameter, typed: str | None) -> None:
+    if typed is None:
+        return
+    if re.search(client_secret.PATTERN, typed):
+        raise Misuse(
+            "secret-in-reason",
+            "--reason holds a client secret",
+            hint="it was on a command line: rotate and withdraw it",
+        )
+    if not 0 < len(typed) <= _MAX_REASON or not typed.isprintable() or typed != typed.strip():
+        raise Misuse(
+            "bad-reason", "--reason is empty, too long or cannot be shown", hint=f"1 to {_MAX_REASON} characters"
+        )
+    context.meta[_REASON] = typed
+
+
 def file_argument_type() -> click.Path:
     return click.Path(path_type=Path)
 
@@ -65,9 +97,10 @@ def opened(surroundings: Surroundings, home: Path) -> Iterator[Installation]:
             found.close()
 
 
-def actor() -> str:
-    """Who is written into the audit for what is done at the command line."""
-    return f"operator:{command.system_user()}"
+def actor() -> Actor:
+    """Who is written into the audit for what is done at the command line, and why, if --reason says so."""
+    context = click.get_current_context(silent=True)
+    return Actor(f"operator:{command.system_user()}", None if context is None else context.meta.get(_REASON))
 
 
 def read_file(path: Path) -> bytes:

@@ -19,6 +19,7 @@ from keyfob.server.admin import openapi, performing
 from keyfob.server.admin.desk import Actor
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.table import OPERATIONS
+from keyfob.server.audit.events import Field
 from keyfob.server.endpoints.request import Request
 from keyfob.server.lifecycle import operators
 from keyfob.server.refusals.causes import Cause
@@ -70,9 +71,9 @@ def _endpoint(state: ServerState, served: Mapping[str, Operation[Any]], room: as
             return _challenge(state, request, operation, refused)
         except Problem as refused:
             return _refuse(request, refused)
-        facts = {"address": request.address, "request_id": request.id, "reason": reason}
+        facts: dict[str, Field] = {"operator_address": request.address, "operator_request": request.id}
         desk = state.desk(
-            Actor(operator.name, operator, {name: value for name, value in facts.items() if value is not None}),
+            Actor(operator.name, operator, reason, facts),
             expected=_expected(request) if operation.versioned and operation.acts else None,
         )
         try:

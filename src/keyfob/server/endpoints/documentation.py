@@ -21,6 +21,8 @@ Access tokens for APIs, by the OAuth 2.0 client credentials grant (RFC 6749, sec
        Content-Type: application/x-www-form-urlencoded
 
        grant_type=client_credentials&scope=...
+   A new secret in the old one's place, whenever you like:
+       keyfob rotate
 4. Send it in the Authorization header (Bearer), keep it in memory only, and ask for a new one when it expires.
 
 What this server supports: {issuer}/.well-known/oauth-authorization-server

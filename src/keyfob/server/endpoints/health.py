@@ -7,6 +7,7 @@ from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
+from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.serving import json_response
 
@@ -20,9 +21,10 @@ async def live(_request: Request) -> Response:
 def ready(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_request: Request) -> Response:
         try:
-            state.signing_key(state.clock())
+            now = state.clock()
+            await state.signing.check(state.signing_key(now), now=now)
             await state.grants.check()
-        except (Problem, OSError, Unavailable, state.database_errors) as failed:
+        except (Problem, OSError, CannotSign, Unavailable, state.database_errors) as failed:
             _log.error("not_ready reason=%s", type(failed).__name__)
             return json_response(503, {"status": "not ready"}, headers=((b"retry-after", b"5"),))
         return json_response(200, {"status": "ready"})

@@ -14,29 +14,35 @@ from keyfob.server.storage.records import Purpose
 
 MAX_AGE = 300
 _METHODS = (Method.CLIENT_SECRET_BASIC.value, Method.CLIENT_SECRET_POST.value, Method.PRIVATE_KEY_JWT.value)
+_BY_CERTIFICATE = (Method.TLS_CLIENT_AUTH.value, Method.SELF_SIGNED_TLS_CLIENT_AUTH.value)
 
 
 def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         issuer, resources = state.settings.issuer, state.resources()
+        asks = state.settings.asks_for_certificates
+        methods = (*_METHODS, *_BY_CERTIFICATE) if asks else _METHODS
         document = ServerMetadata(
             issuer=issuer,
             token_endpoint=state.settings.token_endpoint,
             jwks_uri=f"{issuer}/oauth2/jwks",
+            registration_endpoint=state.settings.registration_endpoint,
             introspection_endpoint=f"{issuer}/oauth2/introspect",
             revocation_endpoint=f"{issuer}/oauth2/revoke",
             service_documentation=state.settings.service_documentation,
             scopes_supported=tuple(sorted({scope for resource in resources for scope in resource.scope})),
-            token_endpoint_auth_methods_supported=_METHODS,
+            token_endpoint_auth_methods_supported=methods,
             # RFC 8414 §2: where assertions are taken, their algorithms are named.
             token_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
-            introspection_endpoint_auth_methods_supported=_METHODS,
+            introspection_endpoint_auth_methods_supported=methods,
             introspection_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
             introspection_signing_alg_values_supported=tuple(
                 sorted({str(key["alg"]) for key in state.published_jwks(state.clock())})
             ),
-            revocation_endpoint_auth_methods_supported=_METHODS,
+            revocation_endpoint_auth_methods_supported=methods,
             revocation_endpoint_auth_signing_alg_values_supported=tuple(ALGORITHMS),
+            # RFC 8705 §3.3: said only where a certificate can come.
+            tls_client_certificate_bound_access_tokens=asks,
             dpop_signing_alg_values_supported=tuple(ALGORITHMS),
             authorization_details_types_supported=tuple(
                 sorted({kind for resource in resources for kind in resource.authorization_details_types})

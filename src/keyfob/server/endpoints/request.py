@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from keyfob.oauth import form
 from keyfob.oauth.errors import InvalidRequest
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Headers, values
 
 
@@ -12,7 +13,8 @@ from keyfob.oauth.wire import Headers, values
 class Request:
     """`address` is the peer's, as text; `id` is the one that the answer carries as Keyfob-Request-Id.
 
-    `names` are the parts of the path that the route leaves open; `name` is the last of them.
+    `names` are the parts of the path that the route leaves open; `name` is the last of them. `certificate` is the one
+    whose key the client proved in its TLS handshake, here or at the trusted proxy.
     """
 
     method: str
@@ -22,6 +24,7 @@ class Request:
     address: str
     id: str
     names: Mapping[str, str] = field(default_factory=dict)
+    certificate: PresentedCertificate | None = None
 
     @property
     def name(self) -> str:

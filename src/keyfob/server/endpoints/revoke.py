@@ -24,7 +24,7 @@ def revoke(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         presented: PresentedCredential | None = None
         try:
             parameters = request.form()
-            presented = client_authentication.read(request.headers, parameters)
+            presented = client_authentication.read(request.headers, parameters, request.certificate)
             client = (await authenticated_client(state, presented, address=request.address, now=now)).client
             given_back = revocation.read_request(parameters)
             # A revocation is a durable write like a token: it draws on the same allowance.

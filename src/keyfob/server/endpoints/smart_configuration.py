@@ -21,6 +21,7 @@ def smart_configuration(state: ServerState) -> Callable[[Request], Awaitable[Res
             "issuer": settings.issuer,
             "jwks_uri": f"{settings.issuer}/oauth2/jwks",
             "token_endpoint": settings.token_endpoint,
+            "registration_endpoint": settings.registration_endpoint,
             "introspection_endpoint": f"{settings.issuer}/oauth2/introspect",
             "revocation_endpoint": f"{settings.issuer}/oauth2/revoke",
             "grant_types_supported": ["client_credentials"],

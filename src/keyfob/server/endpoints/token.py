@@ -1,6 +1,7 @@
 """`/oauth2/token` (RFC 6749 §4.4): a client's credential for a short-lived access token."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from keyfob.oauth import client_assertion, client_authentication, token_endpoint
 from keyfob.oauth.client_assertion import ClientAssertion
@@ -15,8 +16,10 @@ from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import Unavailable
+from keyfob.server.lifecycle import states
 from keyfob.server.mint import mint
-from keyfob.server.possession import read_possession
+from keyfob.server.possession import confirmation, read_possession
+from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import SingleUse, TokenIssued, Used
 
@@ -30,7 +33,7 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         parameters: dict[str, str] = {}
         try:
             parameters = request.form()
-            presented = client_authentication.read(request.headers, parameters)
+            presented = client_authentication.read(request.headers, parameters, request.certificate)
             token_request = token_endpoint.read_request(parameters)
             authenticated = await authenticated_client(state, presented, address=request.address, now=now)
             proof = read_possession(
@@ -40,20 +43,29 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 is_fresh_nonce=lambda nonce: state.is_fresh_nonce(nonce, now),
                 now=now,
             )
+            bound = confirmation(authenticated, proof, request.certificate, now=now)
             grant = authorize(authenticated, token_request)
             state.throttle.admit(grant.client_id, address=request.address, now=now)
             key = state.signing_key(now)
             jti = state.entropy(16).hex()
-            issued = mint(grant, key, issuer=state.settings.issuer, now=now, jti=jti, bound_to=proof)
+            minting = partial(mint, grant, key, issuer=state.settings.issuer, now=now, jti=jti, confirmation=bound)
+            issued = await state.signing.by(key, minting, now=now)
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, authenticated, proof, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
+        except CannotSign:
+            state.alarms.signing_failed(now)
+            return unavailable(request)
         except Unavailable:
             state.alarms.audit_failed(now)
             return unavailable(request)
         state.alarms.succeeded(grant.client_id)
-        return token_endpoint.write_response(issued, nonce=None if proof is None else state.dpop_nonce(now))
+        return token_endpoint.write_response(
+            issued,
+            nonce=None if proof is None else state.dpop_nonce(now),
+            credential_expires_in=states.expires_in(authenticated.credential, now),
+        )
 
     return answer
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from keyfob import client_secret
 from keyfob.ambient import Entropy
+from keyfob.client_certificates import ClientCertificate, UnusableCertificate
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MalformedKeySet
+from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import Details
-from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
+from keyfob.oauth.mutual_tls import CertificateSubject
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
 from keyfob.server import networks, profiles
@@ -17,12 +20,14 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
 from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.settings import Settings
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, ClientView, Profile, ResourceGrant, State
 from keyfob.settings import https_url
 
 DETAILS_TYPE = "cdms_study"
+METHODS_WITH_KEYS = frozenset({Method.PRIVATE_KEY_JWT, Method.SELF_SIGNED_TLS_CLIENT_AUTH})
 _NEEDS_TYPE = "the resource describes what it can limit in its resource.json"
 
 _KINDS = {
@@ -34,10 +39,13 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the operator asked for. `resources` in the order given: the first is the default."""
+    """What is asked for a client, by the operator or by itself. `resources`: the first is the default.
+
+    `name` None: it is called by its id.
+    """
 
     partner: str
-    name: str
+    name: str | None
     scope: Scope
     resources: tuple[str, ...]
     default_scope: Scope | None
@@ -49,30 +57,37 @@ class Application:
     jwks_uri: str | None = None
     dpop_bound: bool = False
     profile: Profile = Profile.DEFAULT
+    tls_subject: CertificateSubject | None = None
+    certificate_bound: bool = False
 
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
     """The client that `application` describes, all of it checked; nothing is written. Raises Misuse or Problem."""
-    check_name(application.name, of="client")
+    if application.name is not None:
+        check_name(application.name, of="client")
     _check_keys(application)
+    _check_certificates(application)
     partner = partners.get(reading, application.partner)
     if partner.state is not State.ACTIVE:
         raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
+    client_id = client_secret.new_id("cl_", entropy(partners.ID_BYTES))
     client = Client(
-        id=client_secret.new_id("cl_", entropy(partners.ID_BYTES)),
+        id=client_id,
         partner_id=partner.id,
-        name=application.name,
+        name=application.name or client_id,
         state=State.ACTIVE,
         auth_method=application.auth_method,
         token_lifetime=application.token_lifetime,
         profile=application.profile,
-        grants=_grants(reading, application),
+        grants=grants(reading, application),
         authorization_details=application.details,
         created_at=now,
         networks=application.networks,
         jwks=application.jwks,
         jwks_uri=application.jwks_uri,
         dpop_bound=application.dpop_bound,
+        tls_subject=application.tls_subject,
+        certificate_bound=application.certificate_bound,
     )
     profiles.check(client)
     check_free(reading, client)
@@ -82,7 +97,7 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
 def check_free(reading: Reading, client: Client) -> None:
     """Raises Misuse when the partner has a client of that name which is not revoked."""
     for other in reading.clients(partner_id=client.partner_id):
-        if other.name == client.name and other.state is not State.REVOKED:
+        if other.name == client.name and other.id != client.id and other.state is not State.REVOKED:
             raise Misuse(
                 "client-exists",
                 f"the partner has a client {client.name!r} already: {other.id}",
@@ -112,6 +127,8 @@ def add(change: Change, client: Client) -> None:
         thumbprints=thumbprints(client.jwks),
         jwks_uri=client.jwks_uri,
         dpop_bound=int(client.dpop_bound),
+        tls_subject=None if client.tls_subject is None else f"{client.tls_subject.field} {client.tls_subject.value}",
+        certificate_bound=int(client.certificate_bound),
         profile=client.profile.value,
     )
 
@@ -127,11 +144,14 @@ def get(reading: Reading, client_id: str) -> ClientView:
 
 def set_state(change: Change, client_id: str, event: Event, *, now: int) -> State:
     """Suspend, resume or revoke. Its credentials keep their own states; its tokens end. Raises Misuse or Problem."""
-    client = get(change.reading, client_id).client
+    view = get(change.reading, client_id)
+    client = view.client
     state = after(client.state, event)
     change.set_client_state(client.id, state)
     if event is Event.RESUME:
-        revocations.allow_again(change, client.id, now=now)
+        # While its partner is suspended nothing is issued, and what the suspension cut off stays so.
+        if view.partner_state is State.ACTIVE:
+            revocations.allow_again(change, client.id, now=now)
     else:
         revocations.of_client(change, client.id, now=now)
     change.record(_KINDS[event], client_id=client.id)
@@ -141,12 +161,15 @@ def set_state(change: Change, client_id: str, event: Event, *, now: int) -> Stat
 def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
     """Other keys for a client that has some, from the next request on. Raises Misuse."""
     client = get(change.reading, client_id).client
-    if client.auth_method is not Method.PRIVATE_KEY_JWT:
+    if client.auth_method not in METHODS_WITH_KEYS:
+        how = "an authority's certificate" if client.auth_method in METHODS_BY_CERTIFICATE else "a secret"
         raise Misuse(
             "no-key-client",
-            f"{client.id} authenticates by a secret",
+            f"{client.id} authenticates by {how}",
             hint="make a client of its own for keys: client create --auth-method private_key_jwt",
         )
+    if client.auth_method is Method.SELF_SIGNED_TLS_CLIENT_AUTH and jwks is not None:
+        check_certificates(ClientKeys.parse(jwks.encode()))
     change.set_client_keys(client.id, jwks=jwks, jwks_uri=jwks_uri)
     change.record(Kind.CLIENT_KEYS_CHANGED, client_id=client.id, thumbprints=thumbprints(jwks), jwks_uri=jwks_uri)
 
@@ -166,7 +189,7 @@ def check_jwks_uri(url: str) -> str:
         return https_url(url)
     except ValueError as wrong:
         raise Misuse(
-            "bad-jwks-uri", f"--jwks-uri {wrong}", hint="for example https://partner.example/jwks.json"
+            "bad-jwks-uri", f"the jwks_uri {wrong}", hint="for example https://partner.example/jwks.json"
         ) from None
 
 
@@ -175,14 +198,89 @@ def thumbprints(jwks: str | None) -> list[str]:
     return [] if jwks is None else [key.thumbprint for key in ClientKeys.parse(jwks.encode()).keys]
 
 
+def certificate_thumbprints(jwks: str | None) -> list[str]:
+    """RFC 8705 §3.1: what the certificates among the keys are called in tokens."""
+    if jwks is None:
+        return []
+    return [mutual_tls.thumbprint(one.certificate) for one in ClientKeys.parse(jwks.encode()).keys if one.certificate]
+
+
+def check_certificates(keys: ClientKeys) -> None:
+    """RFC 8705 §2.2.2: that each key of a client with self-signed certificates has its own. Raises Misuse."""
+    hint = "add x5c to the key: a list with the base64 of the certificate's DER"
+    for key in keys.keys:
+        if key.certificate is None:
+            raise Misuse("certificate-missing", f"the key {key.thumbprint} has no certificate (x5c)", hint=hint)
+        try:
+            certificate = ClientCertificate.read(key.certificate)
+            certified = certificate.public_key_thumbprint
+            certificate.check_alone()
+        except UnusableCertificate as unusable:
+            mend = "make it anew with keyUsage=digitalSignature: openssl req -x509 -addext keyUsage=digitalSignature"
+            raise Misuse("bad-certificate", f"the certificate of {key.thumbprint}: {unusable}", hint=mend) from None
+        # RFC 7517 §4.7: the first certificate is the key's own.
+        if certified != key.thumbprint:
+            raise Misuse("other-certificate", f"the certificate of {key.thumbprint} is another key's", hint=hint)
+
+
 def _check_keys(application: Application) -> None:
     has_keys = (application.jwks is not None) + (application.jwks_uri is not None)
-    if application.auth_method is Method.PRIVATE_KEY_JWT and has_keys != 1:
+    if application.auth_method in METHODS_WITH_KEYS and has_keys != 1:
         raise Misuse(
             "keys-missing", "a client that signs needs its public keys", hint="add --jwks FILE, or --jwks-uri URL"
         )
-    if application.auth_method is not Method.PRIVATE_KEY_JWT and has_keys:
+    if application.auth_method is Method.TLS_CLIENT_AUTH and has_keys:
+        raise Misuse(
+            "keys-unused",
+            "an authority vouches for the keys of a client of tls_client_auth",
+            hint="leave --jwks and --jwks-uri out, or add --auth-method self_signed_tls_client_auth",
+        )
+    if application.auth_method not in METHODS_WITH_KEYS and has_keys:
         raise Misuse("keys-unused", "a client with a secret has no keys", hint="add --auth-method private_key_jwt")
+
+
+def _check_certificates(application: Application) -> None:
+    method = application.auth_method
+    if method is Method.TLS_CLIENT_AUTH and application.tls_subject is None:
+        raise Misuse(
+            "subject-missing",
+            "a client of tls_client_auth needs the name in its certificate",
+            hint="add --tls-subject-dn, --tls-san-dns, --tls-san-uri, --tls-san-ip or --tls-san-email",
+        )
+    if method is not Method.TLS_CLIENT_AUTH and application.tls_subject is not None:
+        raise Misuse(
+            "subject-unused",
+            f"a client of {method} is not known by a name in a certificate",
+            hint="add --auth-method tls_client_auth",
+        )
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH and application.jwks is not None:
+        check_certificates(ClientKeys.parse(application.jwks.encode()))
+    if method in METHODS_BY_CERTIFICATE and application.certificate_bound and application.dpop_bound:
+        raise Misuse(
+            "bound-twice",
+            "--dpop binds to a key instead of the certificate, --certificate-bound to the certificate",
+            hint="leave one of them out: the tokens of this client are bound to its certificate by default",
+        )
+
+
+def check_asking(settings: Settings, application: Application) -> None:
+    """Raises Misuse for a client that could never show its certificate."""
+    is_by_certificate = application.auth_method in METHODS_BY_CERTIFICATE
+    if not (is_by_certificate or application.certificate_bound):
+        return
+    if not settings.asks_for_certificates:
+        raise Misuse(
+            "certificates-off",
+            "this server asks no client for a certificate",
+            hint='set client_certificates = "ask" under [tls] in keyfob.toml, and start the server anew',
+        )
+    if application.auth_method is Method.TLS_CLIENT_AUTH and settings.client_ca is None:
+        raise Misuse(
+            "client-ca-missing",
+            "no authority issues certificates to your clients yet",
+            hint="name its certificate: client_ca under [tls] in keyfob.toml; or --auth-method "
+            "self_signed_tls_client_auth",
+        )
 
 
 def set_networks(change: Change, client_id: str, wanted: tuple[str, ...]) -> None:
@@ -218,10 +316,11 @@ def full_scope(client: Client) -> Scope:
     return frozenset(scope for grant in client.grants for scope in grant.scope)
 
 
-def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, ...]:
+def grants(reading: Reading, application: Application) -> tuple[ResourceGrant, ...]:
+    """The rights that `application` asks for, as pairs that are registered. Raises Misuse."""
     known = {resource.url: resource for resource in reading.resources()}
     if len(set(application.resources)) != len(application.resources):
-        raise Misuse("resource-twice", "a --resource is given twice", hint="name each resource once")
+        raise Misuse("resource-twice", "a resource is given twice", hint="name each resource once")
     for url in application.resources:
         if url not in known:
             raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=near_miss(url, known))
@@ -232,7 +331,7 @@ def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, 
     beyond = sorted((application.default_scope or frozenset()) - application.scope)
     if beyond:
         raise Misuse("bad-default-scope", f"{beyond[0]} is in --default-scope but not in --scope", hint="grant it, too")
-    grants = []
+    found = []
     for resource in chosen:
         held = application.scope & resource.scope
         if not held:
@@ -241,7 +340,7 @@ def _grants(reading: Reading, application: Application) -> tuple[ResourceGrant, 
                 f"none of the scopes belongs to {resource.url}",
                 hint=near_miss(min(application.scope), resource.scope),
             )
-        grants.append(ResourceGrant(resource.url, held, (application.default_scope or frozenset()) & held or None))
+        found.append(ResourceGrant(resource.url, held, (application.default_scope or frozenset()) & held or None))
     if application.details and not any(DETAILS_TYPE in one.authorization_details_types for one in chosen):
         raise Misuse("no-studies-there", "no resource given can be limited to studies", hint=_NEEDS_TYPE)
-    return tuple(grants)
+    return tuple(found)

@@ -1,5 +1,6 @@
 """The acts on a client's credentials: the first one, a rotation, and the end of an overlap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,15 +8,15 @@ from keyfob import client_secret
 from keyfob.ambient import Entropy
 from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
-from keyfob.server.audit.events import Kind
+from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import clients, handoff, partners, rotation
+from keyfob.server.lifecycle import clients, handoff, links, partners, rotation
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.secret_hash import NO_SECRET
 from keyfob.server.storage.change import Change
-from keyfob.server.storage.records import Client, ClientView, Credential, State
+from keyfob.server.storage.records import Client, ClientView, Credential, Partner, State
 
 _NEVER = 253402300799
 """The end of the year 9999: keys are replaced by their owner, and end with the client."""
@@ -23,17 +24,31 @@ _NEVER = 253402300799
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential."""
+    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential.
+
+    `link`: where the same message can be fetched, if that was asked for.
+    """
 
     client: Client
     credential: Credential
     path: Path | None
+    link: str | None = None
 
 
 def create_client(
-    installation: Installation, application: Application, *, out: Path | None, now: int, entropy: Entropy, actor: str
+    installation: Installation,
+    application: Application,
+    *,
+    out: Path | None,
+    with_link: bool = False,
+    now: int,
+    entropy: Entropy,
+    actor: Acting,
 ) -> Issued:
-    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem."""
+    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem.
+
+    A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year.
+    """
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
         partner = partners.get(reading, application.partner)
@@ -42,8 +57,8 @@ def create_client(
         client,
         partner,
         replaces=None,
-        overlap=rotation.OVERLAP,
-        first_use_by=None,
+        overlap=installation.settings.overlap,
+        first_use_by=now + rotation.UNOPENED_LIFETIME,
         issued_at=now,
         now=now,
         entropy=entropy,
@@ -52,16 +67,29 @@ def create_client(
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         _add(change, sealed)
-    return Issued(client, sealed.credential, path)
+        link = None
+        if with_link:
+            _keep(change, sealed, now)
+            link = _link(installation, change, sealed, now=now, entropy=entropy)
+    return Issued(client, sealed.credential, path, link)
 
 
 def create_key_client(
-    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: str
+    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: Acting
 ) -> Issued:
     """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
-    credential = Credential(
+    credential = of_keys(client, now=now, entropy=entropy)
+    with installation.store.change(now=now, actor=actor) as change:
+        clients.add(change, client)
+        change.add_credential(credential)
+    return Issued(client, credential, None)
+
+
+def of_keys(client: Client, *, now: int, entropy: Entropy) -> Credential:
+    """What stands in the place of a secret for a client that proves itself by what it never gives away."""
+    return Credential(
         id=client_secret.new_id("", entropy(partners.ID_BYTES)),
         client_id=client.id,
         state=State.ACTIVE,
@@ -81,10 +109,6 @@ def create_key_client(
         last_used_at=None,
         last_used_from=None,
     )
-    with installation.store.change(now=now, actor=actor) as change:
-        clients.add(change, client)
-        change.add_credential(credential)
-    return Issued(client, credential, None)
 
 
 def rotate(
@@ -93,20 +117,29 @@ def rotate(
     *,
     overlap: int,
     out: Path | None,
+    with_link: bool = False,
     now: int,
     entropy: Entropy,
-    actor: str,
+    actor: Acting,
+    announce: Callable[[Change, Partner, Sealed, Path], None] | None = None,
 ) -> Issued:
     """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
 
     It takes nothing away: the old secret works until `overlap` seconds after the new one's first use. A successor that
-    is still unopened is retired: there is one at most. Raises Misuse or Problem.
+    is still unopened is retired: there is one at most. `announce` is called inside the transaction. Raises Misuse or
+    Problem.
     """
     with installation.store.reading() as reading:
         view = clients.get(reading, client_id)
         partner = reading.partner_of(view.client)
     _check_not_revoked(view)
-    if view.client.auth_method is Method.PRIVATE_KEY_JWT:
+    if view.client.auth_method is Method.TLS_CLIENT_AUTH:
+        raise Misuse(
+            "no-secret",
+            f"{client_id} authenticates by a certificate, and has no secret",
+            hint="its authority renews it: nothing changes here while it names the same",
+        )
+    if view.client.auth_method in clients.METHODS_WITH_KEYS:
         raise Misuse(
             "no-secret",
             f"{client_id} authenticates by keys, and has no secret",
@@ -126,8 +159,11 @@ def rotate(
     )
     path = out or Path(f"{client_id}.{sealed.credential.id}.asc")
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
-        _replace(change, client_id, sealed, now)
-    return Issued(view.client, sealed.credential, path)
+        replace(change, client_id, sealed, now)
+        link = _link(installation, change, sealed, now=now, entropy=entropy) if with_link else None
+        if announce is not None:
+            announce(change, partner, sealed, path)
+    return Issued(view.client, sealed.credential, path, link)
 
 
 def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...]:
@@ -149,8 +185,11 @@ def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...
     return ended
 
 
-def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
-    """Inside the transaction everything is asked again: another rotation, a revocation or a first use may have come."""
+def replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
+    """Add a successor whose message may be asked for again. Raises Problem when it has been overtaken.
+
+    Inside the transaction everything is asked again: another rotation, a revocation or a first use may have come.
+    """
     view = clients.get(change.reading, client_id)
     _check_not_revoked(view)
     replaced = rotation.current(view.credentials, now)
@@ -163,6 +202,18 @@ def _replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
             Kind.CREDENTIAL_REPLACED, client_id=client_id, credential_id=unopened.id, successor=sealed.credential.id
         )
     _add(change, sealed)
+    _keep(change, sealed, now)
+
+
+def _keep(change: Change, sealed: Sealed, now: int) -> None:
+    """For as long as an instance with the old secret could ask for it."""
+    until = now + rotation.UNOPENED_LIFETIME + sealed.credential.overlap
+    change.keep_message(sealed.credential.id, sealed.armored, until=until)
+
+
+def _link(installation: Installation, change: Change, sealed: Sealed, *, now: int, entropy: Entropy) -> str:
+    credential, issuer = sealed.credential, installation.settings.issuer
+    return links.make(change, credential.id, client_id=credential.client_id, issuer=issuer, now=now, entropy=entropy)
 
 
 def _add(change: Change, sealed: Sealed) -> None:

@@ -12,7 +12,7 @@ In no case is a credential live whose message nobody has.
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from keyfob.openpgp import seal
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import clients, partners, rotation
+from keyfob.server.lifecycle import clients, partners
 from keyfob.server.secret_hash import hash_secret
 from keyfob.server.storage.records import Client, Credential, Partner, SealedMessage, State
 
@@ -62,7 +62,7 @@ def make(
         state=State.ACTIVE,
         secret_hash=hash_secret(secret, installation.peppers[0]),
         not_before=now,
-        expires_at=now + rotation.CREDENTIAL_LIFETIME,
+        expires_at=now + installation.settings.credential_lifetime,
         created_at=now,
         replaces=replaces,
         overlap=overlap,
@@ -91,9 +91,14 @@ def make(
     return Sealed(credential, message, armored)
 
 
+def written(installation: Installation, sealed: Sealed, path: Path) -> contextlib.AbstractContextManager[None]:
+    """The message in a new file; taken back when the block did not make its credential count."""
+    return in_file(path, sealed.armored, counts=lambda: _counts(installation, sealed.credential))
+
+
 @contextlib.contextmanager
-def written(installation: Installation, sealed: Sealed, path: Path) -> Iterator[None]:
-    """The message in a new file (0600); taken back when the block, which makes the credential count, did not do so."""
+def in_file(path: Path, armored: bytes, *, counts: Callable[[], bool]) -> Iterator[None]:
+    """A message in a new file (0600); taken back when the block, which makes what it holds count, did not do so."""
     try:
         # O_EXCL: of two programs that choose one name, one is refused, and neither overwrites.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -105,7 +110,7 @@ def written(installation: Installation, sealed: Sealed, path: Path) -> Iterator[
         ) from failed
     try:
         try:
-            home.write_file(path, sealed.armored)
+            home.write_file(path, armored)
         except OSError as failed:
             raise Problem(
                 "file-not-written",
@@ -115,7 +120,7 @@ def written(installation: Installation, sealed: Sealed, path: Path) -> Iterator[
         yield
     except BaseException:
         # Ctrl-C may break in after the commit: only the database knows.
-        if not _counts(installation, sealed.credential):
+        if not counts():
             path.unlink(missing_ok=True)
         raise
 

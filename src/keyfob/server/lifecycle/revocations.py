@@ -20,6 +20,11 @@ def of_client(change: Change, client_id: str, *, now: int) -> None:
     change.revoke(_until(Subject.CLIENT, client_id, now + STALENESS), client_id=client_id)
 
 
+def of_credential(change: Change, credential_id: str, *, client_id: str, now: int) -> None:
+    """Every token that one credential of the client obtained."""
+    change.revoke(_until(Subject.CREDENTIAL, credential_id, now + STALENESS), client_id=client_id)
+
+
 def allow_again(change: Change, client_id: str, *, now: int) -> None:
     """After `resume`: tokens from now on are good at once; those from before stay withdrawn."""
     change.revoke(_until(Subject.CLIENT, client_id, now - 1), client_id=client_id)

@@ -8,11 +8,10 @@ replaced nothing and shortened nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keyfob.server.lifecycle.states import Event, after, effective
+from keyfob.server.lifecycle.states import USABLE, Event, after, effective
 from keyfob.server.storage.records import Credential, State
 
 DAY = 24 * 60 * 60
-CREDENTIAL_LIFETIME = 365 * DAY
 OVERLAP = 7 * DAY
 UNOPENED_LIFETIME = 14 * DAY
 
@@ -31,6 +30,9 @@ def on_first_use(credentials: Sequence[Credential], credential_id: str, now: int
     successor = next((one for one in credentials if one.id == credential_id), None)
     if successor is None or successor.replaces is None:
         return None
+    # Its request began before it was replaced or revoked, and is recorded now: what is over takes nothing with it.
+    if effective(successor, now) not in USABLE:
+        return None
     replaced = next(one for one in credentials if one.id == successor.replaces)
     if effective(replaced, now) is not State.ACTIVE:
         return None
@@ -45,10 +47,13 @@ def current(credentials: Sequence[Credential], now: int) -> Credential | None:
 
 
 def unopened_successors(credentials: Sequence[Credential], now: int) -> tuple[Credential, ...]:
-    """Successors that may still be used for the first time: at most one, and the next rotation retires it."""
+    """Successors that may still be used for the first time: one at most, and the operator's next rotation retires it.
+
+    `credentials` are all that the client ever had: the first is no successor, and never in the way of one.
+    """
     return tuple(
         one
-        for one in credentials
+        for one in credentials[1:]
         if one.first_use_by is not None and one.first_used_at is None and effective(one, now) is State.ACTIVE
     )
 

@@ -1,22 +1,8 @@
-r"""Who may do what when: the one table of transitions, and the rule of what is usable.
+"""Who may do what when: the one table of transitions, and the rule of what is usable.
 
-Credentials (a date that has passed counts as the event, whether or not somebody wrote it down):
-
-    first use of the
-    successor                overlap over, finish
-    ACTIVE ------------> RETIRING ------------> RETIRED
-      |  \                  |
-      |   \__ replaced before it was ever used -> RETIRED
-      |                     |
-      +-- expiry passed ----+------------------> EXPIRED
-      +-- revoke -----------+------------------> REVOKED      (RETIRED and EXPIRED may be revoked, too)
-
-Clients and partners:
-
-    ACTIVE <--- suspend, resume ---> SUSPENDED --- revoke ---> REVOKED     (ACTIVE may be revoked, too)
-
-A client's state holds for all of its credentials and leaves theirs alone, so that `resume` brings back exactly what
-there was. Nothing leaves REVOKED.
+docs/reference/states.md is the table as a picture and in words, made from here. A date that has passed counts as its
+event, whether or not somebody wrote it down. A client's state holds for all of its credentials, a partner's for all of
+its clients, and leaves theirs alone, so that `resume` brings back exactly what there was.
 """
 
 from enum import StrEnum
@@ -34,25 +20,45 @@ class Event(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     REVOKE = "revoke"
+    DELETE = "delete"
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
+OF_CREDENTIALS: dict[tuple[State, Event], State] = {
     (State.ACTIVE, Event.SUCCESSOR_USED): State.RETIRING,
     (State.ACTIVE, Event.REPLACED_UNOPENED): State.RETIRED,
     (State.ACTIVE, Event.EXPIRY): State.EXPIRED,
-    (State.ACTIVE, Event.SUSPEND): State.SUSPENDED,
     (State.ACTIVE, Event.REVOKE): State.REVOKED,
     (State.RETIRING, Event.OVERLAP_OVER): State.RETIRED,
     (State.RETIRING, Event.FINISH): State.RETIRED,
     (State.RETIRING, Event.EXPIRY): State.EXPIRED,
     (State.RETIRING, Event.REVOKE): State.REVOKED,
-    (State.SUSPENDED, Event.RESUME): State.ACTIVE,
-    (State.SUSPENDED, Event.REVOKE): State.REVOKED,
     (State.RETIRED, Event.REVOKE): State.REVOKED,
     (State.EXPIRED, Event.REVOKE): State.REVOKED,
 }
 
-_USABLE = frozenset({State.ACTIVE, State.RETIRING})
+OF_CLIENTS_AND_PARTNERS: dict[tuple[State, Event], State] = {
+    (State.ACTIVE, Event.SUSPEND): State.SUSPENDED,
+    (State.ACTIVE, Event.REVOKE): State.REVOKED,
+    (State.SUSPENDED, Event.RESUME): State.ACTIVE,
+    (State.SUSPENDED, Event.REVOKE): State.REVOKED,
+    (State.REVOKED, Event.DELETE): State.DELETED,
+}
+
+TRANSITIONS = OF_CREDENTIALS | OF_CLIENTS_AND_PARTNERS
+
+MEANING: dict[Event, str] = {
+    Event.SUCCESSOR_USED: "The successor was used for the first time: the overlap begins.",
+    Event.OVERLAP_OVER: "The overlap, seven days unless chosen otherwise, has passed.",
+    Event.FINISH: "`client rotate --finish` ends the overlap early.",
+    Event.REPLACED_UNOPENED: "Another rotation came before this successor was ever used.",
+    Event.EXPIRY: "Its year has passed, or 14 days in which a successor was never used.",
+    Event.SUSPEND: "`client suspend`, `partner suspend`: nothing works until `resume`.",
+    Event.RESUME: "`client resume`, `partner resume`: exactly what there was works again.",
+    Event.REVOKE: "`client revoke`, `client revoke-credential`, `partner revoke`: for good.",
+    Event.DELETE: "`client delete`, `partner delete`: forgotten once no token can be alive; the audit trail stays.",
+}
+
+USABLE = frozenset({State.ACTIVE, State.RETIRING})
 
 
 def after(state: State, event: Event) -> State:
@@ -71,13 +77,22 @@ def effective(credential: Credential, now: int) -> State:
     The second of a date already counts as passed, like `exp` of a token (RFC 7519 §4.1.4).
     """
     state = credential.state
-    if state not in _USABLE:
+    if state not in USABLE:
         return state
     if now >= credential.expires_at or _never_opened_in_time(credential, now):
         return after(state, Event.EXPIRY)
     if state is State.RETIRING and credential.overlap_ends_at is not None and now >= credential.overlap_ends_at:
         return after(state, Event.OVERLAP_OVER)
     return state
+
+
+def expires_in(credential: Credential, now: int) -> int | None:
+    """Seconds until a usable credential stops working by its dates; None for a key, which its owner replaces."""
+    if credential.sealed_at is None:
+        return None
+    is_retiring = credential.state is State.RETIRING and credential.overlap_ends_at is not None
+    end = min(credential.expires_at, credential.overlap_ends_at or 0) if is_retiring else credential.expires_at
+    return max(end - now, 0)
 
 
 def is_usable(credential: Credential, client: Client, partner_state: State, now: int) -> bool:
@@ -87,7 +102,7 @@ def is_usable(credential: Credential, client: Client, partner_state: State, now:
         and client.state is State.ACTIVE
         and credential.client_id == client.id
         and credential.not_before <= now
-        and effective(credential, now) in _USABLE
+        and effective(credential, now) in USABLE
     )
 
 

@@ -26,6 +26,16 @@ class Cause(StrEnum):
     PROOF_USED = "the DPoP proof was used before"
     PROOF_NONCE = "the DPoP proof has no nonce, or an old one"
     ASSERTION_USED = "the client assertion was used before"
+    CERTIFICATE_HEADER = "the proxy's header with the client certificate is malformed"
+    CERTIFICATE_MALFORMED = "the client certificate cannot be read"
+    CERTIFICATE_NOT_YET_VALID = "the client certificate is not valid yet"
+    CERTIFICATE_EXPIRED = "the client certificate has expired"
+    CERTIFICATE_PURPOSE = "the client certificate is not for TLS clients"
+    CERTIFICATE_UNTRUSTED = "no trusted authority issued the client certificate"
+    CERTIFICATE_OF_ANOTHER = "the client certificate names another subject"
+    CERTIFICATE_NOT_REGISTERED = "the client certificate is none of those that the client registered"
+    NOT_BY_CERTIFICATE = "the client does not authenticate by a certificate"
+    CERTIFICATE_NEEDED = "the client's tokens are bound to a certificate"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
     NO_OPERATOR = "no token of an operator who may do this"
     NOT_A_RESOURCE = "a client asked for what is for resources"
@@ -60,6 +70,18 @@ class Cause(StrEnum):
     RESOURCE_NOT_GRANTED = "the resource is not granted"
     DETAILS_REFUSED = "the authorization details are not granted or malformed"
     TOKEN_OF_ANOTHER = "the token was issued to another client"  # noqa: S105  # a reason
+    # Clients that register themselves.
+    REGISTRATION_TOKEN_MISSING = "no token for a registration came"  # noqa: S105  # a reason
+    REGISTRATION_TOKEN_UNKNOWN = "the token for a registration is none of ours"  # noqa: S105  # a reason
+    REGISTRATION_TOKEN_EXPIRED = "the token for a registration has expired"  # noqa: S105  # a reason
+    REGISTRATION_TOKEN_REPLAYED = "a registration token was used that its successor had replaced"  # noqa: S105
+    REGISTRATION_OF_ANOTHER = "the registration token is another client's"
+    REGISTRATION_ENDED = "the client's registration tokens are ended"
+    REGISTRATION_WITHDRAWN = "the initial access token is withdrawn"
+    REGISTRATION_USED_UP = "the initial access token is used up"
+    REGISTRATION_WIDENED = "a registration asked for more than it may have"
+    REGISTRATION_KEYS = "a registration token asked for other keys"
+    METADATA_REFUSED = "the client metadata are malformed or cannot be taken"
     # How often.
     NETWORK_SLOWED = "too many failures of its network for a signature to be checked"
     QUOTA = "the client has had its tokens of this minute"
@@ -85,6 +107,11 @@ PROVEN = frozenset(
         Cause.ASSERTION_USED,
         Cause.PROOF_MISSING,
         Cause.PROOF_USED,
+        Cause.REGISTRATION_TOKEN_REPLAYED,
+        Cause.REGISTRATION_ENDED,
+        Cause.REGISTRATION_WIDENED,
+        Cause.REGISTRATION_KEYS,
+        Cause.CERTIFICATE_NEEDED,
     }
 )
 """Only whoever has a secret of the client, good or past, can cause these."""

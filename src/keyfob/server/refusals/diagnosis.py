@@ -28,6 +28,17 @@ SKEW_REPORTED = 5
 """Seconds that two clocks may differ without a word."""
 _CLIENT_ID = re.compile(r"cl_[0-9A-Za-z]{22}")
 _MAX_NAMES = 5
+_SAID = frozenset(
+    {
+        Cause.MALFORMED_FORM,
+        Cause.SCOPE_MALFORMED,
+        Cause.RESOURCE_MALFORMED,
+        Cause.DETAILS_REFUSED,
+        Cause.METADATA_REFUSED,
+        Cause.REGISTRATION_WIDENED,
+    }
+)
+"""Where the public text says it best."""
 _MAX_COMPARED = 100
 
 
@@ -142,7 +153,7 @@ def _is_encoded(text: Secret) -> bool:
 
 def _facts(seen: Sighting, cause: Cause, resources: Sequence[Resource]) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
-    if cause in (Cause.MALFORMED_FORM, Cause.SCOPE_MALFORMED, Cause.RESOURCE_MALFORMED, Cause.DETAILS_REFUSED):
+    if cause in _SAID:
         facts["said"] = seen.description[:200]
     if cause is Cause.ASSERTION_REFUSED and seen.detail and seen.cause is None:
         facts["said"] = seen.detail.partition(":")[0][:200]  # what follows a colon may quote the assertion

@@ -20,7 +20,7 @@ _MAX_HEADER = 4096
 _ASKED = ("scope", "resource")
 _MAX_ASKED = 4096
 _PROXY_HEADERS = frozenset({b"via", b"forwarded", b"x-forwarded-for", b"x-real-ip"})
-_SECRET_IN_QUERY = re.compile(rb"client_secret=|client_assertion=|access_token=|kfs_[0-9A-Za-z]", re.IGNORECASE)
+_SECRET_IN_QUERY = re.compile(rb"client_secret=|client_assertion=|access_token=|kf[sir]_[0-9A-Za-z]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,56 @@ _WORDS = {
         "look who asks from there; what an operator may do, and whether it is active: keyfob-server operator list",
         "the admin API is for the operator's own people",
     ),
+    Cause.CERTIFICATE_HEADER: Words(
+        "The proxy in front of this server sent a Client-Cert header that is none (RFC 9440), or two of them.",
+        "have the proxy take out what clients send in Client-Cert and Client-Cert-Chain, and write its own",
+        "do not send Client-Cert yourself: it is the proxy's to write",
+    ),
+    Cause.CERTIFICATE_MALFORMED: Words(
+        "The certificate that the client presented cannot be read, or is too large.",
+        "look at it: openssl x509 -in FILE -noout -text",
+        "look at it: openssl x509 -in FILE -noout -text",
+    ),
+    Cause.CERTIFICATE_NOT_YET_VALID: Words(
+        "The certificate that the client presented is not valid yet.",
+        "wait, or check this server's clock",
+        "wait, or check the clock of whoever issued it",
+    ),
+    Cause.CERTIFICATE_EXPIRED: Words(
+        "The certificate that the client presented has expired.",
+        "tell the partner; a new self-signed one is registered with: keyfob-server client keys {client} --jwks FILE",
+        "get a new certificate; a self-signed one goes to the operator to be registered",
+    ),
+    Cause.CERTIFICATE_PURPOSE: Words(
+        "The certificate is not for TLS clients: its extended key usage names others, or its key usage no signatures.",
+        "tell the partner: extendedKeyUsage clientAuth, keyUsage digitalSignature",
+        "get one with extendedKeyUsage clientAuth and keyUsage digitalSignature",
+    ),
+    Cause.CERTIFICATE_UNTRUSTED: Words(
+        "No authority in tls.client_ca issued the certificate that the client presented.",
+        "is it self-signed, of another authority, or did its intermediate certificates not come?",
+        "present a certificate of the authority that the operator knows, with its intermediate certificates",
+    ),
+    Cause.CERTIFICATE_OF_ANOTHER: Words(
+        "The certificate is good, but it does not name what is registered for this client.",
+        "compare: openssl x509 -in FILE -noout -subject -nameopt RFC2253 -ext subjectAltName. " + _SHOW,
+        "use this client's own certificate, or tell the operator the name in yours",
+    ),
+    Cause.CERTIFICATE_NOT_REGISTERED: Words(
+        "The certificate is none of those that the client registered (x5c in its JWK set).",
+        "a renewed one is registered with: keyfob-server client keys {client} --jwks FILE",
+        "use the certificate that the operator has, or give the operator the new one",
+    ),
+    Cause.NOT_BY_CERTIFICATE: Words(
+        "A certificate and a client_id came, and nothing else; this client authenticates in another way.",
+        _SHOW,
+        "send what the operator registered: your secret, or a client assertion",
+    ),
+    Cause.CERTIFICATE_NEEDED: Words(
+        "The client's tokens are bound to a TLS certificate (RFC 8705), and its request came without one.",
+        "tell the client to present its certificate; does a proxy in front of this server pass it on (RFC 9440)?",
+        "present your certificate in the TLS handshake, with the token request too",
+    ),
     Cause.UNKNOWN_RESOURCE: Words(
         "A resource signed who it is, but no resource of that URL is registered here.",
         "register it: keyfob-server resource add FILE",
@@ -174,7 +224,9 @@ _WORDS = {
         "ask the operator for a new client",
     ),
     Cause.PARTNER_NOT_ACTIVE: Words(
-        "The secret is right, but the partner is not active.", "see: keyfob-server partner list", "ask the operator"
+        "The secret is right, but the partner is not active.",
+        "see: keyfob-server partner list; if it is suspended, let it go on: keyfob-server partner resume NAME",
+        "ask the operator",
     ),
     Cause.ADDRESS_NOT_ALLOWED: Words(
         "The secret is right, but the request came from an address that is not on this client's list.",
@@ -236,6 +288,63 @@ _WORDS = {
         "The authorization details are malformed, or more than what was granted.",
         _SHOW,
         "ask for less, or for none: then the token carries all that is granted",
+    ),
+    Cause.REGISTRATION_TOKEN_MISSING: Words(
+        "No bearer token arrived. A client is registered with an initial access token, and looked after with its own.",
+        "let proxies in front of the issuer pass Authorization on; for a new client: keyfob-server registration allow",
+        "send Authorization: Bearer and the token",
+    ),
+    Cause.REGISTRATION_TOKEN_UNKNOWN: Words(
+        "The bearer token is none of this server's: mistyped, cut, of another kind, or so old that it is forgotten.",
+        "compare with: keyfob-server registration list",
+        "copy the token anew, whole; an initial access token is for new clients only, and a client's own for it alone",
+    ),
+    Cause.REGISTRATION_TOKEN_EXPIRED: Words(
+        "The token is right, but it has expired.",
+        "keyfob-server registration allow (a new client) or registration renew CLIENT_ID (one that is there)",
+        "ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_TOKEN_REPLAYED: Words(
+        "A registration token was used whose successor was in use already: two hold what belongs to one. None of the "
+        "client's registration tokens is good any more; the client itself, with its keys, goes on.",
+        "ask the partner whether two programs look after it; if not, look at: keyfob-server client show {client}. "
+        "Then: keyfob-server registration renew {client}",
+        "keep the newest token, in one place; ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_OF_ANOTHER: Words(
+        "A registration token came to the URL of another client, or of one that is not there.",
+        "ask the partner whether it mixed up two clients",
+        "use the token at the registration_client_uri that came with it",
+    ),
+    Cause.REGISTRATION_ENDED: Words(
+        "The registration token is of a client that was revoked, or whose tokens were ended after a misuse.",
+        "see: keyfob-server client show {client}; if it is to go on: keyfob-server registration renew {client}",
+        "ask the operator",
+    ),
+    Cause.REGISTRATION_WITHDRAWN: Words(
+        "The initial access token is right, but it was withdrawn.",
+        "find out who holds it (the address is above)",
+        "ask the operator for a new one",
+    ),
+    Cause.REGISTRATION_USED_UP: Words(
+        "The initial access token is right, but it was used as often as it may be.",
+        "see who registered: keyfob-server audit tail, client list; if it was not the partner, revoke that client",
+        "if you did not register with it, tell the operator at once; else ask for a new one",
+    ),
+    Cause.REGISTRATION_WIDENED: Words(
+        "A registration asked for more than was allowed, or than the client has.",
+        "if it is to have more, allow it anew: keyfob-server registration allow",
+        "ask for what was allowed, or for nothing: then you get all of it",
+    ),
+    Cause.REGISTRATION_KEYS: Words(
+        "A registration token was used to change the client's keys or its method: a token alone cannot.",
+        "if the partner confirms it over another channel: keyfob-server client keys {client} --jwks FILE",
+        "ask the operator to change them; behind a jwks_uri you change them yourself",
+    ),
+    Cause.METADATA_REFUSED: Words(
+        "The client metadata are malformed, exclude each other, or cannot be taken.",
+        "tell the client what is said above",
+        "see RFC 7591 section 2, and what is said above",
     ),
     Cause.QUOTA: Words(
         "The client has had its tokens of this minute.",

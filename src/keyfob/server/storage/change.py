@@ -8,18 +8,24 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
-from keyfob.server.audit.events import AuditEvent, Field, Kind
-from keyfob.server.storage import locks, operators, schema
+from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
+from keyfob.server.notices.notice import Notice
+from keyfob.server.storage import forgetting, locks, moving, operators, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
+    Allowance,
     Client,
     Credential,
     Decision,
+    HandoffLink,
     Operator,
     Partner,
     Proposal,
+    Registration,
+    RegistrationToken,
     Resource,
     SealedMessage,
     SigningKeyRecord,
@@ -40,28 +46,40 @@ class Change:
         journal: Journal,
         *,
         now: int,
-        actor: str,
+        actor: Acting,
         facts: Mapping[str, Field] | None = None,
     ) -> None:
         """`facts` stand in every record that names no other actor."""
         self._connection = connection
         self._journal = journal
         self._now = now
-        self._actor = actor
+        self._actor = actor if isinstance(actor, Actor) else Actor(actor)
         self._facts = facts or {}
         self._events: list[AuditEvent] = []
         self._rights_changed = False
         self._revoked: dict[tuple[str, str], dict[str, object]] = {}
         self.reading = Reading(connection)
 
-    def record(self, kind: Kind, *, actor: str | None = None, **fields: Field) -> None:
-        """An audit record of this transaction, in the order of the calls."""
-        known = self._facts if actor is None else {}
-        self._events.append(AuditEvent(kind, actor or self._actor, {**known, **fields}))
+    def record(self, kind: Kind, actor: str | None = None, /, **fields: Field) -> None:
+        """An audit record of this transaction, in the order of the calls; with the reason that its actor gave."""
+        if actor is None and self._actor.reason is not None:
+            fields["reason"] = self._actor.reason
+        if actor is None:
+            fields = {**self._facts, **fields}
+        self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
+
+    def notify(self, *notices: Notice) -> None:
+        """To be told when this transaction has come true: see notices/."""
+        for notice in notices:
+            outbox.add(self._connection, notice)
 
     def take_rights(self) -> None:
         """Before anything is read that a change stands on. Store.change does it."""
         locks.take_rights(self._connection)
+
+    def take_alone(self) -> None:
+        """Nobody else writes until the transaction ends. Raises Problem when other nodes are connected."""
+        moving.take_alone(self._connection)
 
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
@@ -69,6 +87,10 @@ class Change:
 
     def add_signing_key(self, key: SigningKeyRecord) -> None:
         self._write(sa.insert(schema.signing_key).values(_row(key)))
+
+    def set_signing_key_envelope(self, kid: str, envelope: bytes) -> None:
+        table = schema.signing_key
+        self._write(sa.update(table).where(table.c.kid == kid).values(envelope=envelope))
 
     def set_signing_key_state(self, kid: str, state: State) -> None:
         table = schema.signing_key
@@ -124,16 +146,24 @@ class Change:
             if not self._write(sa.update(scopes).where(here, scopes.c.scope == scope).values(text)):
                 self._write(sa.insert(scopes).values(text | {"resource": resource.url, "scope": scope}))
 
-    def renew_certificate(self, partner: Partner) -> None:
-        """The certificate and the address of a partner; its fingerprint stays the one that was confirmed."""
+    def put_certificate(self, partner: Partner) -> None:
+        """The certificate and the address of a partner, and how its fingerprint was confirmed."""
         table = schema.partner
-        values = {"certificate": partner.certificate, "email": partner.email}
+        values = {
+            "certificate": partner.certificate,
+            "email": partner.email,
+            "fingerprint": partner.fingerprint,
+            "fingerprint_confirmed_at": partner.fingerprint_confirmed_at,
+            "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
+        }
         self._write(sa.update(table).where(table.c.id == partner.id).values(values))
 
     def add_client(self, client: Client) -> None:
         row = _row(client)
         row["authorization_details"] = write_details(client.authorization_details)
-        del row["grants"], row["networks"]
+        del row["grants"], row["networks"], row["tls_subject"]
+        if client.tls_subject is not None:
+            row |= {"tls_subject_field": client.tls_subject.field.value, "tls_subject": client.tls_subject.value}
         self._write(sa.insert(schema.client).values(row))
         self._add_networks(client.id, client.networks)
         for position, grant in enumerate(client.grants):
@@ -143,6 +173,25 @@ class Change:
                 is_default = scope in (grant.default_scope or frozenset())
                 values = place | {"scope": scope, "is_default": is_default}
                 self._write(sa.insert(schema.client_grant).values(values))
+
+    def narrow_client(self, client: Client) -> None:
+        """A registered client with fewer rights than it had. None is added: a right that is not there stays away."""
+        table, places, grants = schema.client, schema.client_resource, schema.client_grant
+        values = {
+            "name": client.name,
+            "token_lifetime": client.token_lifetime,
+            "dpop_bound": client.dpop_bound,
+            "certificate_bound": client.certificate_bound,
+            "authorization_details": write_details(client.authorization_details),
+        }
+        self._write(sa.update(table).where(table.c.id == client.id).values(values))
+        kept = {grant.resource: sorted(grant.scope) for grant in client.grants}
+        for resource, scope in kept.items():
+            here = (grants.c.client_id == client.id) & (grants.c.resource == resource)
+            self._write(sa.delete(grants).where(here, grants.c.scope.not_in(scope)))
+        for rows in (grants, places):
+            gone = rows.c.resource.not_in(sorted(kept))
+            self._write(sa.delete(rows).where(rows.c.client_id == client.id, gone))
 
     def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
         table = schema.client
@@ -158,9 +207,62 @@ class Change:
         for network in networks:
             self._write(sa.insert(schema.client_network).values(client_id=client_id, network=network))
 
+    def set_partner_state(self, partner_id: str, state: State) -> None:
+        table = schema.partner
+        self._write(sa.update(table).where(table.c.id == partner_id).values(state=state.value))
+
+    def delete_client(self, client_id: str) -> None:
+        """The client and every row that belongs to it."""
+        forgetting.forget(self._connection, schema.client, schema.client.c.id == client_id)
+        self._rights_changed = True
+
+    def delete_partner(self, partner_id: str) -> None:
+        """The partner, its clients, and every row that belongs to them."""
+        forgetting.forget(self._connection, schema.partner, schema.partner.c.id == partner_id)
+        self._rights_changed = True
+
     def set_client_state(self, client_id: str, state: State) -> None:
         table = schema.client
         self._write(sa.update(table).where(table.c.id == client_id).values(state=state.value))
+
+    def add_allowance(self, allowance: Allowance) -> None:
+        typed = {
+            "scope": scopes.write(allowance.scope),
+            "resources": json.dumps(list(allowance.resources)),
+            "authorization_details": write_details(allowance.authorization_details),
+        }
+        self._write(sa.insert(schema.registration_allowance).values(_row(allowance) | typed))
+
+    def use_allowance(self, allowance_id: str) -> bool:
+        """Whether there was a use left: of two at once for the last, one has it."""
+        table = schema.registration_allowance
+        left = (table.c.id == allowance_id) & (table.c.uses_left > 0) & (table.c.state == State.ACTIVE.value)
+        return self._write(sa.update(table).where(left).values(uses_left=table.c.uses_left - 1)) == 1
+
+    def set_allowance_state(self, allowance_id: str, state: State) -> None:
+        table = schema.registration_allowance
+        self._write(sa.update(table).where(table.c.id == allowance_id).values(state=state.value))
+
+    def put_registration(self, registration: Registration) -> None:
+        """Add it, or bring it up to date."""
+        table = schema.client_registration
+        values = {"described": json.dumps(dict(registration.described)), "ended_at": registration.ended_at}
+        here = table.c.client_id == registration.client_id
+        if not self._write(sa.update(table).where(here).values(values)):
+            ids = {"client_id": registration.client_id, "allowance_id": registration.allowance_id}
+            self._write(sa.insert(table).values(values | ids))
+
+    def add_registration_token(self, token: RegistrationToken, *, keep: int) -> None:
+        """`keep`: of how many generations a token is still known as one of ours, so that its use can be told."""
+        table = schema.registration_token
+        # Not a right of a client at its API: the caches of other workers stay.
+        self._write(sa.insert(table).values(_row(token)), changes_rights=False)
+        old = table.c.generation <= token.generation - keep
+        self._write(sa.delete(table).where(table.c.client_id == token.client_id, old), changes_rights=False)
+
+    def use_registration_token(self, token_id: str) -> None:
+        table = schema.registration_token
+        self._write(sa.update(table).where(table.c.id == token_id).values(used_at=self._now), changes_rights=False)
 
     def add_credential(self, credential: Credential, message: SealedMessage | None = None) -> None:
         """`message`: what holds its secret; None for a credential that is a key."""
@@ -196,6 +298,42 @@ class Change:
             return True
         self._write(sa.update(table).where(here).values(seen), changes_rights=False)
         return False
+
+    def observe_delivery(self, credential_id: str, *, address: str) -> None:
+        """Note that its message was fetched; the last time before its first use is what counts."""
+        self._observe_unused(credential_id, {"delivered_at": self._now, "delivered_from": address})
+
+    def observe_acknowledgement(self, credential_id: str, *, address: str) -> bool:
+        """Note that the partner signed for it; whether it was the first time."""
+        table = schema.credential_observation
+        unsigned = (table.c.credential_id == credential_id) & table.c.acknowledged_at.is_(None)
+        seen = {"acknowledged_at": self._now, "acknowledged_from": address}
+        return self._write(sa.update(table).where(unsigned).values(seen), changes_rights=False) > 0
+
+    def _observe_unused(self, credential_id: str, seen: Mapping[str, str | int]) -> None:
+        table = schema.credential_observation
+        unused = (table.c.credential_id == credential_id) & table.c.first_used_at.is_(None)
+        self._write(sa.update(table).where(unused).values(seen), changes_rights=False)
+
+    def keep_message(self, credential_id: str, armored: bytes, *, until: int) -> None:
+        """A ciphertext that may be asked for again; those whose time is over go."""
+        table = schema.kept_message
+        self._write(sa.delete(table).where(table.c.keep_until <= self._now), changes_rights=False)
+        row = {"credential_id": credential_id, "armored": armored.decode("ascii"), "keep_until": until}
+        self._write(sa.insert(table).values(row), changes_rights=False)
+
+    def add_link(self, link: HandoffLink) -> None:
+        """A link to a kept message; those whose time is over go."""
+        table = schema.handoff_link
+        self._write(sa.delete(table).where(table.c.expires_at <= self._now), changes_rights=False)
+        self._write(sa.insert(table).values(_row(link)), changes_rights=False)
+
+    def use_link(self, token_hash: str) -> bool:
+        """One fetch less; False when none is left, or its time is over. Of two that want the last, one has it."""
+        table = schema.handoff_link
+        alive = (table.c.token_hash == token_hash) & (table.c.fetches_left > 0) & (table.c.expires_at > self._now)
+        less = sa.update(table).where(alive).values(fetches_left=table.c.fetches_left - 1)
+        return self._write(less, changes_rights=False) > 0
 
     def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
         """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has.
@@ -242,7 +380,16 @@ class Change:
         return self._connection.execute(statement).rowcount
 
 
-def _row(record: Client | Credential | Partner | SealedMessage | SigningKeyRecord) -> dict[str, object]:
+def _row(
+    record: Allowance
+    | Client
+    | Credential
+    | HandoffLink
+    | Partner
+    | RegistrationToken
+    | SealedMessage
+    | SigningKeyRecord,
+) -> dict[str, object]:
     """A record as a row: every field that is a plain value."""
     return {
         field.name: value.value if isinstance(value := getattr(record, field.name), StrEnum) else value

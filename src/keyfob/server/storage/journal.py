@@ -128,6 +128,24 @@ def verify(connection: sa.Connection, chain_key: Secret, expect: chain.Heads | N
     return chain.Verdict(count, chain.Heads(last), tuple(findings))
 
 
+def glance(connection: sa.Connection, chain_key: Secret, count: int) -> chain.Verdict:
+    """Whether the last `count` records of each chain follow each other; what came before is taken as it is."""
+    total, last, findings = 0, dict[str, ledger.Head](), list[str]()
+    for name in writers(connection):
+        if name not in chain.WRITERS:
+            findings.append(f"there is a chain of an unknown writer: {name!r}")
+            continue
+        newest = sa.select(*_COLUMNS).where(audit_record.c.writer == name).order_by(audit_record.c.sequence.desc())
+        found = [_record(row, name) for row in connection.execute(newest.limit(count + 1))][::-1]
+        before = ledger.Head(found[0].sequence, found[0].link) if len(found) > count else None
+        walked = found if before is None else found[1:]
+        verdict = ledger.verify(walked, chain.writer_key(chain_key, name), after=before)
+        findings += verdict.findings if name == chain.MAIN else [f"{name}: {one}" for one in verdict.findings]
+        total += verdict.count
+        last[name] = verdict.head
+    return chain.Verdict(total, chain.Heads(last), tuple(findings))
+
+
 def _missing(connection: sa.Connection, first: ledger.Entry) -> list[str]:
     """What the first record of a chain names of the others, and is not there as it was."""
     try:

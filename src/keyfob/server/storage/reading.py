@@ -6,21 +6,27 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
-from keyfob.server.storage import operators, schema
+from keyfob.server.storage import operators, schema, standing
 from keyfob.server.storage.records import (
+    Allowance,
     Answered,
     Client,
     ClientView,
     Confirmation,
     Credential,
+    HandoffLink,
     Operator,
     Partner,
     Profile,
     Proposal,
     Purpose,
+    Registration,
+    RegistrationToken,
     Resource,
     ResourceGrant,
     RevocationRecord,
@@ -28,6 +34,7 @@ from keyfob.server.storage.records import (
     SigningKeyRecord,
     State,
 )
+from keyfob.server.storage.standing import Standing
 
 
 class Reading:
@@ -94,6 +101,20 @@ class Reading:
         view = ClientView(client, State(row.partner_state), self.credentials(row.id))
         return view if client.id == client_id else None
 
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        table = schema.client
+        by_certificate = table.c.auth_method == Method.SELF_SIGNED_TLS_CLIENT_AUTH.value
+        rows = self._connection.execute(
+            sa.select(table.c.jwks, table.c.jwks_uri).where(
+                table.c.state != State.REVOKED.value, sa.or_(by_certificate, table.c.certificate_bound)
+            )
+        ).all()
+        return (
+            tuple(row.jwks for row in rows if row.jwks is not None),
+            tuple(row.jwks_uri for row in rows if row.jwks_uri is not None),
+        )
+
     def credentials(self, client_id: str) -> tuple[Credential, ...]:
         """All credentials that a client ever had, the oldest first."""
         observed = schema.credential_observation
@@ -108,6 +129,10 @@ class Reading:
         )
         return tuple(_credential(row) for row in rows)
 
+    def standings(self) -> tuple[Standing, ...]:
+        """All credentials that are not at their end, of active clients and partners."""
+        return standing.read(self._connection)
+
     def has_unused(self, credential_ids: Collection[str]) -> bool:
         """Whether one of these was never used so far."""
         table = schema.credential_observation
@@ -120,11 +145,32 @@ class Reading:
         row = self._connection.execute(chosen).one_or_none()
         return None if row is None else SealedMessage(**row._asdict())
 
+    def find_kept(self, credential_id: str, *, now: int) -> bytes | None:
+        """The ciphertext that holds the credential's secret, armored; None when it is not kept (any more)."""
+        table = schema.kept_message
+        chosen = sa.select(table.c.armored).where(table.c.credential_id == credential_id, table.c.keep_until > now)
+        found = self._connection.execute(chosen).scalar_one_or_none()
+        return None if found is None else str(found).encode("ascii")
+
+    def find_link(self, token_hash: str) -> HandoffLink | None:
+        table = schema.handoff_link
+        row = self._connection.execute(sa.select(table).where(table.c.token_hash == token_hash)).one_or_none()
+        return None if row is None else HandoffLink(**row._asdict())
+
+    def client_id_of(self, credential_id: str) -> str:
+        table = schema.credential
+        chosen = sa.select(table.c.client_id).where(table.c.id == credential_id)
+        return str(self._connection.execute(chosen).scalar_one())
+
     def signing_keys(self, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[SigningKeyRecord, ...]:
         """All of one purpose that are not revoked, the newest first. When each signs: lifecycle.signing_keys."""
+        found = self.all_signing_keys()
+        return tuple(one for one in found if one.state is not State.REVOKED and one.purpose is purpose)
+
+    def all_signing_keys(self) -> tuple[SigningKeyRecord, ...]:
+        """The revoked ones, too, the newest first."""
         table = schema.signing_key
-        chosen = sa.select(table).where(table.c.state != State.REVOKED.value, table.c.purpose == purpose.value)
-        rows = self._connection.execute(chosen.order_by(table.c.created_at.desc(), table.c.kid))
+        rows = self._connection.execute(sa.select(table).order_by(table.c.created_at.desc(), table.c.kid))
         typed = [row._asdict() | {"state": State(row.state), "purpose": Purpose(row.purpose)} for row in rows]
         return tuple(SigningKeyRecord(**fields) for fields in typed)
 
@@ -162,6 +208,12 @@ class Reading:
         """What an act under that Idempotency-Key came to, less than a day ago."""
         return operators.find_answer(self._connection, operator_id, key, now=now)
 
+    def remembered_until(self, client_id: str) -> int:
+        """From this second on no token of the client that was withdrawn can be alive; 0 when none was."""
+        table = schema.revocation
+        chosen = sa.select(sa.func.max(table.c.forget_at)).where(table.c.client_id == client_id)
+        return int(self._connection.execute(chosen).scalar_one() or 0)
+
     def refusals(self, hour: int) -> list[tuple[str, str, int, int]]:
         """(reason, client_id or "", count, audit records) of an hour."""
         table = schema.refusal_count
@@ -169,6 +221,33 @@ class Reading:
             sa.select(table.c.reason, table.c.client_id, table.c["count"], table.c.records).where(table.c.hour == hour)
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def allowances(self) -> tuple[Allowance, ...]:
+        """All that were ever made, the oldest first."""
+        table = schema.registration_allowance
+        rows = self._connection.execute(sa.select(table).order_by(table.c.created_at, table.c.id))
+        return tuple(_allowance(row) for row in rows)
+
+    def find_allowance(self, allowance_id: str) -> Allowance | None:
+        chosen = sa.select(schema.registration_allowance).where(schema.registration_allowance.c.id == allowance_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else _allowance(row)
+
+    def find_registration(self, client_id: str) -> Registration | None:
+        chosen = sa.select(schema.client_registration).where(schema.client_registration.c.client_id == client_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else Registration(**(row._asdict() | {"described": json.loads(row.described)}))
+
+    def find_registration_token(self, token_id: str) -> RegistrationToken | None:
+        chosen = sa.select(schema.registration_token).where(schema.registration_token.c.id == token_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else RegistrationToken(**row._asdict())
+
+    def newest_registration_token(self, client_id: str) -> RegistrationToken:
+        """A registered client has one."""
+        table = schema.registration_token
+        chosen = sa.select(table).where(table.c.client_id == client_id).order_by(table.c.generation.desc()).limit(1)
+        return RegistrationToken(**self._connection.execute(chosen).one()._asdict())
 
     def _grants(self, client_id: str) -> tuple[ResourceGrant, ...]:
         joined = schema.client_resource.join(schema.client_grant)
@@ -209,6 +288,7 @@ def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]
 def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...], networks: tuple[str, ...]) -> Client:
     fields = row._asdict()
     fields.pop("partner_state", None)
+    named, subject = fields.pop("tls_subject_field"), fields["tls_subject"]
     return Client(
         **(
             fields
@@ -219,9 +299,22 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
                 "grants": grants,
                 "networks": networks,
                 "authorization_details": read_details(fields["authorization_details"]),
+                "tls_subject": None if named is None else CertificateSubject(SubjectField(named), subject),
             }
         )
     )
+
+
+def _allowance(row: sa.Row[*tuple[object, ...]]) -> Allowance:
+    fields = row._asdict()
+    typed = {
+        "state": State(fields["state"]),
+        "scope": scopes.parse(fields["scope"]),
+        "resources": tuple(json.loads(fields["resources"])),
+        "authorization_details": read_details(fields["authorization_details"]),
+        "profile": Profile(fields["profile"]),
+    }
+    return Allowance(**(fields | typed))
 
 
 def _credential(row: sa.Row[*tuple[object, ...]]) -> Credential:

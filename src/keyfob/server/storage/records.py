@@ -3,18 +3,23 @@
 Rights (states and their dates) are apart from observations (what was seen to happen): an observation never grants.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.mutual_tls import CertificateSubject
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.scope import Scope
 from keyfob.secret import Secret
 
 
 class State(StrEnum):
-    """What a partner, a client or a credential may do; `lifecycle.states` has the table of transitions."""
+    """What a partner, a client or a credential may do; `lifecycle.states` has the table of transitions.
+
+    No row is DELETED: it is what has no row any more.
+    """
 
     ACTIVE = "active"
     RETIRING = "retiring"
@@ -22,6 +27,7 @@ class State(StrEnum):
     RETIRED = "retired"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    DELETED = "deleted"
 
 
 class Confirmation(StrEnum):
@@ -29,6 +35,8 @@ class Confirmation(StrEnum):
 
     FLAG = "flag"
     TERMINAL = "terminal"
+    CERTIFIED = "certified"
+    """By the former key's signature, and the operator approved it."""
 
 
 class Profile(StrEnum):
@@ -84,6 +92,8 @@ class Client:
 
     `networks`: where it may come from, as CIDR; none is anywhere. A client that authenticates by key has one of `jwks`
     (a JWK set by value) and `jwks_uri`. `dpop_bound`: it gets no token without proof of a key (RFC 9449 §5.2).
+    `tls_subject`: what the authorities' certificate names for a client of TLS_CLIENT_AUTH. `certificate_bound`: it gets
+    no token without a certificate, which the token is bound to (RFC 8705 §3.4).
     """
 
     id: str
@@ -100,13 +110,15 @@ class Client:
     jwks: str | None = None
     jwks_uri: str | None = None
     dpop_bound: bool = False
+    tls_subject: CertificateSubject | None = None
+    certificate_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """One secret of a client (as its hash), its rights, and what was observed of it.
 
-    `first_use_by`: a successor that was never used by then has expired. `overlap`: how many seconds the credential
+    `first_use_by`: one that was never used by then has expired. `overlap`: how many seconds the credential
     that it replaces lives on after the successor's first use. `overlap_ends_at` stands in the replaced one.
     """
 
@@ -128,6 +140,18 @@ class Credential:
     first_used_from: str | None
     last_used_at: int | None
     last_used_from: str | None
+    delivered_from: str | None = None
+    acknowledged_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffLink:
+    """That a sealed message may be fetched by whoever knows the token: of it there is only the hash."""
+
+    token_hash: str
+    credential_id: str
+    expires_at: int
+    fetches_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +261,51 @@ class ClientView:
         return next((one for one in self.credentials if one.id == credential_id), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What lets a partner register clients (RFC 7591), `uses_left` times until `expires_at`; the rest is the most that
+    each may have.
+    """
+
+    id: str
+    partner_id: str
+    state: State
+    token_hash: str = field(repr=False)
+    scope: Scope
+    resources: tuple[str, ...]
+    authorization_details: Details
+    profile: Profile
+    token_lifetime: int
+    dpop_bound: bool
+    uses_left: int
+    expires_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """That a client registered itself, and what it says to people. Ended: none of its tokens is good any more."""
+
+    client_id: str
+    allowance_id: str
+    described: Mapping[str, object]
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationToken:
+    """One of a client's chain of registration access tokens (RFC 7592): given for the one of generation `parent`."""
+
+    id: str
+    client_id: str
+    generation: int
+    parent: int | None
+    token_hash: str = field(repr=False)
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
+
+
 class Used(StrEnum):
     """What a client presents only once."""
 
@@ -268,6 +337,16 @@ class TokenIssued:
     address: str
     request_id: str
     single_uses: tuple[SingleUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulFirstUse:
+    """A secret that was used for the first time from where nobody expected it; `doubt` says what was compared."""
+
+    client_id: str
+    credential_id: str
+    address: str
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ client = sa.Table(
     sa.Column("jwks", sa.Text),  # a JWK set
     sa.Column("jwks_uri", sa.Text),
     sa.Column("dpop_bound", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tls_subject_field", sa.Text),  # which one of RFC 8705 section 2.1.2, by its name there
+    sa.Column("tls_subject", sa.Text),
+    sa.Column("certificate_bound", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.
@@ -133,6 +136,8 @@ credential_observation = sa.Table(
     sa.Column("first_used_from", sa.Text),
     sa.Column("last_used_at", sa.BigInteger),
     sa.Column("last_used_from", sa.Text),
+    sa.Column("delivered_from", sa.Text),
+    sa.Column("acknowledged_from", sa.Text),
 )
 
 sealed_message = sa.Table(
@@ -144,6 +149,25 @@ sealed_message = sa.Table(
     sa.Column("signer_fingerprint", sa.Text, nullable=False),
     sa.Column("issued_at", sa.BigInteger, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of the armored message, in hex
+)
+
+# The ciphertext of a message, for as long as it may be asked for again. What opens it is with the partner alone.
+kept_message = sa.Table(
+    "kept_message",
+    metadata,
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), primary_key=True),
+    sa.Column("armored", sa.Text, nullable=False),
+    sa.Column("keep_until", sa.BigInteger, nullable=False, index=True),
+)
+
+# Links to kept messages: the hash alone, so that whoever reads the database cannot follow one.
+handoff_link = sa.Table(
+    "handoff_link",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),  # SHA-256 in hex
+    sa.Column("credential_id", sa.Text, sa.ForeignKey("credential.id"), nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("fetches_left", sa.Integer, nullable=False),
 )
 
 signing_key = sa.Table(
@@ -272,4 +296,88 @@ admin_answer = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of operation and input
     sa.Column("document", sa.Text),  # JSON; empty between the commit of the act and that of its answer
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+# What is to be told to partner or operator. The id is made of what the notice is about: the same is never told twice.
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("partner_id", sa.Text),
+    sa.Column("facts", sa.Text, nullable=False),  # JSON object
+    sa.Column("attachment", sa.Text),  # a sealed message, armored
+    sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("routed_at", sa.BigInteger, index=True),
+)
+
+# One row for each way that a notice goes. The channel "none" stands where no way was set.
+notice_delivery = sa.Table(
+    "notice_delivery",
+    metadata,
+    sa.Column("notice_id", sa.Text, sa.ForeignKey("notice.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("settled_at", sa.BigInteger),
+)
+sa.Index("ix_notice_delivery_waiting", notice_delivery.c.state, notice_delivery.c.next_at)
+
+# Which process does what only one should do at a time, and until when nobody else may.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("held_until", sa.BigInteger, nullable=False),
+)
+
+# What lets a partner register clients by itself (RFC 7591), and how far; the token is an initial access token.
+registration_allowance = sa.Table(
+    "registration_allowance",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, sa.ForeignKey("partner.id"), nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("token_hash", sa.Text, nullable=False),  # algorithm$pepper_id$hex
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("resources", sa.Text, nullable=False),  # JSON array; the first is the default
+    sa.Column("authorization_details", sa.Text, nullable=False),  # JSON array; [] is no study at all
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("token_lifetime", sa.Integer, nullable=False),
+    sa.Column("dpop_bound", sa.Boolean, nullable=False),
+    sa.Column("uses_left", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("uses_left >= 0", name="uses_left"),
+)
+
+# A client that registered itself. After `ended_at` none of its registration tokens is good.
+client_registration = sa.Table(
+    "client_registration",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("allowance_id", sa.Text, sa.ForeignKey("registration_allowance.id"), nullable=False),
+    sa.Column("described", sa.Text, nullable=False),  # JSON object: what is for people
+    sa.Column("ended_at", sa.BigInteger),
+)
+
+# The chain of tokens by which such a client looks after itself (RFC 7592): each was given for the one named `parent`.
+registration_token = sa.Table(
+    "registration_token",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client_registration.client_id"), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("parent", sa.Integer),
+    sa.Column("token_hash", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("used_at", sa.BigInteger),
+    sa.UniqueConstraint("client_id", "generation"),
 )

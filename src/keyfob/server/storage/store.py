@@ -14,15 +14,18 @@ from keyfob.database import Database
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
-from keyfob.server.audit.events import Field, Kind
-from keyfob.server.lifecycle import rotation
+from keyfob.server.audit.events import Acting, Field, Kind
+from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.storage import explanations, journal, moving, operators, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.outbox import Outbox
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     ClientView,
+    Credential,
+    DoubtfulFirstUse,
     Purpose,
     Resource,
     RevocationRecord,
@@ -33,12 +36,14 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.schema import installation
 
+_GLANCE = 1000
+"""Records of each chain."""
 SERVER = "server"
 """The actor of what the server does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class Within:
     """For whom a store makes its changes: what is looked at first inside each, and what each of its records says."""
 
     first: Callable[[Change], None] = lambda _change: None
@@ -59,13 +64,14 @@ class Store:
         entropy: Entropy,
         patience: float | None = None,
         journal: Journal | None = None,
-        acting: Acting | None = None,
+        acting: Within | None = None,
     ) -> None:
         self._database = database
         self._patience = patience
         self._chain_key = chain_key
         self._journal = journal or Journal(chain_key, entropy)
-        self._acting = acting or Acting()
+        self._acting = acting or Within()
+        self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
@@ -74,6 +80,11 @@ class Store:
     def find_client(self, client_id: str) -> ClientView | None:
         with self.reading() as reading:
             return reading.find_client(client_id)
+
+    def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
+        with self.reading() as reading:
+            return reading.certificate_sets()
 
     def resources(self) -> tuple[Resource, ...]:
         with self.reading() as reading:
@@ -88,12 +99,16 @@ class Store:
         with self.reading() as reading:
             return reading.revocations()
 
-    def record_grants(self, batch: Sequence[TokenIssued], now: int) -> dict[int, Used]:
+    def record_grants(
+        self, batch: Sequence[TokenIssued], now: int, *, doubtful: list[DoubtfulFirstUse] | None = None
+    ) -> dict[int, Used]:
         """The evidence of tokens that may leave when this has returned: one transaction for all of them.
 
         Returns the places in `batch` of those that may not, and what of theirs was used before. The first use of a
-        successor starts the overlap of the credential that it replaces, in the same transaction.
+        successor starts the overlap of the credential that it replaces, in the same transaction. `doubtful` gets each
+        first use that came from an unexpected place: it counts only when this has returned.
         """
+        seen = [] if doubtful is None else doubtful
         with self._writing(now=now, actor=SERVER) as change:
             if self._database.has_many_writers and change.reading.has_unused({one.credential_id for one in batch}):
                 change.take_rights()
@@ -102,7 +117,7 @@ class Store:
             places = sorted(range(len(batch)), key=lambda place: batch[place].credential_id)
             for place in places:
                 if place not in replayed:
-                    _record_grant(change, batch[place], now)
+                    seen += _record_grant(change, batch[place], now)
         return replayed
 
     def record_refusals(
@@ -131,7 +146,7 @@ class Store:
             yield Reading(connection)
 
     @contextlib.contextmanager
-    def change(self, *, now: int, actor: str) -> Iterator[Change]:
+    def change(self, *, now: int, actor: Acting) -> Iterator[Change]:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
         with self._writing(now=now, actor=actor) as change:
             change.take_rights()
@@ -139,7 +154,14 @@ class Store:
             yield change
 
     @contextlib.contextmanager
-    def _writing(self, *, now: int, actor: str) -> Iterator[Change]:
+    def change_alone(self, *, now: int, actor: Acting) -> Iterator[Change]:
+        """A change while no other node is connected. Raises Problem when one is."""
+        with self.change(now=now, actor=actor) as change:
+            change.take_alone()
+            yield change
+
+    @contextlib.contextmanager
+    def _writing(self, *, now: int, actor: Acting) -> Iterator[Change]:
         with self._database.write(patience=self._patience) as connection:
             change = Change(connection, self._journal, now=now, actor=actor, facts=self._acting.facts)
             yield change
@@ -167,6 +189,11 @@ class Store:
         with self._database.read() as connection:
             return journal.verify(connection, self._chain_key, expect)
 
+    def audit_glance(self) -> chain.Verdict:
+        """Whether the newest records of the trail are whole: quick, however long it is."""
+        with self._database.read() as connection:
+            return journal.glance(connection, self._chain_key, _GLANCE)
+
     def copy_to(self, path: Path) -> None:
         """A consistent copy of the database as one new file, while others read and write."""
         try:
@@ -185,7 +212,7 @@ class Store:
             moving.take_alone(connection)
             yield connection
 
-    def acting(self, acting: Acting) -> "Store":
+    def acting(self, acting: Within) -> "Store":
         """The same, for somebody."""
         return Store(
             self._database,
@@ -221,11 +248,12 @@ def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used
     return replayed
 
 
-def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
+def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
+    """The record; and that it was a first use from an unexpected place, if it was."""
     client = f"client:{grant.client_id}"
     change.record(
         Kind.TOKEN_ISSUED,
-        actor=client,
+        client,
         jti=grant.jti,
         client_id=grant.client_id,
         credential_id=grant.credential_id,
@@ -238,10 +266,19 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> None:
         request_id=grant.request_id,
     )
     if not change.observe_use(grant):
-        return
+        return []
+    view = change.reading.find_client(grant.client_id)
+    credential = None if view is None else view.credential(grant.credential_id)
+    doubt = None if view is None or credential is None else first_use.find_doubt(view.client, credential)
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
-    change.record(Kind.CREDENTIAL_FIRST_USED, actor=client, address=grant.address, **ids)
-    credentials = change.reading.credentials(grant.client_id)
+    unexpected: dict[str, Field] = {} if doubt is None else {"unexpected": doubt}
+    change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids, **unexpected)
+    if view is not None:
+        _begin_overlap(change, grant, view.credentials, now)
+    return [] if doubt is None else [DoubtfulFirstUse(**ids, address=grant.address, doubt=doubt)]
+
+
+def _begin_overlap(change: Change, grant: TokenIssued, credentials: Sequence[Credential], now: int) -> None:
     retirement = rotation.on_first_use(credentials, grant.credential_id, now)
     if retirement is None:
         return

@@ -1,0 +1,141 @@
+"""What no act causes but time: notices of what ends, and the rotations of the schedule."""
+
+import logging
+from pathlib import Path
+
+from keyfob.ambient import Entropy
+from keyfob.database import Unreachable
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp.certificate import CertificateProblem
+from keyfob.problem import Problem
+from keyfob.server.installation import Installation
+from keyfob.server.lifecycle import credentials, rotation
+from keyfob.server.lifecycle.handoff import Sealed
+from keyfob.server.lifecycle.rotation import DAY
+from keyfob.server.notices import due as dates
+from keyfob.server.notices.due import Certified
+from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.reading import Reading
+from keyfob.server.storage.records import Partner, State
+from keyfob.server.storage.standing import Standing
+from keyfob.server.storage.store import SERVER
+
+_log = logging.getLogger("keyfob.server")
+
+SEALED = "sealed"
+"""The folder in the home where the messages of scheduled rotations lie."""
+_LOOK_AGAIN = 600
+_PASSING = frozenset({"client-changed", "database-busy"})
+"""Problems that the next look finds gone."""
+
+
+class Calendar:
+    """Looks again when rights have changed, when the next date comes, and every ten minutes. For one thread."""
+
+    def __init__(self, installation: Installation, *, entropy: Entropy) -> None:
+        self._installation = installation
+        self._entropy = entropy
+        self._ahead = installation.settings.rotate_days_before * DAY
+        self._revision = -1
+        self._next_look = 0
+        self._notices: tuple[Notice, ...] = ()
+        self._rotations: tuple[Standing, ...] = ()
+        self._fingerprints: dict[str, str] = {}
+
+    def is_due(self, now: int) -> bool:
+        """Whether something is to be kept. Reads; writes nothing."""
+        revision = self._installation.store.revision()
+        if revision != self._revision or now >= self._next_look:
+            self._look(now)
+            self._revision = revision
+        elif self._notices:
+            self._notices = self._unknown(self._notices)  # another process may have written them
+        return bool(self._notices or self._rotations)
+
+    def keep(self, now: int) -> None:
+        """Write the notices, and make the rotations, that were found due. For whoever holds the lease."""
+        notices, rotations = self._notices, self._rotations
+        if notices:
+            self._installation.store.outbox.add(notices)
+        self._notices, self._rotations = (), ()
+        for one in rotations:
+            self._rotate(one, now)
+
+    def _look(self, now: int) -> None:
+        with self._installation.store.reading() as reading:
+            standings, certified = reading.standings(), read_certified(reading)
+        found = dates.due(standings, certified, now, ahead=self._ahead)
+        self._fingerprints = {each.partner_id: each.fingerprint for each in certified}
+        self._notices = self._unknown(found.notices)
+        self._rotations = dates.rotations_due(standings, now, ahead=self._ahead)
+        self._next_look = min(now + _LOOK_AGAIN, now + _LOOK_AGAIN if found.next_at is None else found.next_at)
+
+    def _unknown(self, notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+        known = self._installation.store.outbox.known([notice.id for notice in notices]) if notices else ()
+        return tuple(notice for notice in notices if notice.id not in known)
+
+    def _rotate(self, one: Standing, now: int) -> None:
+        """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
+
+        def announce(change: Change, partner: Partner, sealed: Sealed, path: Path) -> None:
+            facts = dates.credential_facts(one) | {
+                "successor": sealed.credential.id,
+                "fingerprint": sealed.message.recipient_fingerprint,
+                "use_by": sealed.credential.first_use_by,
+            }
+            for role in BOTH:
+                own = {"path": str(path)} if role is Role.OPERATOR else {}
+                attached = sealed.armored.decode("ascii") if role is Role.PARTNER else None
+                subject = sealed.credential.id
+                change.notify(
+                    Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
+                )
+
+        folder = self._installation.home.path / SEALED
+        client_id = one.credential.client_id
+        try:
+            _make(folder)
+            credentials.rotate(
+                self._installation,
+                client_id,
+                overlap=rotation.OVERLAP,
+                out=folder / f"{client_id}.{now}.asc",
+                now=now,
+                entropy=self._entropy,
+                actor=SERVER,
+                announce=announce,
+            )
+        except Problem as failed:
+            if failed.code in _PASSING or isinstance(failed, Unreachable):
+                _log.warning("rotation_waits client_id=%s reason=%s", client_id, failed.code)
+                return
+            facts = dates.credential_facts(one) | {
+                "reason": failed.message,
+                "fingerprint": self._fingerprints.get(one.partner_id),
+            }
+            roles = BOTH if isinstance(failed.__cause__, CertificateProblem) else (Role.OPERATOR,)
+            subject = f"{one.credential.id} {failed.code}"
+            self._installation.store.outbox.add(
+                [Notice(NoticeKind.ROTATION_NOT_MADE, subject, role, now, 0, one.partner_id, facts) for role in roles]
+            )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failed:
+        raise Problem("file-place", f"{folder} cannot be made: {failed.strerror}", hint="let it be written") from failed
+
+
+def read_certified(reading: Reading) -> tuple[Certified, ...]:
+    """Active partners, and when their certificates end; of one that is not usable at all, `partner show` tells."""
+    found = []
+    for partner in reading.partners():
+        if partner.state is State.ACTIVE:
+            try:
+                end = certificates.ends_at(partner.certificate)
+            except CertificateProblem:
+                end = None
+            found.append(Certified(partner.id, partner.name, partner.fingerprint, end))
+    return tuple(found)

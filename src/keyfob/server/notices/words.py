@@ -1,0 +1,183 @@
+"""What a notice says to a person: a subject in one line, and a text that ends with what to do next and the command.
+
+`{...}` stand for facts. Names come from the command line, where nothing that breaks a line gets in.
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from keyfob.server.notices.notice import Fact, Notice, NoticeKind, Role
+
+_DATES = ("expires_at", "rotation_at", "use_by")
+_SIGNED = (
+    "\n\n-- \nKeyfob at {issuer}\nThis message was made by a program and holds no secret. It is about {subject}.\n"
+)
+_PROLONG = (
+    "Prolong the key, and send its certificate to the operator again:\n"
+    "  gpg --quick-set-expire {fingerprint} 1m\n"
+    "  gpg --quick-set-expire {fingerprint} 1m '*'\n"
+    "  gpg --armor --output FILE.asc --export {fingerprint}\n"
+    "The same key needs no new confirmation of its fingerprint."
+)
+_RENEW = (
+    "Ask the partner for the certificate with a later expiry, then:\n"
+    "  keyfob-server partner renew {quoted} --certificate FILE.asc\n"
+    "The same key needs no new confirmation of its fingerprint."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One line, and the text of an e-mail."""
+
+    summary: str
+    text: str
+
+
+_WORDS = {
+    (NoticeKind.CREDENTIAL_EXPIRES, Role.PARTNER): Words(
+        "the credential of {client_name} expires in {days}",
+        "The credential {credential_id} of your client {client_name} ({client_id}) expires on {expires_at}.\n"
+        "After that it gets no more tokens.\n\n"
+        "Ask the operator for its successor, and take it up when the sealed message has come:\n"
+        "  keyfob receive FILE.asc\n"
+        "The old secret goes on working until some days after the first use of the new one.",
+    ),
+    (NoticeKind.CREDENTIAL_EXPIRES, Role.OPERATOR): Words(
+        "{partner}: the credential of {client_name} expires in {days}",
+        "The credential {credential_id} of {client_name} ({client_id}) of the partner {partner} expires on "
+        "{expires_at}.\nAfter that it gets no more tokens.\n\n"
+        "Seal a successor, and hand it over:\n"
+        "  keyfob-server client rotate {client_id}\n"
+        "The old secret goes on working until some days after the first use of the new one.",
+    ),
+    (NoticeKind.CERTIFICATE_EXPIRES, Role.PARTNER): Words(
+        "your OpenPGP certificate expires in {days}",
+        "The certificate {fingerprint} of {partner} expires on {expires_at}.\n"
+        "After that no new secret can be sealed to you.\n\n" + _PROLONG,
+    ),
+    (NoticeKind.CERTIFICATE_EXPIRES, Role.OPERATOR): Words(
+        "{partner}: its OpenPGP certificate expires in {days}",
+        "The certificate {fingerprint} of the partner {partner} expires on {expires_at}.\n"
+        "After that no new secret can be sealed to it.\n\n" + _RENEW,
+    ),
+    (NoticeKind.CERTIFICATE_EXPIRED, Role.PARTNER): Words(
+        "your OpenPGP certificate has expired",
+        "The certificate {fingerprint} of {partner} has expired on {expires_at}.\n"
+        "No new secret can be sealed to you; those that you have go on working.\n\n" + _PROLONG,
+    ),
+    (NoticeKind.CERTIFICATE_EXPIRED, Role.OPERATOR): Words(
+        "{partner}: its OpenPGP certificate has expired",
+        "The certificate {fingerprint} of the partner {partner} has expired on {expires_at}.\n"
+        "No new secret can be sealed to it; those that it has go on working.\n\n" + _RENEW,
+    ),
+    (NoticeKind.CERTIFICATE_ENDS_IN_ROTATION, Role.PARTNER): Words(
+        "your OpenPGP certificate expires while a rotation is due",
+        "A successor for the credential of {client_name} ({client_id}) is due on {rotation_at}. The certificate\n"
+        "{fingerprint} that it is sealed to expires on {expires_at}, before the time to take it up is over.\n\n"
+        + _PROLONG,
+    ),
+    (NoticeKind.CERTIFICATE_ENDS_IN_ROTATION, Role.OPERATOR): Words(
+        "{partner}: its OpenPGP certificate expires while a rotation is due",
+        "A successor for the credential of {client_name} ({client_id}) is due on {rotation_at}. The certificate\n"
+        "{fingerprint} of {partner} expires on {expires_at}, before the time to take it up is over.\n\n" + _RENEW,
+    ),
+    (NoticeKind.CERTIFICATE_RENEWED, Role.PARTNER): Words(
+        "your OpenPGP certificate was renewed",
+        "The operator took up a newer form of your certificate {fingerprint}: the same key, usable until "
+        "{expires_at}.\n\nIf it was not you who sent it, tell the operator at once.",
+    ),
+    (NoticeKind.CERTIFICATE_RENEWED, Role.OPERATOR): Words(
+        "{partner}: its OpenPGP certificate was renewed",
+        "A newer form of the certificate {fingerprint} of {partner} was taken up: the same key, usable until "
+        "{expires_at}.\n\nSee it with:\n  keyfob-server partner show {quoted}",
+    ),
+    (NoticeKind.CERTIFICATE_REPLACED, Role.PARTNER): Words(
+        "your secrets are now sealed to another OpenPGP key",
+        "From now on the operator seals your secrets to the key {fingerprint}, and no more to {former}.\n"
+        "How it was confirmed: {confirmed}.\n\n"
+        "If it was not you who gave that key, tell the operator at once.",
+    ),
+    (NoticeKind.CERTIFICATE_REPLACED, Role.OPERATOR): Words(
+        "{partner}: its secrets are now sealed to another OpenPGP key",
+        "From now on the secrets of {partner} are sealed to the key {fingerprint}, and no more to {former}.\n"
+        "How it was confirmed: {confirmed}.\n\nSee it with:\n  keyfob-server partner show {quoted}",
+    ),
+    (NoticeKind.CONTACT_CHANGED, Role.PARTNER): Words(
+        "notices for {partner} go to another address now",
+        "From now on notices for {partner} go to {email}, and no more to {to}.\n\n"
+        "If that was not asked for by you, tell the operator at once.",
+    ),
+    (NoticeKind.CONTACT_CHANGED, Role.OPERATOR): Words(
+        "{partner}: its notices go to another address now",
+        "From now on notices for {partner} go to {email}, and no more to {to}, which was told.\n\nSee it with:\n"
+        "  keyfob-server partner show {quoted}",
+    ),
+    (NoticeKind.SUCCESSOR_SEALED, Role.PARTNER): Words(
+        "a new secret for {client_name} waits for you",
+        "The credential of your client {client_name} ({client_id}) expires on {expires_at}. Its successor is sealed\n"
+        "to your certificate {fingerprint}, and attached: nobody else can open it.\n\n"
+        "Take it up by {use_by}:\n  keyfob receive {client_id}.asc\n"
+        "The old secret goes on working until some days after the first use of the new one.",
+    ),
+    (NoticeKind.SUCCESSOR_SEALED, Role.OPERATOR): Words(
+        "{partner}: a new secret for {client_name} was sealed by schedule",
+        "The credential of {client_name} ({client_id}) expires on {expires_at}. Its successor is sealed to the\n"
+        "certificate {fingerprint} of {partner}, in the file\n  {path}\n"
+        "on the machine that made it. Where e-mail is set, the partner has it as an attachment; else hand it over.\n"
+        "It must be used by {use_by}. See it with:\n  keyfob-server client show {client_id}",
+    ),
+    (NoticeKind.ROTATION_NOT_MADE, Role.PARTNER): Words(
+        "no new secret could be made for {client_name}",
+        "A successor for the credential of your client {client_name} ({client_id}) was due, and could not be sealed:\n"
+        "your certificate is not usable ({reason}). The credential expires on {expires_at}.\n\n" + _PROLONG,
+    ),
+    (NoticeKind.ROTATION_NOT_MADE, Role.OPERATOR): Words(
+        "{partner}: the scheduled rotation of {client_name} was not made",
+        "A successor for the credential of {client_name} ({client_id}) of {partner} was due, and was not made:\n"
+        "{reason}. The credential expires on {expires_at}.\n\nMend that, or do it by hand:\n"
+        "  keyfob-server partner show {quoted}\n  keyfob-server client rotate {client_id}",
+    ),
+    (NoticeKind.TEST, Role.OPERATOR): Words(
+        "a test: nothing happened", "You asked for this test:\n  keyfob-server notice test\nNotices arrive here."
+    ),
+}
+
+
+def write(notice: Notice, *, issuer: str) -> Words:
+    """What `notice` says, with its facts filled in."""
+    found = _WORDS[notice.kind, notice.recipient]
+    shown = _Facts({name: _show(name, value) for name, value in notice.facts.items()})
+    shown |= {
+        "quoted": shlex.quote(shown["partner"]),
+        "issuer": issuer,
+        "subject": notice.subject,
+        "days": _days(notice.threshold),
+    }
+    return Words(found.summary.format_map(shown), (found.text + _SIGNED).format_map(shown))
+
+
+class _Facts(dict[str, str]):
+    """A fact that an older program did not write is a gap in the text, and no reason to tell nothing."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def show_date(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _show(name: str, value: Fact) -> str:
+    if name in _DATES:
+        return "no fixed date" if value is None else show_date(int(value))
+    return "-" if value is None else str(value)
+
+
+def _days(count: int) -> str:
+    return "one day" if count == 1 else f"{count} days"
+
+
+COVERED: Mapping[tuple[NoticeKind, Role], Words] = _WORDS

@@ -1,0 +1,54 @@
+"""What a partner does by itself at the running server: fetch a message, sign for it, and replace a secret.
+
+Everything here writes to the database, or seals: it is blocking, for a thread.
+"""
+
+from keyfob.ambient import Clock, Entropy
+from keyfob.server.installation import Installation
+from keyfob.server.lifecycle import acknowledgements, links, succession
+from keyfob.server.lifecycle.links import Offered
+from keyfob.server.lifecycle.succession import Asking, Successor
+
+_STRANGER = "stranger"
+"""The actor of what anybody does who has a link."""
+
+
+class SelfService:
+    def __init__(self, installation: Installation, *, clock: Clock, entropy: Entropy) -> None:
+        self._installation = installation
+        self._store = installation.store
+        self._clock = clock
+        self._entropy = entropy
+
+    def offered(self, token: str) -> Offered | None:
+        """What a link leads to. Uses nothing up."""
+        with self._store.reading() as reading:
+            return links.find(reading, token, now=self._clock())
+
+    def fetch(self, token: str, *, address: str) -> tuple[Offered, bytes] | None:
+        """The ciphertext behind a link, one fetch less."""
+        now = self._clock()
+        if self.offered(token) is None:
+            return None  # what strangers guess waits for no lock
+        with self._store.change(now=now, actor=_STRANGER) as change:
+            return links.fetch(change, token, address=address, now=now)
+
+    def acknowledge(self, signed: bytes, *, address: str) -> str:
+        """The client whose message was signed for. Raises NotAcknowledged."""
+        now = self._clock()
+        issuer, decoy = self._installation.settings.issuer, self._installation.operator_certificate
+        with self._store.reading() as reading:
+            done = acknowledgements.check(reading, signed, issuer=issuer, decoy=decoy, now=now)
+        with self._store.change(now=now, actor=f"client:{done.client_id}") as change:
+            acknowledgements.record(change, done, address=address)
+        return done.client_id
+
+    def successor(self, asking: Asking) -> Successor:
+        """Raises NotPossible."""
+        return succession.ask(self._installation, asking, now=self._clock(), entropy=self._entropy)
+
+    def finish(self, asking: Asking) -> tuple[str, ...]:
+        """The ids of the credentials whose overlap was ended. Raises NotPossible."""
+        now = self._clock()
+        with self._store.change(now=now, actor=asking.actor) as change:
+            return tuple(one.id for one in succession.finish(change, asking, now=now))
