@@ -92,6 +92,7 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    *(("operator", "list"), ("operator", "keygen"), ("proposals",)),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(

@@ -26,6 +26,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=100)]
 File = Annotated[str, Meta(min_length=1, max_length=MAX_FILE)]
 """A document as a text, such as a certificate."""
 
+_QUOTED = re.compile(r"Invalid enum value .*?(?= - at |$)", re.DOTALL)
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -80,7 +81,9 @@ class Operation(Generic[A]):
         try:
             return msgspec.convert(members, self.asked, strict=not is_text)
         except msgspec.ValidationError as wrong:
-            raise Misuse("bad-input", str(wrong), hint=self._known()) from None
+            raise Misuse(
+                "bad-input", _QUOTED.sub("Not one of the known values", str(wrong)), hint=self._known()
+            ) from None
 
     def write(self, asked: A) -> dict[str, object]:
         """What `read` reads, without members that were left to their default."""

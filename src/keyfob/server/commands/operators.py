@@ -18,7 +18,7 @@ from keyfob.server.admin.operators import NewOperator, OperatorKey, OperatorName
 from keyfob.server.admin.proposals import OneProposal
 from keyfob.server.admin.table import APPROVE
 from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, read_file
+from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option
 from keyfob.server.storage.records import Role
 
 
@@ -66,6 +66,7 @@ def keygen(*, out: Path, public: Path) -> Result:
     help="An auditor looks, and changes nothing.",
 )
 @click.option("--jwks", type=click.Path(path_type=Path), metavar="FILE.json", help="The public key: for the admin API.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def add(surroundings: Surroundings, *, name: str, place: Place, role: str, jwks: Path | None) -> Result:
@@ -105,6 +106,7 @@ def list_operators(surroundings: Surroundings, *, place: Place) -> Result:
 @click.option(
     "--jwks", required=True, type=click.Path(path_type=Path), metavar="FILE.json", help="The public key from now on."
 )
+@reason_option()
 @click.pass_obj
 @shows_result
 def set_key(surroundings: Surroundings, *, name: str, place: Place, jwks: Path) -> Result:
@@ -121,6 +123,7 @@ def set_key(surroundings: Surroundings, *, name: str, place: Place, jwks: Path) 
 @operator.command()
 @click.argument("name")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def suspend(surroundings: Surroundings, *, name: str, place: Place) -> Result:
@@ -136,6 +139,7 @@ def suspend(surroundings: Surroundings, *, name: str, place: Place) -> Result:
 @operator.command()
 @click.argument("name")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def resume(surroundings: Surroundings, *, name: str, place: Place) -> Result:
@@ -152,6 +156,7 @@ def resume(surroundings: Surroundings, *, name: str, place: Place) -> Result:
 @click.argument("name")
 @place_options()
 @click.option("--yes", is_flag=True, help="Do not ask, also on a terminal.")
+@reason_option()
 @click.pass_obj
 @shows_result
 def remove(surroundings: Surroundings, *, name: str, place: Place, yes: bool) -> Result:
@@ -188,6 +193,7 @@ def list_proposals(surroundings: Surroundings, *, place: Place) -> Result:
 @click.command(short_help="Approve what another operator proposed.")
 @click.argument("proposal_id")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def approve(surroundings: Surroundings, *, proposal_id: str, place: Place) -> Result:
@@ -204,6 +210,7 @@ def approve(surroundings: Surroundings, *, proposal_id: str, place: Place) -> Re
 @click.command(short_help="Reject what another operator proposed.")
 @click.argument("proposal_id")
 @place_options()
+@reason_option()
 @click.pass_obj
 @shows_result
 def reject(surroundings: Surroundings, *, proposal_id: str, place: Place) -> Result:
