@@ -24,6 +24,7 @@ STORY = (
     "docs/how-to/partner/register.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
+    "docs/how-to/operate/operators.md",
     "docs/how-to/operate/notices.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
