@@ -108,6 +108,18 @@ def test_any_object_is_metadata_or_refused_and_never_quoted(document):
     assert client_registration.read_metadata(client_registration.write_metadata(found)) == found
 
 
+def test_a_method_with_a_secret_two_ways_to_the_keys_and_a_secret_are_refused_by_name():
+    """RFC 7591 §2, §3.2.1, §3.2.2."""
+    for document, named in (
+        ({"token_endpoint_auth_method": "client_secret_basic"}, "private_key_jwt"),
+        ({"token_endpoint_auth_method": "none"}, "private_key_jwt"),
+        ({"jwks": {"keys": []}, "jwks_uri": "https://acme.example/jwks"}, "jwks_uri"),
+        ({"client_secret": "chosen"}, "secret"),
+    ):
+        with pytest.raises(InvalidClientMetadata, match=named):
+            client_registration.read_metadata(document)
+
+
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_an_object_or_refused(body):
     try:

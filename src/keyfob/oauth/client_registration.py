@@ -163,8 +163,8 @@ def _read(said: Object, name: str, read: Callable[[object, str], _Value]) -> _Va
 
 
 def _method(value: object, _name: str) -> Method:
-    # RFC 7591 §3.2.2: a method that is not served, or that needs a secret, is refused.
     found = next((method for method in METHODS if method.value == value), None)
+    # RFC 7591 §3.2.2: a method that is not served, or that needs a secret, is refused.
     if found is None:
         served = ", ".join(METHODS)
         raise InvalidClientMetadata(f"a registered client proves itself by a key or a certificate: {served}")

@@ -16,6 +16,8 @@ ALGORITHM = os.environ.get("ALGORITHM", "")
 PROFILE = os.environ.get("PROFILE", "")
 BOUND = bool(os.environ.get("BOUND"))
 CALL = os.environ.get("CALL", "")
+CERTIFICATE = (os.environ.get("CERTIFICATE", ""), os.environ.get("PRIVATE_KEY", ""))
+"""The files of a client's certificate and of its key."""
 
 
 def secret() -> str:

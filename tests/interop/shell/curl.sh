@@ -10,6 +10,7 @@ options() {
   parameter scope "${SCOPE:-}"
   parameter resource "${RESOURCE:-}"
   case $METHOD in
+    certificate) parameter client_id "$CLIENT_ID"; printf 'cert = "%s"\nkey = "%s"\n' "$CERTIFICATE" "$PRIVATE_KEY" ;;
     basic) printf 'user = "%s:%s"\n' "$CLIENT_ID" "$secret" ;;
     post) parameter client_id "$CLIENT_ID"; parameter client_secret "$secret" ;;
   esac

@@ -25,6 +25,7 @@ def mail(mailbox, ca, *, security="starttls", host="localhost", user=None, passw
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_letter_arrives_whole_over_tls(tls_files, security):
+    """RFC 5322 §3.6.4, RFC 3834 §5: with a name of its own, and as what no machine need answer."""
     with taking_mail(tls_files, security=security) as mailbox:
         mail(mailbox, tls_files.ca, security=security).deliver(LETTER)
         got = mailbox.next()
@@ -44,6 +45,7 @@ def refused(post, letter=LETTER):
 
 
 def test_a_certificate_of_somebody_else_gets_nothing(tls_files, make_tls, tmp_path):
+    """RFC 3207 §4."""
     other = make_tls(tmp_path / "other")
     for security in ("starttls", "tls"):
         with taking_mail(tls_files, security=security, password=b"p") as mailbox:
@@ -53,6 +55,7 @@ def test_a_certificate_of_somebody_else_gets_nothing(tls_files, make_tls, tmp_pa
 
 
 def test_a_server_that_offers_no_starttls_gets_nothing(tls_files):
+    """RFC 3207 §4."""
     with taking_mail(security="none") as mailbox:
         failed = refused(mail(mailbox, tls_files.ca))
         assert failed.again and "STARTTLS" in str(failed)

@@ -229,7 +229,7 @@ def test_the_request_holds_the_clients_own_id(untouched, client_id):
 
 
 def test_another_clients_url_and_one_that_is_not_there_are_one_same_401(operator, untouched, client, until):
-    """RFC 7592 §2.1: whether there is such a client is nobody's business."""
+    """RFC 7592 §2, §2.1: whether there is such a client is nobody's business."""
     own = client.token
     bodies = set()
     for url, token in (

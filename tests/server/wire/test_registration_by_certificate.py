@@ -50,7 +50,7 @@ def ask(operator, client_id: str, pair) -> int:
 
 
 def test_a_client_of_an_authority_registers_by_a_name_in_its_certificate(mutual, invited):
-    """RFC 8705 §2.1.2: and FAPI 2.0 takes it, since its tokens are bound to its certificate."""
+    """RFC 8705 §2.1.2, §3: and FAPI 2.0 takes it, since its tokens are bound to its certificate."""
     asked = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "EDC.acme.example"}
     made = mutual.register(invited, asked | {"client_name": "by an authority"}).document
     assert made["tls_client_auth_san_dns"] == "edc.acme.example"
@@ -89,6 +89,7 @@ def test_a_client_registers_with_its_own_certificate(mutual, invited, until):
     ],
 )
 def test_metadata_that_fit_no_certificate_are_refused(mutual, invited, changes):
+    """RFC 8705 §2.1.2, §2.2."""
     answer = mutual.register(invited, changes)
     assert (answer.status, answer.document["error"]) == (400, "invalid_client_metadata")
 

@@ -130,7 +130,7 @@ def allow(
     return Result(document, "\n".join(lines))
 
 
-@registration.command("list")
+@registration.command("list", short_help="What was allowed to whom.")
 @home_option()
 @click.pass_obj
 @shows_result
