@@ -6,10 +6,10 @@ from keyfob.server.storage.records import Role
 
 _OPENING = """# The admin API
 
-What an operator can ask a server for, under the issuer's URL; `/admin/v1/openapi.json` there describes it to programs (OpenAPI
-3.1). A token is had from the token endpoint by an operator's key (`private_key_jwt`, RFC 7523): `client_id` is `op_` and the
-key's thumbprint (RFC 7638), `resource` is `ISSUER/admin`, and one scope is enough. No client of a partner gets such a token,
-and such a token opens nothing else.
+What an operator can ask a server for, under the issuer's URL; `/admin/v1/openapi.json` there describes it to programs
+(OpenAPI 3.1). A token is had from the token endpoint by an operator's key (`private_key_jwt`, RFC 7523): `client_id` is
+`op_` and the key's thumbprint (RFC 7638), `resource` is `ISSUER/admin`, and one scope is enough. No client of a partner
+gets such a token, and such a token opens nothing else.
 
 - An act takes `Keyfob-Reason`, which stands in the audit, and `Idempotency-Key`: the same request again within a day is
   answered alike and done once.
