@@ -241,7 +241,7 @@ SETTINGS = (
         "operators",
         "second_for",
         "",
-        "What another operator has to approve, parted by blanks: rights (of clients and of operators), fingerprints.",
+        "What another operator has to approve: rights (keys of clients, operators), fingerprints (of new partners).",
         _second_for,
     ),
     Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive),
