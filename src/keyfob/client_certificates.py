@@ -4,6 +4,7 @@ The handshake has proven its key, and nothing else is believed here: which certi
 matter of the library's, and of a proxy's configuration.
 """
 
+import base64
 import datetime
 import re
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, VerificationError
 
 from keyfob.jose.algorithms import PublicKey
-from keyfob.jose.keys import thumbprint
+from keyfob.jose.keys import public_members, thumbprint, write_jwks
 from keyfob.oauth.mutual_tls import MAX_CERTIFICATE_BYTES, CertificateNames
 from keyfob.problem import Misuse
 
@@ -149,6 +151,22 @@ def read_authorities(path: Path) -> tuple[x509.Certificate, ...]:
         return tuple(x509.load_pem_x509_certificate(one) for one in found)
     except ValueError:
         raise Misuse("client-ca-damaged", f"{path} holds a damaged certificate", hint=hint) from None
+
+
+def as_jwks(content: bytes) -> bytes | None:
+    """Certificates in PEM as a JWK set, each key with its own (RFC 7517 §4.7); None when there is none.
+
+    Raises ValueError for a damaged one, or a key that no JWK can be.
+    """
+    members = []
+    for one in _PEM.findall(content):
+        certificate = x509.load_pem_x509_certificate(one)
+        public_key = certificate.public_key()
+        if not isinstance(public_key, PublicKey):
+            raise ValueError("its key is neither EC, RSA nor Ed25519")
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        members.append({**public_members(public_key), "x5c": [base64.b64encode(der).decode()]})
+    return write_jwks(members) if members else None
 
 
 def _names(certificate: x509.Certificate) -> CertificateNames:

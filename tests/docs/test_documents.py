@@ -22,6 +22,7 @@ STORY = (
     "docs/how-to/partner/gpg-and-curl.md",
     "docs/how-to/operate/registration.md",
     "docs/how-to/partner/register.md",
+    "docs/how-to/operate/client-certificates.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
     "docs/how-to/operate/operators.md",
@@ -112,7 +113,7 @@ def environment(folder) -> dict[str, str]:
 
 
 def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
-    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543")})
+    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643")})
     done = subprocess.run(
         ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )

@@ -166,12 +166,12 @@ def read_public_key(member: Mapping[str, object]) -> tuple[PublicKey, tuple[Algo
 
 def thumbprint(public_key: PublicKey) -> str:
     """RFC 7638."""
-    return jwk.import_key(cast("dict[str, str | list[str]]", _members(public_key))).thumbprint()
+    return jwk.import_key(cast("dict[str, str | list[str]]", public_members(public_key))).thumbprint()
 
 
 def published_jwk(public_key: PublicKey, kid: str, algorithm: Algorithm) -> dict[str, object]:
     """RFC 7517 §4: a public key with its id, its use and its one algorithm."""
-    return {**_members(public_key), "kid": kid, "use": "sig", "alg": algorithm.name}
+    return {**public_members(public_key), "kid": kid, "use": "sig", "alg": algorithm.name}
 
 
 def write_header(algorithm: Algorithm, kid: str, kind: str) -> bytes:
@@ -207,10 +207,11 @@ def _signing_key(algorithm: Algorithm, private_key: PrivateKey) -> SigningKey:
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:
-    return _members(private_key.public_key())
+    return public_members(private_key.public_key())
 
 
-def _members(public_key: PublicKey) -> dict[str, object]:
+def public_members(public_key: PublicKey) -> dict[str, object]:
+    """RFC 7518 §6: the key as a JWK, with nothing beside it."""
     pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     if isinstance(public_key, rsa.RSAPublicKey):
         return dict(jwk.import_key(pem, "RSA").as_dict(private=False))

@@ -89,7 +89,7 @@ def link_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
     "--jwks",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Its public keys, a JWK set; certificates as x5c.",
+    help="Its public keys, a JWK set; or certificates, as x5c in it or in PEM.",
 )
 @click.option(
     "--profile",
@@ -146,7 +146,7 @@ def create(
     nothing is sealed: you are given its public half (--jwks, or --jwks-uri, which is fetched to see).
 
     With tls_client_auth it presents a certificate of an authority in tls.client_ca, and you say which name in it is
-    the client's; with self_signed_tls_client_auth its own, which stands in the JWK set (x5c).
+    the client's; with self_signed_tls_client_auth its own: --jwks takes it in PEM, too.
 
     \b
     Example:

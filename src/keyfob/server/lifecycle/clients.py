@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keyfob import client_secret
 from keyfob.ambient import Entropy
-from keyfob.client_certificates import ClientCertificate, UnusableCertificate
+from keyfob.client_certificates import ClientCertificate, UnusableCertificate, as_jwks
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import mutual_tls
@@ -175,7 +175,15 @@ def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str 
 
 
 def read_jwks(content: bytes, *, where: object) -> str:
-    """A JWK set as it is stored. Raises Misuse that names the file."""
+    """A JWK set as it is stored; of certificates in PEM, the set of their keys. Raises Misuse that names the file."""
+    if b"PRIVATE KEY-----" in content:
+        raise Misuse(
+            "private-key", f"{where} holds a private key", hint="it stays where it was made; send the certificate"
+        )
+    try:
+        content = as_jwks(content) or content
+    except ValueError as damaged:
+        raise Misuse("bad-certificate", f"{where}: a certificate cannot be used", hint=str(damaged)) from None
     try:
         ClientKeys.parse(content)
     except MalformedKeySet as malformed:
