@@ -153,12 +153,9 @@ def _names(route: str, parts: Sequence[str | None]) -> dict[str, str] | None:
 
 
 def _decode(part: bytes) -> str | None:
-    """None for what two readers would take for two things."""
-    try:
-        text = unquote_to_bytes(part).decode()
-    except UnicodeDecodeError:
-        return None
-    return text if text.isprintable() and text not in (".", "..") and not set(text) & set("/\\") else None
+    """None for what two readers would take for two things; whatever else is no name of ours, an endpoint refuses."""
+    text = unquote_to_bytes(part).decode(errors="replace")
+    return None if text in (".", "..") or set(text) & set("/\\") else text
 
 
 def _note_exposed_secret(state: ServerState, request: Request) -> None:
