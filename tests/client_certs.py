@@ -74,6 +74,7 @@ def make(
     key: ec.EllipticCurvePrivateKey | None = None,
     padding: int = 0,
     usage: bool = True,
+    signs: bool = True,
 ) -> Pair:
     """A certificate for CN=`name`,O=Acme,C=DE; self-signed without `by`. `padding`: bytes that it is larger by."""
     now = datetime.datetime.now(datetime.UTC)
@@ -90,7 +91,19 @@ def make(
         issuer, subject, key.public_key(), x509.random_serial_number(), now + begins, now + ends
     ).add_extension(x509.BasicConstraints(is_authority, None), critical=True)
     if usage:
-        said = x509.KeyUsage(True, False, False, False, False, is_authority, is_authority, False, False)
+        said = x509.KeyUsage(
+            *(
+                signs and not is_authority,
+                False,
+                False,
+                False,
+                not signs,
+                signs and is_authority,
+                is_authority,
+                False,
+                False,
+            )
+        )
         builder = builder.add_extension(said, critical=True)
     if purpose is not None and not is_authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

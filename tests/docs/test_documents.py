@@ -27,6 +27,8 @@ STORY = (
     "docs/how-to/operate/alarms.md",
     "docs/how-to/operate/operators.md",
     "docs/how-to/operate/notices.md",
+    "docs/how-to/operate/settings.md",
+    "docs/how-to/operate/declare.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
     "README.md",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from keyfob.oauth import client_authentication as authentication
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.errors import InvalidClient, InvalidRequest
+from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.secret import Secret
 
 
@@ -125,3 +126,14 @@ def test_an_assertion_of_an_unknown_type_is_none():
     for kind in ("urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "", "jwt"):
         with pytest.raises(InvalidClient):
             authentication.read([], assertion() | {"client_assertion_type": kind})
+
+
+def test_with_a_certificate_the_client_id_alone_says_who_it_is():
+    """RFC 8705 §2: and without one it says nothing."""
+    certificate = PresentedCertificate(b"der")
+    presented = authentication.read([], {"client_id": "cl_1"}, certificate)
+    assert (presented.client_id, presented.method) == ("cl_1", Method.TLS_CLIENT_AUTH)
+    with pytest.raises(InvalidClient):
+        authentication.read([], {"client_id": "cl_1"})
+    in_body = authentication.read([], {"client_id": "cl_1", "client_secret": "s"}, certificate)
+    assert in_body.method is Method.CLIENT_SECRET_POST

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import click
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keyfob import command, ledger, serving, tls
+from keyfob import command, configuration, ledger, serving, tls
+from keyfob import home as homes
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.cdms import installation, loading, openapi
+from keyfob.cdms import installation, loading, openapi, settings
 from keyfob.cdms.app import make_app
 from keyfob.cdms.call import Surroundings
 from keyfob.cdms.installation import Installation, Plan
@@ -21,6 +22,7 @@ from keyfob.cdms.storage.records import Actor
 from keyfob.client_certificates import read_authorities
 from keyfob.command import Result, shows_result
 from keyfob.guard import Guard
+from keyfob.home import HomeKind
 from keyfob.problem import Misuse, Problem
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -59,6 +61,22 @@ def _open(home: Path) -> Installation:
     for name in installation.unknown_variables(os.environ):
         click.echo(f"keyfob-cdms: the variable {name} is no setting: ignored", err=True)
     return installation.open(home, environ=os.environ, entropy=system_entropy)
+
+
+@cli.command("check-config", short_help="Say every mistake in the settings, and what each comes to.")
+@_home_option
+@shows_result
+def check_config(*, home: Path) -> Result:
+    """Read keyfob.toml and the environment, and say every mistake with its line or variable. Nothing is changed.
+
+    \b
+    Example:
+      keyfob-cdms check-config --home ./cdms
+    """
+    homes.check(home, HomeKind.CDMS)
+    found = settings.survey(home, os.environ)
+    faults = (*found.faults, *configuration.missing_files(found, home))
+    return configuration.report(found, faults, unknown=installation.unknown_variables(os.environ), secrets={})
 
 
 @cli.command(short_help="Make a new API's home.")

@@ -7,23 +7,27 @@ from pathlib import Path
 from keyfob import settings as homes
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
-from keyfob.settings import Setting, Value, https_url, positive, sqlite_url, text
+from keyfob.settings import Setting, Survey, Value, file_path, https_url, positive, sqlite_url
 
 SETTINGS = (
     Setting("server", "issuer", None, "The authorization server whose tokens are taken (RFC 8414).", https_url),
     Setting("server", "resource", None, "This API's own URL (RFC 8707): the audience of its tokens.", https_url),
     Setting(
-        "server", "ca_file", "", "The authority that signed the issuer's TLS certificate; empty: the system's.", text
+        "server",
+        "ca_file",
+        "",
+        "The authority that signed the issuer's TLS certificate; empty: the system's.",
+        file_path,
     ),
     Setting("database", "url", "sqlite:///cdms.db", "The database; a relative path starts at the home.", sqlite_url),
-    Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", text),
-    Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", file_path),
+    Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
         "tls",
         "client_ca",
         "",
         "Clients with tokens that are bound to a TLS certificate: their authorities, and self-signed ones (PEM).",
-        text,
+        file_path,
     ),
     Setting(
         "guard",
@@ -31,8 +35,9 @@ SETTINGS = (
         60,
         "Seconds to go on without the issuer's revocation feed, before every request is answered 503.",
         positive,
+        unit="seconds",
     ),
-    Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive),
+    Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive, unit="bytes"),
     Setting(
         "limits", "exports_per_client", 4, "How many exports of clinical data one client may run at once.", positive
     ),
@@ -57,9 +62,14 @@ class Settings:
     limits: Limits
 
 
+def survey(home: Path, environ: Mapping[str, str]) -> Survey:
+    """See keyfob.settings."""
+    return homes.survey(SETTINGS, home, environ)
+
+
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
     """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
-    values = homes.load(SETTINGS, home, environ)
+    values = survey(home, environ).values()
     ca_file, client_ca = str(values["server.ca_file"]), str(values["tls.client_ca"])
     return Settings(
         issuer=str(values["server.issuer"]),

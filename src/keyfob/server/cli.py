@@ -12,7 +12,10 @@ from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
 from keyfob.server.commands.clients import client
+from keyfob.server.commands.configurations import check_config
+from keyfob.server.commands.declarations import apply, export
 from keyfob.server.commands.explain import explain
+from keyfob.server.commands.importing import import_clients
 from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
@@ -47,10 +50,14 @@ for _command in (
     init,
     serve,
     status,
+    check_config,
     resource,
     partner,
     client,
     registration,
+    apply,
+    export,
+    import_clients,
     key,
     backup,
     audit,

@@ -1,8 +1,9 @@
 """The server's settings: the table of its keys, and what they are once read. How they are read: keyfob.settings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
@@ -17,9 +18,13 @@ from keyfob.serving.limits import Limits
 from keyfob.settings import (
     FILE,
     LOOPBACK_NAMES,
+    Fault,
     Setting,
+    Source,
+    Survey,
     Value,
     count,
+    file_path,
     https_url,
     is_loopback,
     positive,
@@ -34,8 +39,7 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 """No setting: a secret never stands in the file."""
 
 
-_DAY = 24 * 60 * 60
-MAX_OVERLAP = 90 * _DAY
+MAX_OVERLAP = 90 * DAY
 
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 SECOND_FOR = frozenset({"rights", "fingerprints"})
@@ -162,10 +166,23 @@ def _database(value: Value) -> str:
     return url
 
 
+def _shown_database(value: Value) -> str:
+    return write_database(read_database(str(value), home=Path())) if str(value).startswith("postgres") else str(value)
+
+
+def _shown_webhook(value: Value) -> str:
+    """Its host alone: whoever knows the whole of such a URL may often post to it."""
+    parts = urlsplit(str(value))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..." if value else ""
+
+
+SECRET_VARIABLES = (PASSWORD_VARIABLE, WEBHOOK_SECRET_VARIABLE)
+
+
 def _overlap(value: Value) -> int:
     seconds = count(value)
     if seconds > MAX_OVERLAP:
-        raise ValueError(f"is more than {MAX_OVERLAP // _DAY} days")
+        raise ValueError(f"is more than {MAX_OVERLAP // DAY} days")
     return seconds
 
 
@@ -188,9 +205,10 @@ SETTINGS = (
         "sqlite:///keyfob.db",
         "sqlite:///PATH (a relative path starts at the home), or postgresql://USER@HOST/NAME; a password never here.",
         _database,
+        shown=_shown_database,
     ),
-    Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", text),
-    Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", text),
+    Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", file_path),
+    Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
         "tls",
         "client_certificates",
@@ -203,10 +221,10 @@ SETTINGS = (
         "client_ca",
         "",
         "The authorities that issue certificates to your clients (PEM), for tls_client_auth.",
-        text,
+        file_path,
     ),
     Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
-    Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive),
+    Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive, unit="bytes"),
     *limits.SETTINGS,
     Setting(
         "limits",
@@ -214,22 +232,25 @@ SETTINGS = (
         50,
         "Failed authentications from one network (an IPv4 address, an IPv6 /64) before further ones are slowed down.",
         positive,
+        unit="a minute",
     ),
     Setting(
-        "limits", "tokens_per_client_per_minute", 600, "Tokens that one client may have a minute; 0: no limit.", count
+        "limits",
+        "tokens_per_client_per_minute",
+        600,
+        "Tokens that one client may have a minute; 0: no limit.",
+        count,
+        unit="a minute",
     ),
     Setting(
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
-    Setting("keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count),
     Setting(
-        "credentials",
-        "overlap",
-        7 * _DAY,
-        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
-        _overlap,
+        "keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count, unit="days"
     ),
-    Setting("keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", text),
+    Setting(
+        "keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", file_path
+    ),
     Setting(
         "keys",
         "jwks_uri_networks",
@@ -244,46 +265,104 @@ SETTINGS = (
         "What another operator has to approve: rights (keys of clients, operators), fingerprints (of new partners).",
         _second_for,
     ),
-    Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive),
+    Setting(
+        "credentials",
+        "overlap",
+        7 * DAY,
+        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
+        _overlap,
+        unit="seconds",
+    ),
+    Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive, unit="seconds"),
     Setting(
         "credentials",
         "rotate_days_before",
         0,
         "Days before a secret expires at which its successor is sealed by itself; 0: never.",
         count,
+        unit="days",
     ),
-    Setting("alarms", "webhook", "", "The https URL that alarms are posted to, signed; see `alarm secret`.", _webhook),
-    Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", text),
+    Setting(
+        "alarms",
+        "webhook",
+        "",
+        "The https URL that alarms are posted to, signed; see `alarm secret`.",
+        _webhook,
+        shown=_shown_webhook,
+    ),
+    Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", file_path),
     Setting(
         "alarms", "syslog", "", "unix:/dev/log, udp://HOST:514, tcp://HOST:601 or tls://HOST:6514 (RFC 5424).", _syslog
     ),
-    Setting("alarms", "syslog_ca", "", "The CA of the syslog daemon's certificate (PEM); else the system's.", text),
     Setting(
-        "alarms", "network_failures", 200, "Failures of one network an hour that are nothing special yet.", positive
+        "alarms", "syslog_ca", "", "The CA of the syslog daemon's certificate (PEM); else the system's.", file_path
     ),
-    Setting("alarms", "repeat_after", 900, "Seconds before the same kind about the same subject again.", positive),
+    Setting(
+        "alarms",
+        "network_failures",
+        200,
+        "Failures of one network an hour that are nothing special yet.",
+        positive,
+        unit="an hour",
+    ),
+    Setting(
+        "alarms",
+        "repeat_after",
+        900,
+        "Seconds before the same kind about the same subject again.",
+        positive,
+        unit="seconds",
+    ),
     *mail.SETTINGS,
 )
 
 
-def load(home: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings of the home at `home`. Raises Misuse that names the key, the file or variable, and the mistake."""
-    values = homes.load(SETTINGS, home, environ)
-    issuer = str(values["server.issuer"])
-    database = read_database(str(values["database.url"]), home=home)
-    if isinstance(database, Place) and database.password is not None and DATABASE_VARIABLE not in environ:
-        raise Misuse("password-in-file", f"{home / FILE}: database.url holds a password", hint=PASSWORD_HINT)
-    lifetime, ahead = int(values["credentials.lifetime"]), int(values["credentials.rotate_days_before"])
-    if ahead * DAY >= lifetime:
+def survey(home: Path, environ: Mapping[str, str]) -> Survey:
+    """All settings of the home at `home`, and every mistake in them; what does not go together once each is right."""
+    found = homes.survey(SETTINGS, home, environ)
+    if found.faults:
+        return found
+    values, faults = found.values(), []
+    for name, check in _TOGETHER:
+        try:
+            check(found, values)
+        except Misuse as wrong:
+            where = found.find(name).where or str(home / FILE)
+            faults.append(Fault(where, wrong.code, wrong.message, wrong.hint))
+    return replace(found, faults=tuple(faults))
+
+
+def _check_password(found: Survey, values: Mapping[str, Value]) -> None:
+    database = read_database(str(values["database.url"]), home=Path())
+    is_written = found.find("database.url").source is not Source.ENVIRONMENT
+    if isinstance(database, Place) and database.password is not None and is_written:
+        raise Misuse("password-in-file", "database.url holds a password", hint=PASSWORD_HINT)
+
+
+def _check_rotation(_found: Survey, values: Mapping[str, Value]) -> None:
+    if int(values["credentials.rotate_days_before"]) * DAY >= int(values["credentials.lifetime"]):
         raise Misuse(
             "rotation-too-early",
             "credentials.rotate_days_before is not shorter than credentials.lifetime: each secret would be old at once",
             hint="30 days go well with a year",
         )
+
+
+_TOGETHER: tuple[tuple[str, Callable[[Survey, Mapping[str, Value]], object]], ...] = (
+    ("database.url", _check_password),
+    ("credentials.rotate_days_before", _check_rotation),
+    ("mail.host", lambda _found, values: mail.read(values, home=Path())),
+)
+
+
+def load(home: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of the home at `home`. Raises Misuse that names each key, the file or variable, and the mistake."""
+    values = survey(home, environ).values()
+    issuer = str(values["server.issuer"])
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
-        database=database,
+        database=read_database(str(values["database.url"]), home=home),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         asks_for_certificates=values["tls.client_certificates"] == "ask",
@@ -305,8 +384,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         alarm_syslog_ca=_optional_path(home, values["alarms.syslog_ca"]),
         alarm_network_failures=int(values["alarms.network_failures"]),
         alarm_repeat_after=int(values["alarms.repeat_after"]),
-        credential_lifetime=lifetime,
-        rotate_days_before=ahead,
+        credential_lifetime=int(values["credentials.lifetime"]),
+        rotate_days_before=int(values["credentials.rotate_days_before"]),
         mail=mail.read(values, home=home),
     )
 
@@ -318,7 +397,7 @@ def _optional_path(home: Path, value: Value) -> Path | None:
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """See keyfob.settings."""
     found = homes.unknown_variables(SETTINGS, environ)
-    return tuple(name for name in found if name not in (WEBHOOK_SECRET_VARIABLE, PASSWORD_VARIABLE))
+    return tuple(name for name in found if name not in SECRET_VARIABLES)
 
 
 def read(content: bytes, *, where: str) -> dict[str, Value]:

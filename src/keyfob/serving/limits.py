@@ -39,6 +39,7 @@ SETTINGS = (
         _USUAL.new_connections_per_network_per_second,
         "New connections of one network, over ten seconds; what comes beyond is closed before a byte is read.",
         positive,
+        unit="a second",
     ),
     Setting(
         "limits",
@@ -46,6 +47,7 @@ SETTINGS = (
         _USUAL.bytes_per_network_per_second,
         "Bytes read from one network, over ten seconds; beyond, they are read more slowly.",
         positive,
+        unit="bytes a second",
     ),
 )
 

@@ -13,6 +13,7 @@ from keyfob.server.storage.records import Role
 HERE_ALONE = {
     "init": "makes the home",
     "serve": "is the server",
+    "check-config": "reads the home's settings",
     "backup": "copies the home's files",
     "move-store": "needs the home for itself",
     "operator keygen": "makes a private key, which stays where it is made",
@@ -22,11 +23,14 @@ HERE_ALONE = {
 """Commands that no server can do for somebody at a distance, and why."""
 
 NOT_YET = {
+    "apply",
+    "client change",
     "client create",
     "client delete",
     "client revoke",
     "client revoke-credential",
     "client rotate",
+    "export",
     "key rotate",
     "notice list",
     "notice retry",

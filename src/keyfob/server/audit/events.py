@@ -22,6 +22,7 @@ class Kind(StrEnum):
     PARTNER_REVOKED = "partner_revoked"
     PARTNER_DELETED = "partner_deleted"
     CLIENT_CREATED = "client_created"
+    CLIENT_CHANGED = "client_changed"
     CLIENT_SUSPENDED = "client_suspended"
     CLIENT_RESUMED = "client_resumed"
     CLIENT_REVOKED = "client_revoked"

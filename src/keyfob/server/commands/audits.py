@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.server.admin import audits
 from keyfob.server.admin.audits import Verdict
 from keyfob.server.audit import chain
@@ -55,7 +55,8 @@ def verify(surroundings: Surroundings, *, place: Place, expect: str | None) -> R
       keyfob-server audit verify --home ./operator --expect 17:5f0c...
     """
     expected = None if expect is None else str(chain.Heads.parse(expect))
-    document = perform(surroundings, place, audits.VERIFY, Verdict(expect=expected)).document
+    with progress("verifying the audit trail"):
+        document = perform(surroundings, place, audits.VERIFY, Verdict(expect=expected)).document
     is_proven = document["expected"] is not None
     completeness = "it holds the expected head" if is_proven else "whether its end was cut off: unproven (--expect)"
     return Result(document, f"whole: {document['records']} records; {completeness}\nhead {document['head']}")

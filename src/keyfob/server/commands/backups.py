@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from keyfob import home as homes
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.server import key_encryption, settings
@@ -50,7 +50,8 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
             change.record(Kind.BACKUP_STARTED, folder=str(folder.absolute()))
         head = str(installation.store.audit_head())  # before the copy, so that the copy holds it, too
         try:
-            _copy(installation, folder)
+            with progress("copying"):
+                _copy(installation, folder)
         except OSError as failed:
             raise Problem(
                 "backup-failed", f"{folder} cannot be written: {failed.strerror}", hint="name another folder"

@@ -1,7 +1,9 @@
-"""`keyfob-server client rotate|keys|suspend|resume|allow`: how a client's rights change."""
+"""`keyfob-server client rotate|keys|change|suspend|resume|allow`: how a client's rights change."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +14,7 @@ from keyfob.server.admin.clients import Keys, Networks, OneClient
 from keyfob.server.admin.operation import Operation
 from keyfob.server.commands.clients import client, link_option, link_text, sealed_document
 from keyfob.server.commands.place import Place, listed, perform, place_options, shown
+from keyfob.server.commands.rights import MAX_TOKEN_LIFETIME, read_details, read_scope, study_options
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -21,7 +24,7 @@ from keyfob.server.commands.surroundings import (
     reason_option,
     show_time,
 )
-from keyfob.server.lifecycle import clients, credentials, rotation
+from keyfob.server.lifecycle import alterations, clients, credentials, rotation
 from keyfob.server.storage.records import Credential
 
 _MAX_OVERLAP_DAYS = 90
@@ -136,6 +139,88 @@ def set_keys(
     asked = Keys(client_id=client_id, jwks=document, jwks_uri=jwks_uri)
     done = perform(surroundings, place, operations.SET_KEYS, asked)
     return shown(done, lambda: f"{client_id} signs with: {jwks_uri or ', '.join(listed(done.document, 'thumbprints'))}")
+
+
+@client.command("change", short_help="Change in place what a client may do.")
+@click.argument("client_id")
+@home_option()
+@click.option("--scope", metavar='"A B"', help="All scopes that it may ask for from now on.")
+@click.option("--resource", multiple=True, metavar="URL", help="Its APIs from now on; the first is default.")
+@click.option("--default-scope", metavar='"A"', help="The scopes of a token when none is asked for.")
+@click.option("--no-default-scope", is_flag=True, help="A request without scope is refused.")
+@study_options
+@click.option("--no-studies", is_flag=True, help="No study at all.")
+@click.option(
+    "--token-lifetime", type=click.IntRange(1, MAX_TOKEN_LIFETIME), metavar="SECONDS", help="How long its tokens live."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@reason_option()
+@click.pass_obj
+@shows_result
+def alter(
+    surroundings: Surroundings,
+    *,
+    client_id: str,
+    home: Path,
+    scope: str | None,
+    resource: tuple[str, ...],
+    default_scope: str | None,
+    no_default_scope: bool,
+    study: tuple[str, ...],
+    all_studies: bool,
+    details_file: Path | None,
+    no_studies: bool,
+    token_lifetime: int | None,
+    dry_run: bool,
+) -> Result:
+    """Change in place what a client may do, from its next token on; its id and its secret stay.
+
+    What is not named stays as it is. A token from before that may hold what is taken away is refused within 5 seconds.
+    Networks: client allow. Keys: client keys.
+
+    \b
+    Example:
+      keyfob-server client change cl_3kD... --home ./operator --scope "studies:read" --token-lifetime 120
+    """
+    if default_scope is not None and no_default_scope:
+        raise Misuse("default-twice", "--default-scope and --no-default-scope exclude each other", hint="give one")
+    has_studies = bool(study) or all_studies or details_file is not None
+    if has_studies and no_studies:
+        raise Misuse("studies-twice", "--no-studies excludes the other options of studies", hint="give one")
+    asked: dict[str, Any] = {}
+    if scope is not None:
+        asked["scope"] = read_scope(scope, "--scope")
+    if resource:
+        asked["resources"] = resource
+    if default_scope is not None or no_default_scope:
+        asked["default_scope"] = None if default_scope is None else read_scope(default_scope, "--default-scope")
+    if has_studies or no_studies:
+        asked["details"] = read_details(study, details_file, every=all_studies)
+    if token_lifetime is not None:
+        asked["token_lifetime"] = token_lifetime
+    if not asked:
+        raise Misuse("nothing-asked", "nothing is to be changed", hint="see client change --help")
+    now = surroundings.clock()
+    with opened(surroundings, home) as installation:
+        with installation.store.reading() as reading:
+            before = clients.get(reading, client_id).client
+            wanted = replace(alterations.application_of(before, reading.partner_of(before).name), **asked)
+            after = alterations.altered(reading, before, wanted, now=now)
+        changed = alterations.differences(before, after)
+        if not dry_run:
+            with installation.store.change(now=now, actor=actor()) as change:
+                alterations.alter(change, before, after, now=surroundings.clock())
+    document = {
+        "client_id": client_id,
+        "changed": {name: {"before": old, "after": new} for name, (old, new) in changed.items()},
+    }
+    lines = [f"  {name}: {_shown(old)} -> {_shown(new)}" for name, (old, new) in changed.items()]
+    done = "would change" if dry_run else "changed"
+    return Result(document, "\n".join([f"{done} {client_id}", *lines]) if lines else f"{client_id} is so already")
+
+
+def _shown(words: object) -> str:
+    return ", ".join(map(str, words)) or "none" if isinstance(words, list) else str(words)
 
 
 @client.command(short_help="Refuse a client's token requests until `resume`.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from keyfob import home as homes
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import installation, relocation, settings
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
@@ -41,6 +41,7 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
     with (
         homes.in_use(home, alone=True),
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
+        progress("moving the store"),
     ):
         moved = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
     rows = sum(moved.counts.values())

@@ -63,17 +63,24 @@ class Application:
 
 def draft(reading: Reading, application: Application, *, now: int, entropy: Entropy) -> Client:
     """The client that `application` describes, all of it checked; nothing is written. Raises Misuse or Problem."""
-    if application.name is not None:
-        check_name(application.name, of="client")
-    _check_keys(application)
-    _check_certificates(application)
     partner = partners.get(reading, application.partner)
     if partner.state is not State.ACTIVE:
         raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
     client_id = client_secret.new_id("cl_", entropy(partners.ID_BYTES))
+    client = described(reading, application, client_id=client_id, partner_id=partner.id, now=now)
+    check_free(reading, client)
+    return client
+
+
+def described(reading: Reading, application: Application, *, client_id: str, partner_id: str, now: int) -> Client:
+    """The client that `application` describes, whoever else there is. Raises Misuse."""
+    if application.name is not None:
+        check_name(application.name, of="client")
+    _check_keys(application)
+    _check_certificates(application)
     client = Client(
         id=client_id,
-        partner_id=partner.id,
+        partner_id=partner_id,
         name=application.name or client_id,
         state=State.ACTIVE,
         auth_method=application.auth_method,
@@ -90,7 +97,6 @@ def draft(reading: Reading, application: Application, *, now: int, entropy: Entr
         certificate_bound=application.certificate_bound,
     )
     profiles.check(client)
-    check_free(reading, client)
     return client
 
 

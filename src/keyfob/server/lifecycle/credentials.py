@@ -40,14 +40,16 @@ def create_client(
     application: Application,
     *,
     out: Path | None,
+    folder: Path | None = None,
     with_link: bool = False,
     now: int,
     entropy: Entropy,
     actor: Acting,
 ) -> Issued:
-    """A client with its first credential, sealed into a file (default CLIENT_ID.asc). Raises Misuse or Problem.
+    """A client with its first credential, sealed into a file (default CLIENT_ID.asc, in `folder`).
 
     A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year.
+    Raises Misuse or Problem.
     """
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
@@ -63,7 +65,7 @@ def create_client(
         now=now,
         entropy=entropy,
     )
-    path = out or Path(f"{client.id}.asc")
+    path = out or (folder or Path()) / f"{client.id}.asc"
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         _add(change, sealed)

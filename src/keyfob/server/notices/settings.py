@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keyfob.problem import Misuse
 from keyfob.server.lifecycle.names import check_email
-from keyfob.settings import LOOPBACK_NAMES, Setting, Value, positive, text
+from keyfob.settings import LOOPBACK_NAMES, Setting, Value, file_path, positive, text
 
 PASSWORD_VARIABLE = "KEYFOB_MAIL_PASSWORD"  # noqa: S105  # the name of a variable
 """No setting: a secret never stands in the file."""
@@ -62,11 +62,11 @@ SETTINGS = (
     Setting("mail", "host", "", "The SMTP server (RFC 6409) that notices leave by; empty: no e-mail.", _host),
     Setting("mail", "port", 587, "Its port: 587 with starttls, 465 with tls.", positive),
     Setting("mail", "security", "starttls", "starttls or tls, verified; none only on this machine.", _security),
-    Setting("mail", "ca", "", "The CA of its certificate (PEM); else the system's.", text),
+    Setting("mail", "ca", "", "The CA of its certificate (PEM); else the system's.", file_path),
     Setting("mail", "from", "", "The address that notices come from.", _address),
     Setting("mail", "operator", "", "The operator's address, for the notices that are yours.", _address),
     Setting("mail", "user", "", f"The user to log in as; the password comes from {PASSWORD_VARIABLE} or a file.", text),
-    Setting("mail", "password_file", "", "A file with the password alone, readable by its owner alone.", text),
+    Setting("mail", "password_file", "", "A file with the password alone, readable by its owner alone.", file_path),
 )
 
 

@@ -166,6 +166,9 @@ class Change:
             row |= {"tls_subject_field": client.tls_subject.field.value, "tls_subject": client.tls_subject.value}
         self._write(sa.insert(schema.client).values(row))
         self._add_networks(client.id, client.networks)
+        self._add_grants(client)
+
+    def _add_grants(self, client: Client) -> None:
         for position, grant in enumerate(client.grants):
             place = {"client_id": client.id, "resource": grant.resource}
             self._write(sa.insert(schema.client_resource).values(place | {"position": position}))
@@ -173,6 +176,22 @@ class Change:
                 is_default = scope in (grant.default_scope or frozenset())
                 values = place | {"scope": scope, "is_default": is_default}
                 self._write(sa.insert(schema.client_grant).values(values))
+
+    def change_client(self, client: Client) -> None:
+        """What it may do from now on, in place of what it could before. Its name, state and method stay."""
+        table = schema.client
+        values = {
+            "token_lifetime": client.token_lifetime,
+            "dpop_bound": client.dpop_bound,
+            "certificate_bound": client.certificate_bound,
+            "authorization_details": write_details(client.authorization_details),
+        }
+        self._write(sa.update(table).where(table.c.id == client.id).values(values))
+        for rows in (schema.client_grant, schema.client_resource):
+            self._write(sa.delete(rows).where(rows.c.client_id == client.id))
+        self._add_grants(client)
+        self.set_client_networks(client.id, client.networks)
+        self.set_client_keys(client.id, jwks=client.jwks, jwks_uri=client.jwks_uri)
 
     def narrow_client(self, client: Client) -> None:
         """A registered client with fewer rights than it had. None is added: a right that is not there stays away."""

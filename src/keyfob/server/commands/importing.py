@@ -1,0 +1,121 @@
+"""`keyfob-server import hydra|keycloak FILE`: another server's clients as a file that `apply` takes, after a review."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from keyfob import command
+from keyfob import home as homes
+from keyfob.command import Result, shows_result
+from keyfob.problem import Misuse
+from keyfob.server.commands.surroundings import Surroundings, file_argument_type, home_option, opened
+from keyfob.server.imports import found, hydra, keycloak
+from keyfob.server.imports.found import Found, Taken
+from keyfob.server.lifecycle import declaration_form, partners
+from keyfob.server.lifecycle.declaration import VERSION
+from keyfob.server.lifecycle.names import near_miss
+
+_NAME = "partners.toml"
+_MAX_BYTES = 64 * 1024 * 1024
+_READERS: dict[str, Callable[..., tuple[Found, ...]]] = {"hydra": hydra.read, "keycloak": keycloak.read}
+
+
+@click.command("import", short_help="Another server's clients as a file for `apply`.")
+@click.argument("server", type=click.Choice(tuple(_READERS)))
+@click.argument("file", type=file_argument_type())
+@home_option()
+@click.option("--partner", required=True, metavar="NAME", help="Whose programs they are; it is known already.")
+@click.option("--resource", required=True, multiple=True, metavar="URL", help="The API that they call; repeatable.")
+@click.option("--client", "chosen", multiple=True, metavar="NAME", help="Only this one; repeatable.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where partners.toml is written."
+)
+@click.pass_obj
+@shows_result
+def import_clients(
+    surroundings: Surroundings,
+    *,
+    server: str,
+    file: Path,
+    home: Path,
+    partner: str,
+    resource: tuple[str, ...],
+    chosen: tuple[str, ...],
+    out: Path,
+) -> Result:
+    """Read the JSON export of another authorization server and write its clients as DIR/partners.toml, to be reviewed.
+
+    Taken over are names, scopes that the resources have, public keys, lifetimes and whether a client is suspended; all
+    else is named, with the reason. No secret is taken over: `apply` gives each client a new one, sealed, and a new
+    client_id. A secret that stands in the export in clear is reported as leaked.
+
+    \b
+    Example:
+      keyfob-server import keycloak realm.json --home ./operator --partner "Acme CRO" \\
+        --resource https://localhost:8444 --out ./imported
+    """
+    content = command.read_file(file, max_bytes=_MAX_BYTES)
+    read = _READERS[server](found.parse(content, where=str(file)), where=str(file))
+    for name in chosen:
+        if name not in {one.name for one in read}:
+            known = [one.name for one in read]
+            raise Misuse("unknown-client", f"{file} has no client {name!r}", hint=near_miss(name, known))
+    with opened(surroundings, home) as installation, installation.store.reading() as reading:
+        owner = partners.get(reading, partner)
+        known_resources = {one.url: one for one in reading.resources()}
+    for url in resource:
+        if url not in known_resources:
+            hint = near_miss(url, known_resources)
+            raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=hint)
+    taken = found.take(
+        [one for one in read if not chosen or one.name in chosen], [known_resources[u] for u in resource]
+    )
+    tree = {
+        "version": VERSION,
+        "partner": [
+            {
+                "name": owner.name,
+                "email": owner.email,
+                "certificate": "partner.asc",
+                "fingerprint": owner.fingerprint,
+                "client": list(taken.clients),
+            }
+        ],
+    }
+    target = out / _NAME
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if taken.keys:
+            (out / "keys").mkdir(exist_ok=True)
+        for name, keys in taken.keys.items():
+            homes.write_new_file(out / name, keys, mode=0o644)
+        homes.write_new_file(out / "partner.asc", owner.certificate, mode=0o644)
+        heading = (
+            f"Out of an export of {server}: review it, then keyfob-server apply. Each client gets a new client_id."
+        )
+        homes.write_new_file(target, declaration_form.write(tree, heading=heading), mode=0o644)
+    except OSError as failed:
+        raise Misuse("file-place", f"{out} cannot be written: {failed.strerror}", hint="name another") from None
+    return _shown(target, taken)
+
+
+def _shown(target: Path, taken: Taken) -> Result:
+    document = {
+        "file": str(target),
+        "clients": [one["name"] for one in taken.clients],
+        "not_taken_over": [{"client": client, "what": what} for client, what in taken.notes],
+        "leaked": [{"client": client, "where": where} for client, where in taken.leaked],
+    }
+    lines = [f"{target}: {len(taken.clients)} clients; review it, then: keyfob-server apply {target}"]
+    lines += [f"  not taken over: {client}: {what}" for client, what in taken.notes]
+    lines += [
+        f"LEAKED: {client}: the export holds {where} in clear: withdraw it at the old server, and delete the export"
+        for client, where in taken.leaked
+    ]
+    return Result(document, "\n".join(_plain(line) for line in lines))
+
+
+def _plain(line: str) -> str:
+    """The names are the export's: none of them may steer a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in line)
