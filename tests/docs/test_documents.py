@@ -25,6 +25,7 @@ STORY = (
     "docs/how-to/operate/client-certificates.md",
     "docs/how-to/operate/why-refused.md",
     "docs/how-to/operate/alarms.md",
+    "docs/how-to/operate/operators.md",
     "docs/how-to/operate/notices.md",
     "docs/how-to/operate/settings.md",
     "docs/how-to/operate/declare.md",

@@ -66,6 +66,16 @@ def test_the_commands_are_those_that_work():
         ("explain",),
         ("alarm", "secret"),
         ("alarm", "test"),
+        ("operator", "add"),
+        ("operator", "keygen"),
+        ("operator", "key"),
+        ("operator", "list"),
+        ("operator", "suspend"),
+        ("operator", "resume"),
+        ("operator", "remove"),
+        ("proposals",),
+        ("approve",),
+        ("reject",),
         ("notice", "list"),
         ("notice", "retry"),
         ("notice", "test"),
@@ -87,6 +97,7 @@ def test_each_option_says_what_it_is_for(path):
 
 
 READING = {
+    *(("operator", "list"), ("operator", "keygen"), ("proposals",)),
     ("import",),
     ("check-config",),
     ("export",),

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import unquote_to_bytes
 
 from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
+from keyfob.server.endpoints import admin
 from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.client_configuration import client_configuration
 from keyfob.server.endpoints.credentials import credentials, finish, successor
@@ -68,6 +70,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
         "/leaks": (POST, leaks(state)),
         "/documentation": (GET, documentation(state)),
+        **admin.routes(state),
         "/healthz": (GET, live),
         "/readyz": (GET, ready(state)),
     }
@@ -94,9 +97,9 @@ async def _answer(
     address = state.peers.read(peer, scope["headers"], now=state.clock())
     if address is None:
         return _refuse(403, "forbidden", "only the proxy that ends TLS may speak to this server", request_id)
-    route, name = _match(table, scope["path"])
+    route, names = _match(table, scope["path"], scope["raw_path"])
     head = Request(
-        scope["method"], scope["headers"], scope["query_string"], b"", address=address, id=request_id, name=name
+        scope["method"], scope["headers"], scope["query_string"], b"", address=address, id=request_id, names=names
     )
     if state.settings.asks_for_certificates:
         try:
@@ -126,13 +129,35 @@ async def _answer(
         return unavailable(request)
 
 
-def _match(table: Mapping[str, object], path: str) -> tuple[str | None, str]:
-    """The route of `path`, and its last part where the route leaves that open."""
+def _match(table: Mapping[str, object], path: str, raw_path: bytes) -> tuple[str | None, dict[str, str]]:
+    """The route of a path, and the parts that the route leaves open.
+
+    Split first and decoded after, so that an encoded slash can never make a part; a literal goes before an open part.
+    """
     if path in table:
-        return path, ""
-    before, _, name = path.rpartition("/")
-    route = f"{before}/{{name}}"
-    return (route, name) if route in table and name else (None, "")
+        return path, {}
+    parts = [_decode(part) for part in raw_path.split(b"/")]
+    fitting = [(route, names) for route in table if "{" in route and (names := _names(route, parts)) is not None]
+    return min(fitting, key=lambda one: len(one[1]), default=(None, {}))
+
+
+def _names(route: str, parts: Sequence[str | None]) -> dict[str, str] | None:
+    wanted = route.split("/")
+    if len(wanted) != len(parts):
+        return None
+    names: dict[str, str] = {}
+    for name, part in zip(wanted, parts, strict=True):
+        if name.startswith("{") and part:
+            names[name[1:-1]] = part
+        elif name != part:
+            return None
+    return names
+
+
+def _decode(part: bytes) -> str | None:
+    """None for what two readers would take for two things; whatever else is no name of ours, an endpoint refuses."""
+    text = unquote_to_bytes(part).decode(errors="replace")
+    return None if text in (".", "..") or set(text) & set("/\\") else text
 
 
 def _note_exposed_secret(state: ServerState, request: Request) -> None:

@@ -20,6 +20,7 @@ from keyfob.server.commands.initialise import init
 from keyfob.server.commands.keys import key
 from keyfob.server.commands.moves import move_store
 from keyfob.server.commands.notices import notice
+from keyfob.server.commands.operators import approve, list_proposals, operator, reject
 from keyfob.server.commands.partners import partner
 from keyfob.server.commands.registrations import registration
 from keyfob.server.commands.resources import resource
@@ -65,6 +66,8 @@ for _command in (
     notice,
     move_store,
 ):
+    cli.add_command(_command)
+for _command in (operator, list_proposals, approve, reject):
     cli.add_command(_command)
 
 

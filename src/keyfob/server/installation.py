@@ -3,6 +3,7 @@
 keyfob.toml  keyfob-home.json   settings; whose folder this is
 keyfob.db                       the database (and its -wal, -shm and .lock), unless it is elsewhere
 operator.asc                    the operator's OpenPGP certificate
+operator-key.pem                the first operator's own private key, for the admin API: hers to take away
 recovery.asc                    the key-encryption key, sealed to the recovery certificate
 keys/kek                        the key-encryption key: all envelopes here and in the database open with it
 keys/*.envelope                 the operator's OpenPGP key, the audit's chain key, the peppers, the webhook's secret
@@ -37,16 +38,18 @@ from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.key_encryption import Kept
 from keyfob.server.keys_at_rest import WEBHOOK
-from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle import operators, signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
 from keyfob.server.storage import emptying
-from keyfob.server.storage.records import Purpose, SigningKeyRecord
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.records import Operator, Purpose, Role, SigningKeyRecord
 from keyfob.server.storage.store import Store
 
 MIGRATIONS = "keyfob.server.storage:migrations"
 
 _DATABASE = "keyfob.db"
+OPERATOR_KEY = "operator-key.pem"
 _OPERATOR_CERTIFICATE = "operator.asc"
 _KEY_BYTES = 32
 _FEED_ALGORITHM = "ES256"
@@ -122,6 +125,7 @@ class Plan:
     recovery: Certificate | None = None
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
+    operator: str | None = None  # the first one's name; None: none is made
     kek: KeyArn | None = None
 
 
@@ -164,9 +168,13 @@ def create(
         if plan.recovery is not None:
             key_encryption.keep_recovery_copy(draft_home, wrapper, plan.recovery, operator_key)
         _create_tls(draft, plan, now=now)
+        person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
         made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
         store = Store(made, chain_key=chain_key, entropy=entropy)
-        _create_records(store, draft_home, wrapper, now=now, entropy=entropy, actor=actor, issuer=plan.issuer)
+        with store.change(now=now, actor=actor) as change:
+            _create_records(change, draft_home, wrapper, now=now, entropy=entropy, issuer=plan.issuer)
+            if person is not None:
+                operators.add(change, person)
         made.close()  # the last connection to a file folds the write-ahead log into it
         if isinstance(plan.database, Path):
             undo.enter_context(database.placed(draft / _DATABASE, plan.database))
@@ -297,18 +305,20 @@ def new_postgresql(place: Place, installation_id: str, environ: Mapping[str, str
             raise
 
 
-def _create_records(
-    store: Store, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, actor: Acting, issuer: str
-) -> None:
-    first = []
+def _create_operator(draft: Path, name: str, *, now: int, entropy: Entropy) -> Operator:
+    """The first operator, with a key of its own beside the rest."""
+    made = keys.generate()
+    home.write_file(draft / OPERATOR_KEY, made.to_secret().reveal_bytes())
+    jwks = keys.write_jwks([made.public_jwk()]).decode()
+    return operators.new(name, Role.OPERATOR, jwks, now=now, entropy=entropy)
+
+
+def _create_records(change: Change, draft: Home, wrapper: Wrapper, *, now: int, entropy: Entropy, issuer: str) -> None:
+    change.add_installation(draft.installation_id)
+    change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
     for purpose in Purpose:
         made = keys.generate("ES256")
         one = keys_at_rest.new_record(
             draft, purpose, made, made.to_secret(), wrapper=wrapper, not_before=now, now=now, entropy=entropy
         )
-        first.append(one)
-    with store.change(now=now, actor=actor) as change:
-        change.add_installation(draft.installation_id)
-        change.record(Kind.INSTALLATION_CREATED, installation_id=draft.installation_id, issuer=issuer)
-        for key in first:
-            signing_keys.add(change, key)
+        signing_keys.add(change, one)

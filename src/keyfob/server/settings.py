@@ -42,6 +42,7 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 MAX_OVERLAP = 90 * DAY
 
 DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
+SECOND_FOR = frozenset({"rights", "fingerprints"})
 PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
 
 
@@ -66,6 +67,7 @@ class Settings:
     overlap: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
+    second_operator_for: frozenset[str]
     alarm_webhook: str | None
     alarm_webhook_ca: Path | None
     alarm_syslog: str | None
@@ -113,6 +115,13 @@ def _syslog(value: Value) -> str:
 
 def _networks(value: Value) -> str:
     return " ".join(networks.parse(part) for part in text(value).split())
+
+
+def _second_for(value: Value) -> str:
+    named = text(value).split()
+    if not set(named) <= SECOND_FOR:
+        raise ValueError(f"names something else than {', '.join(sorted(SECOND_FOR))}")
+    return " ".join(sorted(set(named)))
 
 
 def _asking(value: Value) -> str:
@@ -250,6 +259,13 @@ SETTINGS = (
         _networks,
     ),
     Setting(
+        "operators",
+        "second_for",
+        "",
+        "What another operator has to approve: rights (keys of clients, operators), fingerprints (of new partners).",
+        _second_for,
+    ),
+    Setting(
         "credentials",
         "overlap",
         7 * DAY,
@@ -361,6 +377,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         overlap=int(values["credentials.overlap"]),
         jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
+        second_operator_for=frozenset(str(values["operators.second_for"]).split()),
         alarm_webhook=str(values["alarms.webhook"]) or None,
         alarm_webhook_ca=_optional_path(home, values["alarms.webhook_ca"]),
         alarm_syslog=str(values["alarms.syslog"]) or None,

@@ -17,10 +17,11 @@ from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError
-from keyfob.oauth.revocation_feed import Feed, Revocations
+from keyfob.oauth.revocation_feed import Feed, Revocations, Subject
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.server.admin.desk import Actor, Desk
 from keyfob.server.alarms.bell import Bell
 from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
@@ -29,7 +30,7 @@ from keyfob.server.endpoints.request import Request
 from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
-from keyfob.server.lifecycle import key_rotation, revocations, signing_keys
+from keyfob.server.lifecycle import key_rotation, operators, revocations, signing_keys
 from keyfob.server.lifecycle.registration import Registrar
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.notices.calendar import Calendar
@@ -47,6 +48,7 @@ from keyfob.server.signing import Signing
 from keyfob.server.storage.records import (
     ClientView,
     DoubtfulFirstUse,
+    Operator,
     Purpose,
     Resource,
     RevocationRecord,
@@ -116,6 +118,7 @@ class ServerState:
             network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
+        self._sinks = sinks
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.registrar = Registrar(installation, entropy)
@@ -143,11 +146,33 @@ class ServerState:
         if key in self._clients:
             self._clients.move_to_end(key)
             return self._clients[key]
-        view = self._store.find_client(client_id)
+        operator = self.find_operator(client_id) if client_id.startswith(operators.CLIENT_ID) else None
+        view = (
+            self._store.find_client(client_id)
+            if operator is None
+            else operators.as_client(operator, self.settings.issuer)
+        )
         self._clients[key] = view
         if len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return view
+
+    def find_operator(self, client_id: str) -> Operator | None:
+        """The living operator whom the token endpoint knows by that id, as of this moment."""
+        with self._store.reading() as reading:
+            return reading.find_operator(client_id.removeprefix(operators.CLIENT_ID))
+
+    def desk(self, actor: Actor, *, expected: str | None) -> Desk:
+        """Where an operator's operation is performed, in a thread."""
+        return Desk(
+            installation=self._installation,
+            actor=actor,
+            clock=self.clock,
+            entropy=self.entropy,
+            sinks=lambda: self._sinks,
+            key_sets=self._key_sets,
+            expected=expected,
+        )
 
     async def keys_of(self, view: ClientView | None, now: int) -> ClientKeys | None:
         """The keys that a client registered for its assertions; None when it has none, or they cannot be had."""
@@ -287,6 +312,8 @@ class ServerState:
 
     def _concerns(self, record: RevocationRecord, resource: str) -> bool:
         """A resource learns of nobody whom it does not serve."""
+        if record.client_id is None and record.revocation.subject is Subject.TOKEN:
+            return False  # an operator's
         if record.resource is not None or record.client_id is None:
             return record.resource in (resource, None)
         view = self.find_client(record.client_id, address=_HERE)

@@ -34,9 +34,9 @@ def test_a_count_out_of_range_is_refused(program, home, count):
 def test_a_whole_trail_is_said_to_be_whole_and_its_end_unproven(program, home):
     shown = program.run("audit", "verify", "--home", home, "--json").json
     assert shown["whole"] is True
-    assert shown["records"] == 3
+    assert shown["records"] == 4
     assert shown["expected"] is None
-    assert shown["head"].startswith("3:")
+    assert shown["head"].startswith("4:")
     out = program.run("audit", "verify", "--home", home).out
     assert "unproven" in out
     assert shown["head"] in out
@@ -78,7 +78,7 @@ def test_the_tail_survives_rows_that_were_tampered_with(program, home):
     write(home, "UPDATE audit_record SET payload = 'no json', at = 99999999999999999 WHERE sequence = 1")
     write(home, "UPDATE audit_record SET payload = NULL, salt = NULL WHERE sequence = 2")
     shown = program.run("audit", "tail", "--home", home, "--json").json["records"]
-    assert [record["kind"] for record in shown] == ["unreadable", "unreadable", "signing_key_created"]
+    assert [record["kind"] for record in shown] == ["unreadable", "unreadable", "signing_key_created", "operator_added"]
     assert program.run("audit", "tail", "--home", home).out
 
 

@@ -67,7 +67,8 @@ def test_private_files_are_their_owners_alone(home):
 
 def test_the_document_says_what_was_made(program, tmp_path):
     shown = program.run("init", "--home", tmp_path / "h", "--issuer", "https://127.0.0.1:8443", "--json").json
-    assert set(shown) == {"home", "issuer", "operator_certificate", "operator_fingerprint", "ca", "recovery"}
+    made = {"home", "issuer", "operator_certificate", "operator_fingerprint", "operator", "operator_key"}
+    assert set(shown) == {*made, "ca", "recovery"}
     assert len(shown["operator_fingerprint"]) == 40
     assert shown["recovery"] is None
 
@@ -206,7 +207,8 @@ def test_another_database_is_refused_and_not_repeated(program, tmp_path, url, co
 
 
 def test_the_first_records_tell_of_the_installation_and_its_keys(home, audit_kinds):
-    assert audit_kinds() == ["installation_created", "signing_key_created", "signing_key_created"]
+    made = ["installation_created", "signing_key_created", "signing_key_created", "operator_added"]
+    assert audit_kinds() == made
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")

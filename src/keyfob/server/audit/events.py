@@ -51,6 +51,14 @@ class Kind(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of an event
     BACKUP_STARTED = "backup_started"
     WEBHOOK_SECRET_MADE = "webhook_secret_made"  # noqa: S105  # the name of an event
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_KEY_CHANGED = "operator_key_changed"
+    OPERATOR_SUSPENDED = "operator_suspended"
+    OPERATOR_RESUMED = "operator_resumed"
+    OPERATOR_REMOVED = "operator_removed"
+    ACT_PROPOSED = "act_proposed"
+    ACT_APPROVED = "act_approved"
+    ACT_REJECTED = "act_rejected"
     CHAIN_STARTED = "chain_started"
     STORE_MOVED = "store_moved"
     KEY_ENCRYPTION_KEY_CHANGED = "key_encryption_key_changed"

@@ -6,12 +6,12 @@ import click
 
 from keyfob import home as homes
 from keyfob.command import Result, shows_result
-from keyfob.problem import Misuse, Problem
-from keyfob.server.alarms import bell, sinks, webhook
-from keyfob.server.alarms.alarm import AlarmKind
-from keyfob.server.alarms.courier import NotDelivered
-from keyfob.server.alarms.watch import Event
+from keyfob.problem import Misuse
+from keyfob.server.admin.alarms import TEST
+from keyfob.server.admin.operation import Nothing
+from keyfob.server.alarms import webhook
 from keyfob.server.audit.events import Kind
+from keyfob.server.commands.place import Place, listed, perform, place_options, shown
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
 
 
@@ -56,10 +56,10 @@ def secret(surroundings: Surroundings, *, home: Path, out: Path) -> Result:
 
 
 @alarm.command(short_help="Send a test alarm to every place of the settings.")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def test(surroundings: Surroundings, *, home: Path) -> Result:
+def test(surroundings: Surroundings, *, place: Place) -> Result:
     """Send an alarm of the kind `test` to every place of the settings, and say what came of it.
 
     Exit status 1 when one did not take it. Over UDP and the local socket, sent counts as taken.
@@ -68,20 +68,5 @@ def test(surroundings: Surroundings, *, home: Path) -> Result:
     Example:
       keyfob-server alarm test --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        found = sinks.make(installation, environ=surroundings.environ, clock=surroundings.clock)
-        issuer = installation.settings.issuer
-    if not found:
-        raise Misuse("no-alarms", "no place for alarms is set", hint="set alarms.webhook or alarms.syslog")
-    told = bell.make(Event(AlarmKind.TEST, "test"), issuer=issuer, now=now, entropy=surroundings.entropy)
-    failed: list[str] = []
-    for sink in found:
-        try:
-            sink.deliver(told)
-        except NotDelivered as reason:
-            failed.append(f"{sink.name}: {reason}")
-    if failed:
-        raise Problem("alarm-not-delivered", "; ".join(failed), hint="mend it, then: keyfob-server alarm test")
-    names = [sink.name for sink in found]
-    return Result({"id": told.id, "delivered": names}, f"{told.id} delivered to {', '.join(names)}")
+    done = perform(surroundings, place, TEST, Nothing())
+    return shown(done, lambda: f"{done.document['id']} delivered to {', '.join(listed(done.document, 'delivered'))}")

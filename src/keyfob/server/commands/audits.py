@@ -2,15 +2,15 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
-from keyfob import ledger
 from keyfob.command import Result, progress, shows_result
-from keyfob.problem import Problem
-from keyfob.server.audit import chain, events
-from keyfob.server.commands.surroundings import Surroundings, home_option, opened
+from keyfob.server.admin import audits
+from keyfob.server.admin.audits import Verdict
+from keyfob.server.audit import chain
+from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
+from keyfob.server.commands.surroundings import Surroundings
 
 _MAX_SHOWN = 100_000
 
@@ -21,33 +21,30 @@ def audit() -> None:
 
 
 @audit.command()
-@home_option()
+@place_options()
 @click.option(
     "--count", type=click.IntRange(1, _MAX_SHOWN), default=20, show_default=True, help="How many of the last records."
 )
 @click.pass_obj
 @shows_result
-def tail(surroundings: Surroundings, *, home: Path, count: int) -> Result:
+def tail(surroundings: Surroundings, *, place: Place, count: int) -> Result:
     """The last records, the newest at the end.
 
     \b
     Example:
       keyfob-server audit tail --home ./operator --count 50
     """
-    with opened(surroundings, home) as installation:
-        entries = installation.store.audit_tail(count)
-    records = [
-        {"writer": entry.writer, "sequence": entry.sequence, "at": entry.at, **_fields(entry)} for entry in entries
-    ]
+    document = perform_all(surroundings, place, audits.TAIL, count=count)
+    records = listed(document, "records")[::-1]
     return Result({"records": records}, "\n".join(_line(record) for record in records) or "(none)")
 
 
 @audit.command(short_help="Walk the trail and say whether it is whole.")
-@home_option()
+@place_options()
 @click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a tail that was cut off since.")
 @click.pass_obj
 @shows_result
-def verify(surroundings: Surroundings, *, home: Path, expect: str | None) -> Result:
+def verify(surroundings: Surroundings, *, place: Place, expect: str | None) -> Result:
     """Walk the whole trail and say whether a record was altered, deleted, inserted or moved.
 
     A chain cannot show that its end was cut off. So note the head that is printed somewhere else, and give it with
@@ -57,32 +54,12 @@ def verify(surroundings: Surroundings, *, home: Path, expect: str | None) -> Res
     Example:
       keyfob-server audit verify --home ./operator --expect 17:5f0c...
     """
-    expected = None if expect is None else chain.Heads.parse(expect)
-    with opened(surroundings, home) as installation, progress("verifying the audit trail"):
-        verdict = installation.store.audit_verdict(expect=expected)
-    if verdict.findings:
-        raise Problem(
-            "audit-not-whole",
-            f"the audit trail is not whole: {'; '.join(verdict.findings)}",
-            hint="keep a copy of the database as it is, and compare it with a backup",
-        )
-    tail_proven = expected is not None
-    document = {
-        "whole": True,
-        "records": verdict.count,
-        "head": str(verdict.heads),
-        "expected": None if expected is None else str(expected),
-    }
-    completeness = "it holds the expected head" if tail_proven else "whether its end was cut off: unproven (--expect)"
-    return Result(document, f"whole: {verdict.count} records; {completeness}\nhead {verdict.heads}")
-
-
-def _fields(entry: ledger.Entry) -> dict[str, object]:
-    """A record that cannot be read is shown as such: `verify` says what is wrong with it."""
-    try:
-        return events.read(entry.payload or b"")
-    except ValueError:
-        return {"kind": "unreadable"}
+    expected = None if expect is None else str(chain.Heads.parse(expect))
+    with progress("verifying the audit trail"):
+        document = perform(surroundings, place, audits.VERIFY, Verdict(expect=expected)).document
+    is_proven = document["expected"] is not None
+    completeness = "it holds the expected head" if is_proven else "whether its end was cut off: unproven (--expect)"
+    return Result(document, f"whole: {document['records']} records; {completeness}\nhead {document['head']}")
 
 
 def _line(record: dict[str, object]) -> str:

@@ -1,5 +1,6 @@
 """`keyfob-server client rotate|keys|change|suspend|resume|allow`: how a client's rights change."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,11 @@ import click
 
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
-from keyfob.server.commands.clients import client, link_option, link_text, sealed_document, see_keys
+from keyfob.server.admin import clients as operations
+from keyfob.server.admin.clients import Keys, Networks, OneClient
+from keyfob.server.admin.operation import Operation
+from keyfob.server.commands.clients import client, link_option, link_text, sealed_document
+from keyfob.server.commands.place import Place, listed, perform, place_options, shown
 from keyfob.server.commands.rights import MAX_TOKEN_LIFETIME, read_details, read_scope, study_options
 from keyfob.server.commands.surroundings import (
     Surroundings,
@@ -20,7 +25,6 @@ from keyfob.server.commands.surroundings import (
     show_time,
 )
 from keyfob.server.lifecycle import alterations, clients, credentials, rotation
-from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.records import Credential
 
 _MAX_OVERLAP_DAYS = 90
@@ -107,7 +111,7 @@ def _until(successor: Credential) -> str:
 
 @client.command("keys", short_help="Give a client that signs other public keys.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path),
@@ -119,7 +123,7 @@ def _until(successor: Credential) -> str:
 @click.pass_obj
 @shows_result
 def set_keys(
-    surroundings: Surroundings, *, client_id: str, home: Path, jwks: Path | None, jwks_uri: str | None
+    surroundings: Surroundings, *, client_id: str, place: Place, jwks: Path | None, jwks_uri: str | None
 ) -> Result:
     """Give a client that signs other public keys, in place of those it had; they hold from the next request on.
 
@@ -131,18 +135,10 @@ def set_keys(
     """
     if (jwks is None) == (jwks_uri is None):
         raise Misuse("keys-missing", "give --jwks FILE or --jwks-uri URL", hint="see client keys --help")
-    document = None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks)
-    url = None if jwks_uri is None else clients.check_jwks_uri(jwks_uri)
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            method = clients.get(reading, client_id).client.auth_method
-        see_keys(surroundings, installation.settings, url, method)
-        with installation.store.change(now=now, actor=actor()) as change:
-            clients.set_keys(change, client_id, jwks=document, jwks_uri=url)
-    names = clients.thumbprints(document)
-    shown = {"client_id": client_id, "thumbprints": names, "jwks_uri": url}
-    return Result(shown, f"{client_id} signs with: {url or ', '.join(names)}")
+    document = None if jwks is None else json.loads(clients.read_jwks(read_file(jwks), where=jwks))
+    asked = Keys(client_id=client_id, jwks=document, jwks_uri=jwks_uri)
+    done = perform(surroundings, place, operations.SET_KEYS, asked)
+    return shown(done, lambda: f"{client_id} signs with: {jwks_uri or ', '.join(listed(done.document, 'thumbprints'))}")
 
 
 @client.command("change", short_help="Change in place what a client may do.")
@@ -229,46 +225,46 @@ def _shown(words: object) -> str:
 
 @client.command(short_help="Refuse a client's token requests until `resume`.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @reason_option()
 @click.pass_obj
 @shows_result
-def suspend(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def suspend(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """Refuse a client's token requests until `resume`; its tokens are refused everywhere within 5 seconds.
 
     \b
     Example:
       keyfob-server client suspend cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, home, client_id, Event.SUSPEND)
+    return _set_state(surroundings, place, operations.SUSPEND, client_id)
 
 
 @client.command(short_help="Let a suspended client go on.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @reason_option()
 @click.pass_obj
 @shows_result
-def resume(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def resume(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """Let a suspended client go on, with exactly the rights and secrets that it had.
 
     \b
     Example:
       keyfob-server client resume cl_3kD... --home ./operator
     """
-    return _set_state(surroundings, home, client_id, Event.RESUME)
+    return _set_state(surroundings, place, operations.RESUME, client_id)
 
 
 @client.command(short_help="Say from which networks a client may come.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option("--network", multiple=True, metavar="CIDR", help="From where it may come; repeatable.")
 @click.option("--anywhere", is_flag=True, help="From any address: no list.")
 @reason_option()
 @click.pass_obj
 @shows_result
 def allow(
-    surroundings: Surroundings, *, client_id: str, home: Path, network: tuple[str, ...], anywhere: bool
+    surroundings: Surroundings, *, client_id: str, place: Place, network: tuple[str, ...], anywhere: bool
 ) -> Result:
     """Say from which networks a client may come, in place of what was said before; it holds from the next request on.
 
@@ -284,16 +280,10 @@ def allow(
             "networks-or-anywhere", "give --network CIDR, once or more, or --anywhere", hint="see client allow --help"
         )
     allowed = clients.read_networks(network, option="--network")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        clients.set_networks(change, client_id, allowed)
-    document = {"client_id": client_id, "networks": list(allowed)}
-    return Result(document, f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
+    done = perform(surroundings, place, operations.ALLOW, Networks(client_id=client_id, networks=allowed))
+    return shown(done, lambda: f"{client_id} may come from {', '.join(allowed) or 'anywhere'}")
 
 
-def _set_state(surroundings: Surroundings, home: Path, client_id: str, event: Event) -> Result:
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
-        state = clients.set_state(change, client_id, event, now=surroundings.clock())
-    return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")
+def _set_state(surroundings: Surroundings, place: Place, operation: Operation[OneClient], client_id: str) -> Result:
+    done = perform(surroundings, place, operation, OneClient(client_id=client_id))
+    return shown(done, lambda: f"{client_id} is {done.document['state']}")

@@ -14,7 +14,10 @@ from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, Subject
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
 from keyfob.server import profiles
-from keyfob.server.commands.client_view import registration_text, studies_text, view_document, view_text
+from keyfob.server.admin import clients as operations
+from keyfob.server.admin.clients import OneClient
+from keyfob.server.commands.client_view import studies_text, view_text
+from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
 from keyfob.server.commands.rights import (
     read_details,
     read_scope,
@@ -219,56 +222,35 @@ def create(
 
 
 @client.command("list")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_clients(surroundings: Surroundings, *, home: Path) -> Result:
+def list_clients(surroundings: Surroundings, *, place: Place) -> Result:
     """All clients, in the order of their creation.
 
     \b
     Example:
       keyfob-server client list --home ./operator
     """
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        found = reading.clients()
-        owners = {one.id: one.name for one in reading.partners()}
-    document = {
-        "clients": [
-            {
-                "client_id": one.id,
-                "name": one.name,
-                "partner": owners[one.partner_id],
-                "state": one.state.value,
-                "scope": scopes.write(clients.full_scope(one)),
-                "created_at": one.created_at,
-            }
-            for one in found
-        ]
-    }
-    rows = [(one.id, one.state.value, owners[one.partner_id], one.name) for one in found]
+    document = perform_all(surroundings, place, operations.LIST)
+    rows = [(one["client_id"], one["state"], one["partner"], one["name"]) for one in listed(document, "clients")]
     return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
 
 
 @client.command(short_help="One client, its grants and its credentials.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def show(surroundings: Surroundings, *, client_id: str, home: Path) -> Result:
+def show(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     """One client: its grants, and every credential that it ever had with its dates.
 
     \b
     Example:
       keyfob-server client show cl_3kD... --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        view = clients.get(reading, client_id)
-        owner = reading.partner_of(view.client)
-        registered = reading.find_registration(client_id)
-    document = view_document(view, owner.name, registered, now)
-    text = view_text(view, f"{owner.name}, {owner.state}", now)
-    return Result(document, text if registered is None else f"{text}\n{registration_text(registered)}")
+    document = perform(surroundings, place, operations.SHOW, OneClient(client_id=client_id)).document
+    return Result(document, view_text(document))
 
 
 def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import click
 
+from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
 from keyfob.server import installation, key_encryption, settings
+from keyfob.server.audit.events import Actor
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 from keyfob.server.installation import Plan
+from keyfob.server.lifecycle.names import check_name
 
 
 @click.command()
@@ -34,6 +37,11 @@ from keyfob.server.installation import Plan
     "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="The server's certificate chain, PEM."
 )
 @click.option(
+    "--operator",
+    metavar="NAME",
+    help="The first operator: you, by the name that your acts are recorded under. Default: the system's user.",
+)
+@click.option(
     "--kek",
     metavar="aws-kms:ARN|file",
     default=key_encryption.FILE,
@@ -54,6 +62,7 @@ def init(
     kek: str,
     tls_cert: Path | None,
     tls_key: Path | None,
+    operator: str | None,
 ) -> Result:
     """Make a new operator's home: settings, database, keys. It comes whole or not at all; nothing is overwritten.
 
@@ -66,10 +75,12 @@ def init(
     """
     now = surroundings.clock()
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
+    person = check_name(operator or command.system_user(), of="operator")
+    by = Actor(f"operator:{person}", actor().reason)
     chosen = _database(database, surroundings.environ)
     place = key_encryption.parse(kek)
-    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, place)
-    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=actor(), environ=surroundings.environ)
+    plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person, place)
+    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=by, environ=surroundings.environ)
     made = certificates.read_signer(read_file(home / "operator.asc"))
     lost = str(home / "keys" / "kek") if place is None else "that key in AWS KMS"
     has_ca = (home / "tls" / "ca.pem").exists()
@@ -78,6 +89,7 @@ def init(
         f"  issuer                {issuer}",
         f"  operator certificate  {home / 'operator.asc'}",
         f"  its fingerprint       {certificates.show_fingerprint(made.fingerprint)}",
+        f"  operator {person}'s key  {home / installation.OPERATOR_KEY} (yours alone: take it to your own machine)",
     ]
     lines += [f"  throw-away CA         {home / 'tls' / 'ca.pem'}"] if has_ca else []
     if place is not None:
@@ -92,6 +104,8 @@ def init(
         "issuer": issuer,
         "operator_certificate": str(home / "operator.asc"),
         "operator_fingerprint": made.fingerprint,
+        "operator": person,
+        "operator_key": str(home / installation.OPERATOR_KEY),
         "ca": str(home / "tls" / "ca.pem") if has_ca else None,
         "recovery": None if recovery is None else str(home / "recovery.asc"),
     }

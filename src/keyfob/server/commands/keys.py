@@ -1,12 +1,13 @@
 """`keyfob-server key`: the keys that sign access tokens."""
 
-import json
 from pathlib import Path
 
 import click
 
 from keyfob.command import Result, shows_result, table
-from keyfob.server import key_encryption
+from keyfob.server.admin import keys
+from keyfob.server.admin.operation import Nothing
+from keyfob.server.commands.place import Place, listed, perform, place_options
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
 from keyfob.server.lifecycle import key_rotation, signing_keys
 
@@ -17,41 +18,23 @@ def key() -> None:
 
 
 @key.command("list", short_help="The signing keys, the current one first.")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_keys(surroundings: Surroundings, *, home: Path) -> Result:
+def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
     """The signing keys, the current one first, as the server publishes them. Private halves are never shown.
 
     \b
     Example:
       keyfob-server key list --home ./operator
     """
-    with opened(surroundings, home) as installation:
-        found = signing_keys.phases(installation.store.signing_keys(), surroundings.clock())
-        places = [key_encryption.show(installation.where_lies(one)) for one, _ in found]
-        kek = key_encryption.show(installation.kek.place)
-    document = {
-        "kek": kek,
-        "keys": [
-            {
-                "kid": one.kid,
-                "algorithm": one.algorithm,
-                "state": phase.value,
-                "in": place,
-                "not_before": one.not_before,
-                "created_at": one.created_at,
-                "public_jwk": json.loads(one.public_jwk),
-            }
-            for (one, phase), place in zip(found, places, strict=True)
-        ],
-    }
+    document = perform(surroundings, place, keys.LIST, Nothing()).document
     rows = [
-        (one.kid, one.algorithm, phase.value, show_time(one.not_before), place)
-        for (one, phase), place in zip(found, places, strict=True)
+        (one["kid"], one["algorithm"], one["state"], show_time(one["not_before"]), one["in"])
+        for one in listed(document, "keys")
     ]
-    listed = table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM", "IN"), rows)
-    return Result(document, f"{listed}\nkey-encryption key: {kek}")
+    text = table(("KEY", "ALGORITHM", "STATE", "SIGNS FROM", "IN"), rows)
+    return Result(document, f"{text}\nkey-encryption key: {document['kek']}")
 
 
 @key.command("rotate")

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -9,6 +10,20 @@ from keyfob.command import Result, shows_result, table
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse, Problem
+from keyfob.server.admin import partners
+from keyfob.server.admin.desk import Document
+from keyfob.server.admin.partners import NewPartner, OnePartner, document
+from keyfob.server.commands.place import (
+    AtDesk,
+    Place,
+    at_desk,
+    listed,
+    number,
+    perform,
+    perform_all,
+    place_options,
+    shown,
+)
 from keyfob.server.commands.surroundings import (
     Surroundings,
     actor,
@@ -18,9 +33,11 @@ from keyfob.server.commands.surroundings import (
     reason_option,
     show_time,
 )
-from keyfob.server.lifecycle import names, partners
+from keyfob.server.lifecycle import names
+from keyfob.server.lifecycle import partners as rules
+from keyfob.server.lifecycle.partners import check_confirmed
 from keyfob.server.lifecycle.states import Event
-from keyfob.server.storage.records import Confirmation, Partner
+from keyfob.server.storage.records import Confirmation
 
 
 @click.group(short_help="The organisations that have clients.")
@@ -30,7 +47,7 @@ def partner() -> None:
 
 @partner.command(short_help="Take up a partner, or renew its certificate.")
 @click.argument("name")
-@home_option()
+@place_options()
 @click.option(
     "--certificate", required=True, type=click.Path(path_type=Path), metavar="FILE.asc", help="Its OpenPGP certificate."
 )
@@ -44,7 +61,13 @@ def partner() -> None:
 @click.pass_obj
 @shows_result
 def add(
-    surroundings: Surroundings, *, name: str, home: Path, certificate: Path, email: str, confirm_fingerprint: str | None
+    surroundings: Surroundings,
+    *,
+    name: str,
+    place: Place,
+    certificate: Path,
+    email: str,
+    confirm_fingerprint: str | None,
 ) -> Result:
     """Take up the partner NAME with its certificate, or renew the certificate of a known partner.
 
@@ -61,26 +84,21 @@ def add(
     names.check_name(name, of="partner")
     names.check_email(email)
     checked = _check(certificate, now=now)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            same = partners.find_same(reading, name, checked)
-        how = Confirmation.TERMINAL if confirm_fingerprint is None else Confirmation.FLAG
-        if confirm_fingerprint is not None:
-            partners.check_confirmed(checked, confirm_fingerprint)
-        elif same is None:
-            _ask(checked)
-        with installation.store.change(now=now, actor=actor()) as change:
-            if same is not None and (same.certificate, same.email) == (checked.armored, email):
-                stored, outcome = same, "unchanged"
-            elif same is not None:
-                stored, outcome = partners.renew(change, same, checked, email=email, now=now), "renewed"
-            else:
-                added = partners.add(
-                    change, name, checked, email=email, confirmed=how, now=now, entropy=surroundings.entropy
-                )
-                stored, outcome = added, "added"
-    shown = certificates.show_fingerprint(stored.fingerprint)
-    return Result({"outcome": outcome, **_document(stored)}, f"{outcome}: {stored.name} ({stored.id})\n  {shown}")
+    how: Literal["flag", "terminal"] = "flag"
+    with at_desk(surroundings, place) as desk:
+        if confirm_fingerprint is None and not _is_known(desk, name, checked):
+            confirm_fingerprint, how = _ask(checked), "terminal"
+        asked = NewPartner(
+            name=name,
+            certificate=checked.armored.decode(),
+            email=email,
+            confirm_fingerprint=confirm_fingerprint,
+            confirmed_how=how,
+        )
+        done = desk.perform(partners.ADD, asked)
+    return shown(
+        done, lambda: f"{done.document['outcome']}: {_heading(done.document)}\n  {_fingerprint(done.document)}"
+    )
 
 
 @partner.command(short_help="Take up a partner's renewed certificate, or its new key.")
@@ -124,87 +142,78 @@ def renew(
     checked = _check(certificate, now=now)
     with opened(surroundings, home) as installation:
         with installation.store.reading() as reading:
-            known = partners.get(reading, name)
+            known = rules.get(reading, name)
             if any(other.fingerprint == checked.fingerprint and other.id != known.id for other in reading.partners()):
                 raise Misuse("certificate-known", "that certificate is another partner's", hint="see partner list")
         is_same = checked.fingerprint == known.fingerprint
         how = Confirmation.CERTIFIED if approve else Confirmation.FLAG
         if confirm_fingerprint is not None:
-            partners.check_confirmed(checked, confirm_fingerprint)
+            rules.check_confirmed(checked, confirm_fingerprint)
         elif not is_same and approve:
-            partners.check_certified(known, checked, now=now)
+            rules.check_certified(known, checked, now=now)
         elif not is_same:
             _ask(checked)
             how = Confirmation.TERMINAL
         with installation.store.change(now=now, actor=actor()) as change:
-            present = partners.get(change.reading, name)
+            present = rules.get(change.reading, name)
             if present != known:
                 raise Problem(
                     "partner-changed", "the partner was changed meanwhile: nothing was done", hint="try again"
                 )
             contact = known.email if email is None else email
             if not is_same:
-                stored = partners.replace_key(change, known, checked, email=contact, confirmed=how, now=now)
+                stored = rules.replace_key(change, known, checked, email=contact, confirmed=how, now=now)
                 outcome = "replaced"
             elif (known.certificate, known.email) == (checked.armored, contact):
                 stored, outcome = known, "unchanged"
             else:
-                stored, outcome = partners.renew(change, known, checked, email=contact, now=now), "renewed"
+                stored, outcome = rules.renew(change, known, checked, email=contact, now=now), "renewed"
     until = "for ever" if checked.expires_at is None else f"until {show_time(checked.expires_at)}"
-    shown = certificates.show_fingerprint(stored.fingerprint)
-    document = {"outcome": outcome, **_document(stored), "certificate_expires_at": checked.expires_at}
-    return Result(document, f"{outcome}: {stored.name} ({stored.id})\n  {shown}\n  usable {until}")
+    fingerprint = certificates.show_fingerprint(stored.fingerprint)
+    told = {"outcome": outcome, **document(stored), "certificate_expires_at": checked.expires_at}
+    return Result(told, f"{outcome}: {stored.name} ({stored.id})\n  {fingerprint}\n  usable {until}")
 
 
 @partner.command("list")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_partners(surroundings: Surroundings, *, home: Path) -> Result:
+def list_partners(surroundings: Surroundings, *, place: Place) -> Result:
     """All partners, with the fingerprints that were confirmed.
 
     \b
     Example:
       keyfob-server partner list --home ./operator
     """
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        found = reading.partners()
-    rows = [(one.name, one.state.value, one.fingerprint, one.email) for one in found]
-    document = {"partners": [_document(one) for one in found]}
+    document = perform_all(surroundings, place, partners.LIST)
+    rows = [(one["name"], one["state"], one["fingerprint"], one["email"]) for one in listed(document, "partners")]
     return Result(document, table(("NAME", "STATE", "FINGERPRINT", "EMAIL"), rows))
 
 
 @partner.command(short_help="One partner, its certificate and its clients.")
 @click.argument("name")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def show(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+def show(surroundings: Surroundings, *, name: str, place: Place) -> Result:
     """One partner: its certificate, whether a secret can be sealed to it now, and its clients.
 
     \b
     Example:
       keyfob-server partner show "Acme CRO" --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        found = partners.get(reading, name)
-        clients = reading.clients(partner_id=found.id)
-    expires_at, trouble = _usability(found, now)
-    document = {
-        **_document(found),
-        "certificate_expires_at": expires_at,
-        "certificate_problem": trouble,
-        "clients": [{"client_id": one.id, "name": one.name, "state": one.state.value} for one in clients],
-    }
+    document = perform(surroundings, place, partners.SHOW, OnePartner(partner=name)).document
+    expires_at, trouble = document["certificate_expires_at"], document["certificate_problem"]
+    usable = "usable" if expires_at is None else f"usable until {show_time(number(document, 'certificate_expires_at'))}"
+    confirmed_at = show_time(number(document, "fingerprint_confirmed_at"))
     lines = [
-        f"{found.name} ({found.id}), {found.state}",
-        f"  e-mail       {found.email}",
-        f"  fingerprint  {certificates.show_fingerprint(found.fingerprint)}",
-        f"  confirmed    {show_time(found.fingerprint_confirmed_at)} ({found.fingerprint_confirmed_how})",
-        f"  certificate  {trouble or ('usable until ' + show_time(expires_at) if expires_at else 'usable')}",
+        f"{_heading(document)}, {document['state']}",
+        f"  e-mail       {document['email']}",
+        f"  fingerprint  {_fingerprint(document)}",
+        f"  confirmed    {confirmed_at} ({document['fingerprint_confirmed_how']})",
+        f"  certificate  {trouble or usable}",
     ]
-    rows = [(one.id, one.state.value, one.name) for one in clients]
+    rows = [(one["client_id"], one["state"], one["name"]) for one in listed(document, "clients")]
     lines.append(table(("CLIENT", "STATE", "NAME"), rows) if rows else "  clients      none")
     return Result(document, "\n".join(lines))
 
@@ -245,7 +254,7 @@ def _set_state(surroundings: Surroundings, home: Path, name: str, event: Event) 
     now = surroundings.clock()
     with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
         # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
-        state = partners.set_state(change, name, event, now=surroundings.clock())
+        state = rules.set_state(change, name, event, now=surroundings.clock())
     return Result({"partner": name, "state": state.value}, f"{name} is {state}")
 
 
@@ -258,14 +267,18 @@ def _check(path: Path, *, now: int) -> Certificate:
         raise type(refused)(refused.code, f"{path}: {refused.message}", hint=refused.hint) from refused
 
 
-def _usability(partner: Partner, now: int) -> tuple[int | None, str | None]:
+def _is_known(desk: AtDesk, name: str, certificate: Certificate) -> bool:
+    """Whether it is a known partner's same key, which needs no new confirmation."""
     try:
-        return partners.usable_certificate(partner, now=now).expires_at, None
+        known = desk.perform(partners.SHOW, OnePartner(partner=name)).document
     except Problem as refused:
-        return None, refused.message
+        if refused.code != "unknown-partner":
+            raise
+        return False
+    return known["fingerprint"] == certificate.fingerprint
 
 
-def _ask(certificate: Certificate) -> None:
+def _ask(certificate: Certificate) -> str:
     """The fingerprint is typed, not shown for a nod: a nod confirms nothing."""
     if not sys.stdin.isatty():
         raise Misuse(
@@ -275,17 +288,13 @@ def _ask(certificate: Certificate) -> None:
         )
     click.echo(f"certificate of: {', '.join(map(repr, certificate.user_ids)) or '(no name)'}", err=True)
     typed = click.prompt("fingerprint, as the partner gave it over another channel", err=True)
-    partners.check_confirmed(certificate, str(typed))
+    check_confirmed(certificate, str(typed))
+    return str(typed)
 
 
-def _document(partner: Partner) -> dict[str, object]:
-    return {
-        "partner_id": partner.id,
-        "name": partner.name,
-        "email": partner.email,
-        "state": partner.state.value,
-        "fingerprint": partner.fingerprint,
-        "fingerprint_confirmed_at": partner.fingerprint_confirmed_at,
-        "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
-        "created_at": partner.created_at,
-    }
+def _heading(document: Document) -> str:
+    return f"{document['name']} ({document['partner_id']})"
+
+
+def _fingerprint(document: Document) -> str:
+    return certificates.show_fingerprint(str(document["fingerprint"]))

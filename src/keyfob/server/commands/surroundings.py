@@ -41,13 +41,13 @@ def key_sets(surroundings: Surroundings, settings: Settings) -> KeySets:
     return KeySets(trust, inner=settings.jwks_uri_networks, clock=surroundings.clock)
 
 
-def home_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+def home_option(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(
         "--home",
         type=click.Path(path_type=Path),
         envvar="KEYFOB_HOME",
         show_envvar=True,
-        required=True,
+        required=required,
         metavar="DIR",
         help="The operator's data folder.",
     )

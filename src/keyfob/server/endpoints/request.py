@@ -1,6 +1,7 @@
 """A whole HTTP request as a value, which is what every endpoint takes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from keyfob.oauth import form
 from keyfob.oauth.errors import InvalidRequest
@@ -12,8 +13,8 @@ from keyfob.oauth.wire import Headers, values
 class Request:
     """`address` is the peer's, as text; `id` is the one that the answer carries as Keyfob-Request-Id.
 
-    `name` is the last part of the path, where the route leaves it open. `certificate` is the one whose key the client
-    proved in its TLS handshake, here or at the trusted proxy.
+    `names` are the parts of the path that the route leaves open; `name` is the last of them. `certificate` is the one
+    whose key the client proved in its TLS handshake, here or at the trusted proxy.
     """
 
     method: str
@@ -22,8 +23,12 @@ class Request:
     body: bytes
     address: str
     id: str
-    name: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
     certificate: PresentedCertificate | None = None
+
+    @property
+    def name(self) -> str:
+        return list(self.names.values())[-1] if self.names else ""
 
     def header(self, name: bytes) -> str | None:
         """The value of a header that stands at most once, else None. Decoded as RFC 9110 §5.5's octets."""

@@ -220,8 +220,8 @@ def _tell_contacts(change: Change, former: Partner, partner: Partner, now: int) 
 
 
 def get(reading: Reading, name: str) -> Partner:
-    """The partner called `name`. Raises Misuse that names the nearest."""
-    partner = reading.find_partner(name)
+    """The partner called `name`, or with that id. Raises Misuse that names the nearest."""
+    partner = reading.find_partner(name) or next((one for one in reading.partners() if one.id == name), None)
     if partner is None:
         known = [other.name for other in reading.partners()]
         raise Misuse("unknown-partner", f"there is no partner {name!r}", hint=near_miss(name, known))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.problem import Misuse
 from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import operators
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Resource
 
@@ -25,6 +26,8 @@ def register(change: Change, metadata: ResourceMetadata, *, issuer: str, now: in
             f"{metadata.resource} does not name the issuer {issuer}",
             hint=f"it names {', '.join(metadata.authorization_servers) or 'none'}: make it with --issuer {issuer}",
         )
+    if metadata.resource == operators.audience(issuer):
+        raise Misuse("own-resource", f"{metadata.resource} is this server's admin API", hint="name the API's own URL")
     wanted = Resource(
         url=metadata.resource,
         scopes=tuple(sorted(metadata.scopes.items())),

@@ -3,6 +3,7 @@
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.audit.events import Kind
+from keyfob.server.lifecycle import operators
 from keyfob.server.storage.change import Change
 
 STALENESS = 30
@@ -32,7 +33,10 @@ def allow_again(change: Change, client_id: str, *, now: int) -> None:
 def of_token(change: Change, token: AccessToken) -> None:
     """One token, with its record."""
     revoked = Revocation(Subject.TOKEN, token.jti, None, token.expires_at + _CLOCKS)
-    change.revoke(revoked, client_id=token.client_id, resource=token.audience)
+    # An operator's concerns nobody: the one that takes it is this server.
+    is_operators = token.client_id.startswith(operators.CLIENT_ID)
+    owner, resource = (None, None) if is_operators else (token.client_id, token.audience)
+    change.revoke(revoked, client_id=owner, resource=resource)
     change.record(Kind.TOKEN_REVOKED, jti=token.jti, client_id=token.client_id, resource=token.audience)
 
 

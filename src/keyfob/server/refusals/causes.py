@@ -37,6 +37,7 @@ class Cause(StrEnum):
     NOT_BY_CERTIFICATE = "the client does not authenticate by a certificate"
     CERTIFICATE_NEEDED = "the client's tokens are bound to a certificate"
     UNKNOWN_RESOURCE = "no resource of that URL is registered"
+    NO_OPERATOR = "no token of an operator who may do this"
     NOT_A_RESOURCE = "a client asked for what is for resources"
     # Whose it is, and what has become of it.
     UNKNOWN_CLIENT = "unknown client"

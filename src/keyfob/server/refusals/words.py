@@ -109,6 +109,11 @@ _WORDS = {
         "ask the partner whether one program sends twice; if not, somebody has read an assertion on its way",
         "sign a new assertion, with a jti of its own, for each request",
     ),
+    Cause.NO_OPERATOR: Words(
+        "The admin API was asked without a token of an operator who may do this now.",
+        "look who asks from there; what an operator may do, and whether it is active: keyfob-server operator list",
+        "the admin API is for the operator's own people",
+    ),
     Cause.CERTIFICATE_HEADER: Words(
         "The proxy in front of this server sent a Client-Cert header that is none (RFC 9440), or two of them.",
         "have the proxy take out what clients send in Client-Cert and Client-Cert-Chain, and write its own",

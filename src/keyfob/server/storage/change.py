@@ -12,15 +12,18 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import forgetting, locks, moving, outbox, schema
+from keyfob.server.storage import forgetting, locks, moving, operators, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Allowance,
     Client,
     Credential,
+    Decision,
     HandoffLink,
+    Operator,
     Partner,
+    Proposal,
     Registration,
     RegistrationToken,
     Resource,
@@ -37,11 +40,21 @@ _RIGHTS = frozenset(schema.credential.c.keys())
 class Change:
     """What can be written inside one transaction. `finish` is called once, by whoever opened it."""
 
-    def __init__(self, connection: sa.Connection, journal: Journal, *, now: int, actor: Acting) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        journal: Journal,
+        *,
+        now: int,
+        actor: Acting,
+        facts: Mapping[str, Field] | None = None,
+    ) -> None:
+        """`facts` stand in every record that names no other actor."""
         self._connection = connection
         self._journal = journal
         self._now = now
         self._actor = actor if isinstance(actor, Actor) else Actor(actor)
+        self._facts = facts or {}
         self._events: list[AuditEvent] = []
         self._rights_changed = False
         self._revoked: dict[tuple[str, str], dict[str, object]] = {}
@@ -51,6 +64,8 @@ class Change:
         """An audit record of this transaction, in the order of the calls; with the reason that its actor gave."""
         if actor is None and self._actor.reason is not None:
             fields["reason"] = self._actor.reason
+        if actor is None:
+            fields = {**self._facts, **fields}
         self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
 
     def notify(self, *notices: Notice) -> None:
@@ -91,6 +106,25 @@ class Change:
         }
         self._revoked[revoked.subject.value, revoked.id] = row
         self._rights_changed = True
+
+    def add_operator(self, operator: Operator) -> None:
+        self._write(operators.add(operator))
+
+    def put_operator(self, operator: Operator) -> None:
+        """Its role, its state and its key."""
+        self._write(operators.put(operator))
+
+    def add_proposal(self, proposal: Proposal) -> None:
+        self._write(operators.add_proposal(proposal), changes_rights=False)
+
+    def decide(self, proposal_id: str, state: Decision, *, by: str) -> bool:
+        """Whether it still waited: of two decisions at once, one is made."""
+        return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
+
+    def keep_key(self, operator_id: str, key: str, digest: str, *, expires_at: int) -> None:
+        """That an act is performed under this Idempotency-Key. The caller has looked that it is free."""
+        self._write(operators.forget_answers(now=self._now), changes_rights=False)
+        self._write(operators.add_answer(operator_id, key, digest, expires_at=expires_at), changes_rights=False)
 
     def add_partner(self, partner: Partner) -> None:
         self._write(sa.insert(schema.partner).values(_row(partner)))

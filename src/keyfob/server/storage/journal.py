@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -168,12 +168,28 @@ def _missing(connection: sa.Connection, first: ledger.Entry) -> list[str]:
 
 def tail(connection: sa.Connection, count: int) -> list[Record]:
     """The last `count` records of all chains together, the oldest first."""
-    chains = []
-    for name in writers(connection):
-        newest = sa.select(*_COLUMNS).where(audit_record.c.writer == name).order_by(audit_record.c.sequence.desc())
-        chains.append([_record(row, name) for row in connection.execute(newest.limit(count))])
-    newest_first = heapq.merge(*chains, key=lambda record: record.at, reverse=True)
-    return list(itertools.islice(newest_first, count))[::-1]
+    return page(connection, count, None)[0][::-1]
+
+
+def page(
+    connection: sa.Connection, count: int, before: Mapping[str, int] | None
+) -> tuple[list[Record], dict[str, int] | None]:
+    """At most `count` records, the newest first, and what to go on `before`; None at the end.
+
+    `before`: for each chain the first record that was read already. A chain that is not in it began meanwhile.
+    """
+    if before is None:
+        before = {name: last.sequence + 1 for name, last in heads(connection).items()}
+    columns, chains = audit_record.c, []
+    for name, bound in before.items():
+        newest = sa.select(*_COLUMNS).where(columns.writer == name, columns.sequence < bound)
+        rows = connection.execute(newest.order_by(columns.sequence.desc()).limit(count + 1))
+        chains.append([_record(row, name) for row in rows])
+    found = list(itertools.islice(heapq.merge(*chains, key=lambda record: record.at, reverse=True), count + 1))
+    if len(found) <= count:
+        return found, None
+    # Of one chain they come in its order, so that the last of it here is where it goes on.
+    return found[:count], {**before, **{one.writer: one.sequence for one in found[:count]}}
 
 
 def _entries(connection: sa.Connection, writer: str) -> Iterator[ledger.Entry]:

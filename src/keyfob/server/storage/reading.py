@@ -11,16 +11,19 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
-from keyfob.server.storage import schema, standing
+from keyfob.server.storage import operators, schema, standing
 from keyfob.server.storage.records import (
     Allowance,
+    Answered,
     Client,
     ClientView,
     Confirmation,
     Credential,
     HandoffLink,
+    Operator,
     Partner,
     Profile,
+    Proposal,
     Purpose,
     Registration,
     RegistrationToken,
@@ -67,11 +70,16 @@ class Reading:
         rows = self._connection.execute(sa.select(schema.resource).order_by(schema.resource.c.url))
         return tuple(_resource(row, scopes.get(row.url, [])) for row in rows)
 
-    def clients(self, *, partner_id: str | None = None) -> tuple[Client, ...]:
-        """All clients, or one partner's, in the order of their creation."""
-        chosen = sa.select(schema.client).order_by(schema.client.c.created_at, schema.client.c.id)
+    def clients(
+        self, *, partner_id: str | None = None, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> tuple[Client, ...]:
+        """All clients or one partner's, in the order of their creation; or a part, `after` a date and id."""
+        place = schema.client.c.created_at, schema.client.c.id
+        chosen = sa.select(schema.client).order_by(*place).limit(limit)
         if partner_id is not None:
             chosen = chosen.where(schema.client.c.partner_id == partner_id)
+        if after is not None:
+            chosen = chosen.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
         return tuple(
             _client(row, self._grants(row.id), self._networks(row.id)) for row in self._connection.execute(chosen).all()
         )
@@ -185,6 +193,24 @@ class Reading:
             )
             for row in rows
         )
+
+    def operators(self) -> tuple[Operator, ...]:
+        """Every operator that there ever was, the removed ones too, in the order in which they came."""
+        return operators.find_all(self._connection)
+
+    def find_operator(self, key_id: str) -> Operator | None:
+        """The living operator whose key has this thumbprint (RFC 7638)."""
+        return operators.find_by_key(self._connection, key_id)
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        return operators.find_proposals(self._connection)
+
+    def find_proposal(self, proposal_id: str) -> Proposal | None:
+        return next(iter(operators.find_proposals(self._connection, proposal_id=proposal_id)), None)
+
+    def find_answer(self, operator_id: str, key: str, *, now: int) -> Answered | None:
+        """What an act under that Idempotency-Key came to, less than a day ago."""
+        return operators.find_answer(self._connection, operator_id, key, now=now)
 
     def remembered_until(self, client_id: str) -> int:
         """From this second on no token of the client that was withdrawn can be alive; 0 when none was."""

@@ -166,6 +166,58 @@ class SealedMessage:
     digest: str  # SHA-256 of the armored message, in hex: which file was handed over
 
 
+class Role(StrEnum):
+    """What an operator may do: everything, or look."""
+
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person who acts for this installation. `public_jwk` and its thumbprint `key_id`: None where it has no key."""
+
+    id: str
+    name: str
+    role: Role
+    state: State
+    public_jwk: str | None
+    key_id: str | None
+    created_at: int
+
+
+class Decision(StrEnum):
+    """What became of a proposal. That its time is over is a matter of its date."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An act that waits for a second operator. `asked`: its input, as JSON."""
+
+    id: str
+    operation: str
+    asked: str
+    state: Decision
+    proposed_by: str
+    reason: str | None
+    created_at: int
+    expires_at: int
+    decided_by: str | None = None
+    decided_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An act that was performed under an Idempotency-Key: of which input, and the answer, once that is kept."""
+
+    digest: str
+    document: dict[str, object] | None
+
+
 class Purpose(StrEnum):
     """What a signing key signs, and nothing else."""
 

@@ -200,7 +200,7 @@ revocation = sa.Table(
 presented_jti = sa.Table(
     "presented_jti",
     metadata,
-    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("client_id", sa.Text, primary_key=True),  # of a client, or of an operator
     sa.Column("jti", sa.Text, primary_key=True),
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
@@ -247,6 +247,55 @@ client_network = sa.Table(
     metadata,
     sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
     sa.Column("network", sa.Text, primary_key=True),
+)
+
+# Who acts for this installation. A key authenticates one operator: what it is called at the wire is its thumbprint.
+operator = sa.Table(
+    "operator",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("public_jwk", sa.Text),
+    sa.Column("key_id", sa.Text),  # RFC 7638
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+# Among the living; a removed operator gives name and key free, and stays for those who read what it did.
+for _column in (operator.c.name, operator.c.key_id):
+    sa.Index(
+        f"uq_operator_live_{_column.name}",
+        _column,
+        unique=True,
+        sqlite_where=operator.c.state != "revoked",
+        postgresql_where=operator.c.state != "revoked",
+    )
+
+# An act that waits for a second operator. `asked` is what it will be performed with.
+proposal = sa.Table(
+    "proposal",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("asked", sa.Text, nullable=False),  # JSON object
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("proposed_by", sa.Text, sa.ForeignKey("operator.id"), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("decided_by", sa.Text, sa.ForeignKey("operator.id")),
+    sa.Column("decided_at", sa.BigInteger),
+)
+
+# What was answered to an act with an Idempotency-Key, for a day. No secret: a message in it is sealed to a partner.
+admin_answer = sa.Table(
+    "admin_answer",
+    metadata,
+    sa.Column("operator_id", sa.Text, sa.ForeignKey("operator.id"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of operation and input
+    sa.Column("document", sa.Text),  # JSON; empty between the commit of the act and that of its answer
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
 
 # What is to be told to partner or operator. The id is made of what the notice is about: the same is never told twice.

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
-from keyfob.server.storage import explanations, journal, moving, refusals
+from keyfob.server.storage import explanations, journal, moving, operators, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.outbox import Outbox
@@ -41,6 +42,14 @@ SERVER = "server"
 """The actor of what the server does by itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """For whom a store makes its changes: what is looked at first inside each, and what each of its records says."""
+
+    first: Callable[[Change], None] = lambda _change: None
+    facts: Mapping[str, Field] = field(default_factory=dict)
+
+
 class Store:
     """Reads are snapshots; each write is one transaction that holds its audit records. Safe to use from threads.
 
@@ -48,12 +57,20 @@ class Store:
     """
 
     def __init__(
-        self, database: Database, *, chain_key: Secret, entropy: Entropy, patience: float | None = None
+        self,
+        database: Database,
+        *,
+        chain_key: Secret,
+        entropy: Entropy,
+        patience: float | None = None,
+        journal: Journal | None = None,
+        acting: Within | None = None,
     ) -> None:
         self._database = database
         self._patience = patience
         self._chain_key = chain_key
-        self._journal = Journal(chain_key, entropy)
+        self._journal = journal or Journal(chain_key, entropy)
+        self._acting = acting or Within()
         self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
@@ -133,6 +150,7 @@ class Store:
         """One transaction: the changes and their audit records come together or not at all. No slow work inside."""
         with self._writing(now=now, actor=actor) as change:
             change.take_rights()
+            self._acting.first(change)
             yield change
 
     @contextlib.contextmanager
@@ -145,7 +163,7 @@ class Store:
     @contextlib.contextmanager
     def _writing(self, *, now: int, actor: Acting) -> Iterator[Change]:
         with self._database.write(patience=self._patience) as connection:
-            change = Change(connection, self._journal, now=now, actor=actor)
+            change = Change(connection, self._journal, now=now, actor=actor, facts=self._acting.facts)
             yield change
             change.finish()
 
@@ -153,6 +171,13 @@ class Store:
         """The last `count` audit records, the oldest first."""
         with self._database.read() as connection:
             return tuple(journal.tail(connection, count))
+
+    def audit_page(
+        self, count: int, before: Mapping[str, int] | None
+    ) -> tuple[list[journal.Record], dict[str, int] | None]:
+        """See journal.page."""
+        with self._database.read() as connection:
+            return journal.page(connection, count, before)
 
     def audit_head(self) -> chain.Heads:
         """The newest record of each chain, short enough to be noted elsewhere."""
@@ -186,6 +211,22 @@ class Store:
         with self._database.write() as connection:
             moving.take_alone(connection)
             yield connection
+
+    def acting(self, acting: Within) -> "Store":
+        """The same, for somebody."""
+        return Store(
+            self._database,
+            chain_key=self._chain_key,
+            entropy=self._journal.entropy,
+            patience=self._patience,
+            journal=self._journal,
+            acting=acting,
+        )
+
+    def keep_answer(self, operator_id: str, key: str, document: str) -> None:
+        """What the act under that Idempotency-Key came to. No right changes, and nothing is recorded."""
+        with self._database.write(patience=self._patience) as connection:
+            connection.execute(operators.put_answer(operator_id, key, document))
 
     def on(self, database: Database) -> "Store":
         """The same on another database: the same keys, to which the same audit trail belongs."""

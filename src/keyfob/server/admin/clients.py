@@ -1,0 +1,167 @@
+"""The operations on clients."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.client_authentication import Method
+from keyfob.problem import Misuse, Problem
+from keyfob.refreshing import CannotFetch
+from keyfob.server.admin import paging
+from keyfob.server.admin.client_document import version, view_document
+from keyfob.server.admin.desk import Desk, Document
+from keyfob.server.admin.operation import Needs, Operation, Page, Text
+from keyfob.server.lifecycle import clients
+from keyfob.server.lifecycle.states import Event
+
+ClientId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneClient:
+    client_id: ClientId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Exactly one of the two."""
+
+    client_id: ClientId
+    jwks: Annotated[dict[str, Any], Meta(description="A JWK set (RFC 7517).")] | None = None
+    jwks_uri: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """`networks` empty: from anywhere."""
+
+    client_id: ClientId
+    networks: tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
+
+
+def _list(desk: Desk, asked: Page) -> Document:
+    after = paging.read_cursor(asked.cursor, is_one=_is_place)
+    with desk.installation.store.reading() as reading:
+        found = reading.clients(after=after, limit=asked.limit + 1)  # type: ignore[arg-type]  # _is_place saw to it
+        owners = {one.id: one.name for one in reading.partners()}
+    listed = found[: asked.limit]
+    return {
+        "clients": [
+            {
+                "client_id": one.id,
+                "name": one.name,
+                "partner": owners[one.partner_id],
+                "state": one.state.value,
+                "scope": scopes.write(clients.full_scope(one)),
+                "created_at": one.created_at,
+            }
+            for one in listed
+        ],
+        "next": paging.write_cursor([listed[-1].created_at, listed[-1].id]) if len(found) > asked.limit else None,
+    }
+
+
+def _show(desk: Desk, asked: OneClient) -> Document:
+    now = desk.clock()
+    with desk.installation.store.reading() as reading:
+        view = clients.get(reading, asked.client_id)
+        owner = reading.partner_of(view.client)
+        registered = reading.find_registration(asked.client_id)
+    return view_document(view, owner.name, registered, now)
+
+
+def _suspend(desk: Desk, asked: OneClient) -> Document:
+    return _set_state(desk, asked, Event.SUSPEND)
+
+
+def _resume(desk: Desk, asked: OneClient) -> Document:
+    return _set_state(desk, asked, Event.RESUME)
+
+
+def _revoke(desk: Desk, asked: OneClient) -> Document:
+    return _set_state(desk, asked, Event.REVOKE)
+
+
+def _set_state(desk: Desk, asked: OneClient, event: Event) -> Document:
+    with desk.change() as change:
+        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
+        state = clients.set_state(change, asked.client_id, event, now=desk.clock())
+    return {"client_id": asked.client_id, "state": state.value}
+
+
+def _set_networks(desk: Desk, asked: Networks) -> Document:
+    wanted = clients.read_networks(asked.networks, option="networks")
+    with desk.change() as change:
+        desk.check_version(version(clients.get(change.reading, asked.client_id)))
+        clients.set_networks(change, asked.client_id, wanted)
+    return {"client_id": asked.client_id, "networks": list(wanted)}
+
+
+def _set_keys(desk: Desk, asked: Keys) -> Document:
+    if (asked.jwks is None) == (asked.jwks_uri is None):
+        raise Misuse("keys-missing", "exactly one of jwks and jwks_uri is needed", hint="a key set, or its URL")
+    jwks = None if asked.jwks is None else clients.read_jwks(json.dumps(asked.jwks).encode(), where="jwks")
+    url = None if asked.jwks_uri is None else clients.check_jwks_uri(asked.jwks_uri)
+    with desk.installation.store.reading() as reading:
+        method = clients.get(reading, asked.client_id).client.auth_method
+    see_keys(desk, url, method)
+    with desk.change() as change:
+        desk.check_version(version(clients.get(change.reading, asked.client_id)))
+        clients.set_keys(change, asked.client_id, jwks=jwks, jwks_uri=url)
+    return {"client_id": asked.client_id, "thumbprints": clients.thumbprints(jwks), "jwks_uri": url}
+
+
+def see_keys(desk: Desk, jwks_uri: str | None, method: Method) -> None:
+    """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
+    if jwks_uri is None or desk.key_sets is None:
+        return
+    try:
+        found = asyncio.run(desk.key_sets.fetch(jwks_uri))
+    except CannotFetch as failed:
+        raise Problem(
+            "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
+        ) from failed
+    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
+        clients.check_certificates(found)
+
+
+def _is_place(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], int)
+        and abs(value[0]) < 2**62
+        and isinstance(value[1], str)
+        and "\0" not in value[1]
+    )
+
+
+_ALL, _ONE = "/admin/v1/clients", "/admin/v1/clients/{client_id}"
+_SCOPE = "admin:clients"
+LIST = Operation("client.list", "client list", "GET", _ALL, "admin:read", Page, _list, "All clients", lists="clients")
+SHOW = Operation(
+    "client.show", "client show", "GET", _ONE, "admin:read", OneClient, _show, "One client", versioned=True
+)
+SUSPEND = Operation(
+    "client.suspend", "client suspend", "POST", _ONE + "/suspend", _SCOPE, OneClient, _suspend, "Suspend a client"
+)
+RESUME = Operation(
+    "client.resume", "client resume", "POST", _ONE + "/resume", _SCOPE, OneClient, _resume,
+    "Let a suspended client go on",
+)  # fmt: skip
+REVOKE = Operation(
+    "client.revoke", "client revoke", "POST", _ONE + "/revoke", _SCOPE, OneClient, _revoke, "End a client for good"
+)
+ALLOW = Operation(
+    "client.allow", "client allow", "PUT", _ONE + "/networks", _SCOPE, Networks, _set_networks,
+    "Say from which networks a client may come", versioned=True,
+)  # fmt: skip
+SET_KEYS = Operation(
+    "client.keys", "client keys", "PUT", _ONE + "/keys", _SCOPE, Keys, _set_keys,
+    "Give a client that signs other public keys", needs=Needs.RIGHTS, versioned=True,
+)  # fmt: skip
+OPERATIONS = (LIST, SHOW, SUSPEND, RESUME, REVOKE, ALLOW, SET_KEYS)

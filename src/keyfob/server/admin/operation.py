@@ -1,0 +1,127 @@
+"""An operation: what it takes, what it needs, and where it is found over HTTP. Its input is a frozen dataclass.
+
+From the dataclass come the JSON Schema, the reading of what arrives, and the writing of what is sent.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from keyfob.problem import Misuse
+from keyfob.server.admin.desk import Desk, Document
+
+A = TypeVar("A")
+
+MAX_PAGE = 500
+MAX_TEXT = 512
+MAX_FILE = 48 * 1024
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+File = Annotated[str, Meta(min_length=1, max_length=MAX_FILE)]
+"""A document as a text, such as a certificate."""
+
+_QUOTED = re.compile(r"Invalid enum value .*?(?= - at |$)", re.DOTALL)
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+
+
+class Needs(StrEnum):
+    """What can be set to need a second operator."""
+
+    RIGHTS = "rights"
+    FINGERPRINTS = "fingerprints"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[A]):
+    """`command`: what does it at the command line. `needs` and `second`: where that is set, and for such an input, a
+    second operator has to approve it. `lists`: the member of its document that comes in pages. `versioned`: its
+    document says a version, or it changes what has one.
+    """
+
+    name: str
+    command: str
+    method: str
+    path: str
+    scope: str
+    asked: type[A]
+    perform: Callable[[Desk, A], Document]
+    summary: str
+    needs: Needs | None = None
+    second: Callable[[Desk, A], bool] = lambda _desk, _asked: True
+    lists: str | None = None
+    versioned: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Members of the input that stand in the path."""
+        return tuple(_PARAMETER.findall(self.path))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Members of the input that stand in the body, or in the query of a GET."""
+        return tuple(one.name for one in _fields(self.asked) if one.name not in self.names)
+
+    def read(self, members: Mapping[str, object], *, is_text: bool = False) -> A:
+        """The input. `is_text`: its members came as texts, from a URL. Raises Misuse, which quotes nothing."""
+        if set(members) - {one.name for one in _fields(self.asked)}:
+            raise Misuse("unknown-parameter", "there is a parameter that is not known here", hint=self._known())
+        if _has_nul(members):
+            raise Misuse("bad-input", "a text holds a NUL character", hint="leave it out")
+        try:
+            return msgspec.convert(members, self.asked, strict=not is_text)
+        except msgspec.ValidationError as wrong:
+            raise Misuse(
+                "bad-input", _QUOTED.sub("Not one of the known values", str(wrong)), hint=self._known()
+            ) from None
+
+    def write(self, asked: A) -> dict[str, object]:
+        """What `read` reads, without members that were left to their default."""
+        written: dict[str, object] = msgspec.to_builtins(asked)
+        default = {one.name: one.default for one in _fields(self.asked)}
+        return {name: value for name, value in written.items() if value != default[name]}
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the input as one object."""
+        _, components = msgspec.json.schema_components([self.asked], ref_template="#/{name}")
+        return {**components[self.asked.__name__], "additionalProperties": False}
+
+    def _known(self) -> str:
+        names = [one.name for one in _fields(self.asked)]
+        return f"known: {', '.join(names)}" if names else "it takes nothing"
+
+
+def _fields(asked: type[object]) -> tuple["dataclasses.Field[Any]", ...]:
+    return dataclasses.fields(asked)  # type: ignore[arg-type]  # an input is a dataclass
+
+
+def _has_nul(value: object) -> bool:
+    """Databases refuse it, and nobody means it."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(_has_nul(name) or _has_nul(one) for name, one in value.items())
+    return isinstance(value, list | tuple) and any(map(_has_nul, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The input of what takes none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a list: at most `limit`, going on where `cursor` says, which is the `next` of the part before."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 100
+    cursor: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None

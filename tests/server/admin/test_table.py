@@ -1,0 +1,106 @@
+"""The table of operations and the command line are two sides of one thing: neither has what the other lacks unsaid."""
+
+import click
+import pytest
+
+from keyfob.problem import Misuse
+from keyfob.server.admin.operators import NewOperator
+from keyfob.server.admin.table import BY_NAME, OPERATIONS
+from keyfob.server.cli import cli
+from keyfob.server.lifecycle.operators import SCOPES, SCOPES_OF
+from keyfob.server.storage.records import Role
+
+HERE_ALONE = {
+    "init": "makes the home",
+    "serve": "is the server",
+    "check-config": "reads the home's settings",
+    "backup": "copies the home's files",
+    "move-store": "needs the home for itself",
+    "operator keygen": "makes a private key, which stays where it is made",
+    "alarm secret": "hands out a secret, which no answer holds",
+    "key rewrap": "moves the home's own key-encryption key",
+}
+"""Commands that no server can do for somebody at a distance, and why."""
+
+NOT_YET = {
+    "apply",
+    "client change",
+    "client create",
+    "client delete",
+    "client revoke",
+    "client revoke-credential",
+    "client rotate",
+    "export",
+    "import",
+    "key rotate",
+    "notice list",
+    "notice retry",
+    "notice test",
+    "partner delete",
+    "partner renew",
+    "partner resume",
+    "partner revoke",
+    "partner suspend",
+    "registration allow",
+    "registration list",
+    "registration renew",
+    "registration withdraw",
+    "status",
+}
+"""Commands that work on the home alone so far, though a server could do them."""
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), {parameter.name for parameter in command.params}
+
+
+COMMANDS = dict(commands(cli))
+
+
+def test_each_command_is_an_operation_or_says_why_it_is_none():
+    remote = {name for name, parameters in COMMANDS.items() if "operator_key" in parameters}
+    assert remote <= {one.command for one in OPERATIONS}
+    assert set(COMMANDS) - remote == set(HERE_ALONE) | NOT_YET
+    assert not NOT_YET & set(HERE_ALONE)
+
+
+def test_each_operation_is_a_command():
+    assert {one.command for one in OPERATIONS} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[one.name for one in OPERATIONS])
+def test_each_operation_says_all_that_the_router_needs(operation):
+    assert operation.scope in SCOPES
+    assert operation.method in ("GET", "POST", "PUT")
+    assert set(operation.names) <= set(operation.schema()["properties"])
+    if not operation.acts:
+        assert operation.scope in SCOPES_OF[Role.AUDITOR], "an auditor reads everything"
+    else:
+        assert operation.scope not in SCOPES_OF[Role.AUDITOR], "and changes nothing"
+
+
+def test_names_and_paths_are_each_ones_own():
+    assert len(BY_NAME) == len(OPERATIONS)
+    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_what_an_operation_writes_it_reads():
+    add = BY_NAME["operator.add"]
+    asked = NewOperator(name="bob", role="auditor")
+    assert add.write(asked) == {"name": "bob", "role": "auditor"}
+    assert add.read(add.write(asked)) == asked
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"name": 1}, {"name": ""}, {"name": "b\0b"}, {"name": "bob", "x": 1}, {"name": "bob", "role": "king"}],
+)
+def test_other_input_is_refused_in_words_that_quote_nothing(members):
+    with pytest.raises(Misuse) as refused:
+        BY_NAME["operator.add"].read(members)
+    assert refused.value.code in ("bad-input", "unknown-parameter")
+    assert "king" not in str(refused.value)
