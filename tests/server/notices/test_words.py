@@ -24,6 +24,8 @@ FACTS = {
     "reason": "it is expired",
     "email": "new@acme.example",
     "to": "old@acme.example",
+    "where": "https://git.example/x",
+    "left": "another one works",
 }
 
 

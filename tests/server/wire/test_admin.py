@@ -89,6 +89,7 @@ IDS = [one.name for one in OPERATIONS]
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
 def test_each_operation_is_refused_without_its_scope_and_without_any_token(site, operation):
+    """RFC 6750 §3.1."""
     nobody = site.ask(operation, None)
     assert (nobody.status, nobody.headers["cache-control"]) == (401, "no-store")
     assert nobody.headers["www-authenticate"].startswith("Bearer ")
@@ -103,6 +104,7 @@ def test_each_operation_is_refused_without_its_scope_and_without_any_token(site,
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
 def test_a_token_for_another_audience_opens_nothing(site, operation):
+    """RFC 9068 §4, RFC 8725 §3.9."""
     other = site.operator.token(site.client, scope="studies:read").document["access_token"]
     assert site.ask(operation, other).status == 401
     assert site.ask(operation, "a.b.c").status == 401
@@ -110,6 +112,7 @@ def test_a_token_for_another_audience_opens_nothing(site, operation):
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.acts], ids=lambda one: one.name)
 def test_an_auditor_gets_no_token_for_an_act(site, operation):
+    """RFC 6750 §3.1."""
     refused = site.token(site.folder / "ada.pem", operation.scope)
     assert (refused.status, refused.document["error"]) == (400, "invalid_scope")
 

@@ -209,7 +209,7 @@ def _refuse(request: Request, refused: Problem) -> Response:
         return _unavailable(request)
     status = _STATUS.get(refused.code)
     if status is None and refused.code.startswith("unknown-") and refused.code != "unknown-parameter":
-        # RFC 9110 §15.5.11: what was once here, and is not kept for ever.
+        # What was once here, and is not kept for ever (RFC 9110 §15.5.11).
         status = 404 if isinstance(refused, Misuse) else 410
     elif status is None:
         status = 400 if isinstance(refused, Misuse) else 409
