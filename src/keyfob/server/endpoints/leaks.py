@@ -1,13 +1,14 @@
 """`/leaks`: whoever holds a leaked secret has it withdrawn by presenting it.
 
-Every report that can be read gets the same answer. A secret that is nobody's counts as a failure of its network, and
-too many of those are 429; one that is somebody's never does.
+Every report that can be read gets the same answer. One that ends nothing counts as a failure of its network, and too
+many of those are 429; a secret that works is always taken.
 """
 
 import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote, urlsplit
 
 from keyfob.client_secret import PATTERN
 from keyfob.oauth import strict_json
@@ -39,9 +40,9 @@ def leaks(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             wait = 0
             for report in reports:
                 done = await asyncio.to_thread(state.self_service.report_leak, report)
-                if done.outcome is Outcome.NOT_OURS:
+                if done.outcome in (Outcome.NOT_OURS, Outcome.ENDED_BEFORE):
                     wait = max(wait, state.throttle.fail(address=request.address, now=now))
-                else:
+                if done.outcome is not Outcome.NOT_OURS:
                     _log.warning("leak_reported client_id=%s outcome=%s", done.client_id, done.outcome.value)
                     state.alarms.leaked(done, address=request.address, error_id=request.id, now=now)
             if wait:
@@ -75,10 +76,17 @@ def _report(said: object, address: str) -> Report:
     secret = (said.get("secret") or said.get("token")) if isinstance(said, dict) else None
     if not isinstance(said, dict) or not isinstance(secret, str) or not 0 < len(secret) <= _MAX_SECRET:
         raise InvalidRequest('a report is {"secret": "...", "url": "where it was found"}')
-    where = said.get("url")
-    # What is kept for the audit must not hold what is to be withdrawn.
-    kept = _OURS.sub("(secret)", where)[:_MAX_WHERE] if isinstance(where, str) and where.isprintable() else None
+    return Report(Secret(secret.strip()), _place(said.get("url")), address)
+
+
+def _place(where: object) -> str | None:
+    """Host and path of a URL: what is kept and told must not hold what is to be withdrawn, or another secret."""
+    if not isinstance(where, str) or not where.isascii() or not where.isprintable():
+        return None
     try:
-        return Report(Secret(secret.encode().decode("ascii").strip()), kept, address)
-    except UnicodeError:
-        return Report(Secret("?"), kept, address)  # no secret of ours: it is handled as any other
+        parts = urlsplit(where)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        return None
+    path = unquote(parts.path)
+    return None if host is None or not path.isprintable() else _OURS.sub("(secret)", f"{host}{path}")[:_MAX_WHERE]

@@ -1,10 +1,9 @@
 """A secret that was found where it does not belong is withdrawn by whoever presents it.
 
 To hold it is all that it takes: who holds it could do worse with it. Nobody else can, since a report that is not the
-secret does nothing, and is answered alike. What had ended already is only noted.
+secret does nothing, and is answered alike. What had ended already is only told.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,8 +19,6 @@ from keyfob.server.secret_hash import Pepper, matches
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import ClientView, Credential
-
-_log = logging.getLogger("keyfob.server")
 
 
 class Outcome(StrEnum):
@@ -51,55 +48,55 @@ class Reported:
 
 
 def handle(installation: Installation, report: Report, *, now: int) -> Reported:
-    """Blocking. Only what is ours takes a turn to write: strangers' guesses wait for no lock."""
+    """Blocking. Only what works takes a turn to write: strangers' guesses wait for no lock."""
     with installation.store.reading() as reading:
         found = find(reading, report.secret, installation.peppers)
     if found is None:
         return Reported(Outcome.NOT_OURS)
+    client_id = found[0].client.id
+    if effective(found[1], now) not in USABLE:
+        # Not for the audit: whoever holds an old secret could fill it.
+        return Reported(Outcome.ENDED_BEFORE, client_id)
     with installation.store.change(now=now, actor="finder") as change:
         # Again, where nobody else writes: of two reports at once, one withdraws.
         again = find(change.reading, report.secret, installation.peppers)
-        if again is None:
-            return Reported(Outcome.NOT_OURS)
+        if again is None or effective(again[1], now) not in USABLE:
+            return Reported(Outcome.ENDED_BEFORE, client_id)
         return _withdraw(change, *again, report, now=now)
 
 
 def find(reading: Reading, secret: Secret, peppers: Sequence[Pepper]) -> tuple[ClientView, Credential] | None:
     """Whose secret it is. One look-up and one MAC, also for one that is nobody's."""
-    named = client_secret.credential_id(secret)
-    client_id = reading.find_client_id_of(named or "")
-    view = None if client_id is None else reading.find_client(client_id)
-    credential = None if view is None or named is None else view.credential(named)
-    is_it = matches(secret, None if credential is None else credential.secret_hash, peppers)
-    return (view, credential) if is_it and view is not None and credential is not None else None
+    named = client_secret.credential_id(secret) or ""
+    client_id, stored = reading.find_secret_hash(named) or (None, None)
+    if not matches(secret, stored, peppers) or client_id is None:
+        return None
+    view = reading.find_client(client_id)
+    credential = None if view is None else view.credential(named)
+    return None if view is None or credential is None else (view, credential)
 
 
 def _withdraw(change: Change, view: ClientView, credential: Credential, report: Report, *, now: int) -> Reported:
-    client, was = view.client, effective(credential, now)
-    outcome = Outcome.ENDED_BEFORE
-    if was in USABLE:
-        others = endings.revoke_credential(change, client.id, credential.id, now=now)
-        outcome = Outcome.WITHDRAWN if others else Outcome.LAST_WITHDRAWN
+    client = view.client
+    others = endings.revoke_credential(change, client.id, credential.id, now=now)
+    outcome = Outcome.WITHDRAWN if others else Outcome.LAST_WITHDRAWN
     change.record(
         Kind.LEAK_REPORTED,
         client_id=client.id,
         credential_id=credential.id,
-        was=was.value,
+        was=effective(credential, now).value,
         outcome=outcome.value,
         where=report.where,
         address=report.address,
     )
-    if outcome is not Outcome.ENDED_BEFORE:
-        partner = change.reading.partner_of(client)
-        facts = {
-            "partner": partner.name,
-            "client_id": client.id,
-            "client_name": client.name,
-            "credential_id": credential.id,
-            "where": report.where or "not said",
-            "left": "none: it gets no more tokens" if outcome is Outcome.LAST_WITHDRAWN else "another one works",
-        }
-        change.notify(
-            *(Notice(NoticeKind.SECRET_LEAKED, credential.id, one, now, 0, partner.id, facts) for one in BOTH)
-        )
+    partner = change.reading.partner_of(client)
+    facts = {
+        "partner": partner.name,
+        "client_id": client.id,
+        "client_name": client.name,
+        "credential_id": credential.id,
+        "where": report.where or "not said",
+        "left": "another one works" if others else "none: it gets no more tokens",
+    }
+    change.notify(*(Notice(NoticeKind.SECRET_LEAKED, credential.id, one, now, 0, partner.id, facts) for one in BOTH))
     return Reported(outcome, client.id)

@@ -157,9 +157,12 @@ class Reading:
         row = self._connection.execute(sa.select(table).where(table.c.token_hash == token_hash)).one_or_none()
         return None if row is None else HandoffLink(**row._asdict())
 
-    def find_client_id_of(self, credential_id: str) -> str | None:
+    def find_secret_hash(self, credential_id: str) -> tuple[str, str] | None:
+        """Whose credential it is, and its hash. One look, whether there is one or not."""
         table = schema.credential
-        return self._connection.execute(sa.select(table.c.client_id).where(table.c.id == credential_id)).scalar()
+        columns = sa.select(table.c.client_id, table.c.secret_hash)
+        row = self._connection.execute(columns.where(table.c.id == credential_id)).one_or_none()
+        return None if row is None else (row.client_id, row.secret_hash)
 
     def client_id_of(self, credential_id: str) -> str:
         table = schema.credential
