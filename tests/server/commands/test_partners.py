@@ -295,5 +295,6 @@ def test_keys_of_the_real_gpg_follow_each_other(add, program, home, tmp_path):
         program.now = int(time.time())
         assert renew(second, "--approve", file="unsigned.asc", code=1)["error"] == "not-certified"
         gpg("--local-user", first, "--quick-sign-key", second)
+        program.now = int(time.time())  # a signature of a later second is not one yet
         taken = renew(second, "--approve", file="signed.asc")
         assert (taken["outcome"], taken["fingerprint_confirmed_how"]) == ("replaced", "certified")
