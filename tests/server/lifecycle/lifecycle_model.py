@@ -64,8 +64,8 @@ class Credential:
         )
 
     def waits(self, now: int) -> bool:
-        """A successor that nobody has used so far."""
-        return self.lives(now) and self.use_by is not None and not self.used
+        """A successor that nobody has used so far: the first of all is none."""
+        return self is not self.client.credentials[0] and self.lives(now) and self.use_by is not None and not self.used
 
     def works(self, now: int) -> bool:
         return self.lives(now) and self.client.works()

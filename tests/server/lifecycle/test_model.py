@@ -228,6 +228,7 @@ class Lifecycle(RuleBasedStateMachine):
         happened = self.act(data, do, refused)
         if out.exists():
             made = self.sealed(out, client)
+            made.use_by = self.now + UNOPENED
             if happened:
                 client.credentials.append(made)
                 partner.clients.append(client)

@@ -157,6 +157,9 @@ def test_a_rotation_that_cannot_be_sealed_is_told_once_with_its_reason(new_opera
     settings = operator.home / "keyfob.toml"
     settings.write_text(settings.read_text() + "\n[credentials]\nrotate_days_before = 30\n")
     info = operator.client("sync")
+    operator.serve()
+    assert operator.token(info, scope="studies:read").status == 200  # one that nobody uses ends after 14 days
+    operator.stop()
     now = system_clock() + 340 * DAY
     opened = installation.open(operator.home, environ={}, entropy=system_entropy)
     with contextlib.closing(opened):
