@@ -2,13 +2,14 @@
 
 Idle connections (a part with TLS and one answered request, the rest without a handshake) from many addresses of the
 loopback network, each opened anew when the server closes it; bodies and handshakes that come byte by byte; and wrong
-secrets at a rate, over kept connections. `ready` comes once each was open; at the end, one line of JSON says what was
-seen.
+secrets at a rate, over kept connections. `ready` comes once each was open and the guesses were told to wait; at the
+end, one line of JSON says what was seen.
 """
 
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import random
 import resource
@@ -31,6 +32,8 @@ SPREAD = 3.0
 GUESSERS = 10
 SLOW = 20
 """Slow bodies, and as many slow handshakes."""
+SLOWED_WITHIN = 60.0
+"""Seconds after which an attack that nobody slows down begins all the same: what was seen says so."""
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -48,6 +51,7 @@ class Attack:
         self.seen: Counter[str] = Counter()
         self.open = self.most = 0
         self.all_in = asyncio.Event()
+        self.slowed_down = asyncio.Event()
         self._port = port
         self._context = context
         self._client_id = client_id
@@ -134,7 +138,10 @@ class Attack:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             await reader.readexactly(int(length.partition(b":")[2]))
-            self.seen[f"guesses answered {head.split(b' ')[1].decode()}"] += 1
+            status = head.split(b" ")[1].decode()
+            self.seen[f"guesses answered {status}"] += 1
+            if status == "429":
+                self.slowed_down.set()
 
 
 async def again(act: Callable[[], Awaitable[None]]) -> None:
@@ -157,6 +164,8 @@ async def run(options: argparse.Namespace) -> None:
         acts.append(lambda number=number: attack.guess(number, options.guesses / GUESSERS))
     tasks = [asyncio.create_task(again(act)) for act in acts]
     await attack.all_in.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(attack.slowed_down.wait(), SLOWED_WITHIN)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     seen = dict(attack.seen) | {"idle connections open": attack.open, "at most": attack.most}

@@ -17,6 +17,8 @@ from keyfob.demo import kept, partner_key, story
 from keyfob.demo.stage import SERVER_PACKAGES, DemoFailed, Stage, playing
 from keyfob.problem import Misuse, Problem
 
+_REMOVALS = 20
+
 
 @click.command()
 @click.option(
@@ -123,10 +125,18 @@ def _set_up(stage: Stage) -> kept.Kept:
         kept.write(stage.folder, made)
     except BaseException:
         stage.stop()
-        partner_key.stop_agent(stage)
-        shutil.rmtree(stage.folder, ignore_errors=True)
+        _take_away(stage)
         raise
     return made
+
+
+def _take_away(stage: Stage) -> None:
+    """The whole folder: again while gpg's agent, which starts on its own behind a broken-off command, writes in it."""
+    for _ in range(_REMOVALS):
+        partner_key.stop_agent(stage)
+        shutil.rmtree(stage.folder, ignore_errors=True)
+        if not stage.folder.exists():
+            return
 
 
 def _make(folder: Path) -> None:
