@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,6 +33,11 @@ from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
 from keyfob.secret import Secret
 from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+
+# A test starts hundreds of programs: where the environment says that no bytecode is kept, each would compile all of
+# the source again, which takes as long as what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 NO_DATA = "no test data"
 Answer = tuple[int, dict[str, str], bytes]
