@@ -13,7 +13,6 @@ from keyfob import command, configuration, ledger, serving, tls
 from keyfob import home as homes
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.cdms import installation, loading, openapi, settings
-from keyfob.cdms.app import make_app
 from keyfob.cdms.call import Surroundings
 from keyfob.cdms.installation import Installation, Plan
 from keyfob.cdms.odm.model import Site
@@ -225,6 +224,10 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     Example:
       keyfob-cdms serve --home ./cdms
     """
+    # Here, not above: what serves takes as long to import as the other commands take in all.
+    from keyfob.cdms.app import make_app
+    from keyfob.serving import listener
+
     found = _open(home)
     settings = found.settings
     try:
@@ -244,7 +247,7 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
         surroundings = Surroundings(
             found.store, settings, system_entropy, found.resource_document, openapi.write(settings)
         )
-        serving.serve(
+        listener.serve(
             make_app(surroundings, guard, clock=system_clock),
             host=host,
             port=port or urlsplit(settings.resource).port or _HTTPS,
