@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from joserfc import jwk, jwt
 
+import inside
 from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import jws, keys
@@ -29,6 +30,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.secret import Secret
+from keyfob.server.cli import cli
 
 RESOURCE = "https://api.example"
 OTHER = "https://other.example"
@@ -63,12 +65,7 @@ class Operator:
         return f"https://localhost:{self.port}"
 
     def run(self, *arguments: str | Path, status: int = 0) -> dict[str, object]:
-        done = subprocess.run(
-            [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = inside.run(cli, "keyfob-server", *arguments, "--home", self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
