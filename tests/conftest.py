@@ -31,7 +31,10 @@ from keyfob.jose.keys import SigningKey
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp.certificate import Certificate
 from keyfob.secret import Secret
+from keyfob.turn import Turn
 from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
 
 # A test starts hundreds of programs: where the environment says that no bytecode is kept, each would compile all of
@@ -100,6 +103,22 @@ def make_tls_files(folder: Path, *names: str) -> TlsFiles:
     files.private_key.write_bytes(private_key.reveal_bytes())
     files.private_key.chmod(0o600)
     return files
+
+
+@pytest.fixture(scope="session")
+def partner_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Secret, Certificate]:
+    """An OpenPGP key as partners have it, RSA 4096 and for a month: made once, also for tests in several processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    file = folder / "partner-key.asc"
+    with Turn(folder / "partner-key.lock").taken(None):
+        if not file.exists():
+            private_key, _ = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 31 * 24 * 3600)
+            file.touch(mode=0o600)
+            file.write_bytes(private_key.reveal_bytes())
+    private_key = Secret(file.read_bytes())
+    return private_key, openpgp_keys.certificate_of(private_key)
 
 
 @pytest.fixture

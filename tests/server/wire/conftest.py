@@ -27,7 +27,6 @@ from keyfob.oauth import client_assertion, client_authentication, client_informa
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.secret import Secret
 from keyfob.server.cli import cli
@@ -197,15 +196,15 @@ class Operator:
 
 
 @pytest.fixture(scope="session")
-def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
-    private_key, certificate = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 30 * 24 * 3600)
+def acme(tmp_path_factory, partner_key) -> tuple[Secret, Path]:
+    private_key, certificate = partner_key
     path = tmp_path_factory.mktemp("partner") / "acme.asc"
     path.write_bytes(certificate.armored)
     return private_key, path
 
 
 @pytest.fixture(scope="session")
-def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Callable[[], Operator]]:
+def new_operator(tmp_path_factory, acme, new_database_url) -> Iterator[Callable[[], Operator]]:
     made: list[Operator] = []
 
     def make(database: str | None = None) -> Operator:
@@ -215,7 +214,7 @@ def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Ca
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        operator = Operator(folder / "home", port, *partner_key)
+        operator = Operator(folder / "home", port, *acme)
         made.append(operator)
         url = database or new_database_url()
         operator.run("init", "--issuer", operator.issuer, *(() if url is None else ("--database", url)))
