@@ -50,6 +50,32 @@ settings.register_profile("keyfob", deadline=None, suppress_health_check=[Health
 settings.load_profile("keyfob")
 
 
+LONGEST = (
+    "docs/test_documents.py",
+    "demo/test_demo.py",
+    "server/wire/test_kill.py",
+    "cdms/test_kill.py",
+    "server/lifecycle/test_model.py",
+    "server/wire/test_notices.py",
+    "server/commands/test_rewraps.py",
+    "server/commands/test_crowd.py",
+    "hostile/test_no_secret_anywhere.py",
+    "serving/test_wire.py",
+    "server/wire/test_revocation_seen.py",
+    "server/wire/test_kms.py",
+    "server/wire/test_admin.py",
+)
+"""The files that take longest, in that order."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes the longest files begin, so that none of them runs alone at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        places = {Path(__file__).parent / file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End with `N passed, M skipped: reason x count`, so that nobody mistakes a skip for a pass."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
