@@ -26,10 +26,6 @@ class Reading:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def installation_id(self) -> str | None:
-        found = self._connection.execute(sa.select(schema.installation.c.installation_id)).scalar_one_or_none()
-        return None if found is None else str(found)
-
     def epoch(self) -> str:
         return str(self._connection.execute(sa.select(schema.installation.c.epoch)).scalar_one())
 

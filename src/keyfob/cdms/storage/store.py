@@ -13,8 +13,6 @@ from keyfob.cdms.storage.writing import Writing, study_key
 from keyfob.database import Database
 from keyfob.secret import Secret
 
-MIGRATIONS = "keyfob.cdms.storage:migrations"
-
 
 class Store:
     """Safe to use from threads."""
