@@ -191,6 +191,7 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     try:
         with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
             _check_study(writing.reading, study)
+            writing.take(study)
             is_new = writing.put_site(study, Site(oid, name))
     finally:
         found.close()
