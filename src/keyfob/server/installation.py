@@ -33,7 +33,7 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
-from keyfob.server import key_encryption, keys_at_rest, kms_keys
+from keyfob.server import databases, key_encryption, keys_at_rest, kms_keys
 from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.key_encryption import Kept
@@ -240,7 +240,7 @@ def upgrade(opened: Database, path: Path | Place) -> None:
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
     if plan.database is not None:
-        values["database.url"] = setting_files.write_database(plan.database)
+        values["database.url"] = databases.write(plan.database)
     # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())

@@ -9,7 +9,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import CertificateProblem
 from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import credentials, rotation
+from keyfob.server.lifecycle import credentials
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices import due as dates
@@ -36,7 +36,7 @@ class Calendar:
     def __init__(self, installation: Installation, *, entropy: Entropy) -> None:
         self._installation = installation
         self._entropy = entropy
-        self._ahead = installation.settings.rotate_days_before * DAY
+        self._ahead = installation.settings.credentials.rotate_days_before * DAY
         self._revision = -1
         self._next_look = 0
         self._notices: tuple[Notice, ...] = ()
@@ -99,7 +99,7 @@ class Calendar:
             credentials.rotate(
                 self._installation,
                 client_id,
-                overlap=rotation.OVERLAP,
+                overlap=self._installation.settings.credentials.overlap,
                 out=folder / f"{client_id}.{now}.asc",
                 now=now,
                 entropy=self._entropy,
