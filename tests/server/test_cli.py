@@ -122,6 +122,13 @@ def test_each_act_takes_a_reason(path):
     assert ("reason" in names) is (path not in READING)
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_act_can_be_seen_before_it_is_done_and_each_answer_is_a_document(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert "dry_run" in names or path in READING
+    assert "as_json" in names or path == ("serve",)
+
+
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path[-1] in ("revoke", "delete", "revoke-credential")])
 def test_what_cannot_be_taken_back_is_shown_and_confirmed(path):
     names = {parameter.name for parameter in COMMANDS[path].params}

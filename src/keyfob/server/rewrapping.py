@@ -31,12 +31,7 @@ def rewrap(
 ) -> Rewrapped:
     """Only while nobody else works on the home. Raises Misuse before anything is changed, Problem when KMS is away."""
     where = found.home
-    if recovery is None and ((where.path / RECOVERY).exists() or not found.settings.is_loopback):
-        raise Misuse(
-            "recovery-missing",
-            "the recovery copy must be made anew, of the new key-encryption key",
-            hint="add --recovery-cert FILE.asc, as at init",
-        )
+    check(found, recovery)
     names = keys_at_rest.files(where)
     contexts = [keys_at_rest.context_of_file(where, name) for name in names]
     old = key_encryption.place_in_force(where)
@@ -53,6 +48,22 @@ def rewrap(
     count += _rewrap_records(found, both, old, new, now=now, actor=actor, entropy=entropy)
     key_encryption.finish(where)
     return Rewrapped(old, new, count)
+
+
+def check(found: Installation, recovery: Certificate | None) -> None:
+    """Raises Misuse where the new key-encryption key would have no recovery copy, and needs one."""
+    if recovery is None and ((found.home.path / RECOVERY).exists() or not found.settings.is_loopback):
+        raise Misuse(
+            "recovery-missing",
+            "the recovery copy must be made anew, of the new key-encryption key",
+            hint="add --recovery-cert FILE.asc, as at init",
+        )
+
+
+def count(found: Installation) -> int:
+    """How many envelopes there are: in the home, and of signing keys."""
+    with found.store.reading() as reading:
+        return len(keys_at_rest.files(found.home)) + len(reading.all_signing_keys())
 
 
 def _rewrap_records(

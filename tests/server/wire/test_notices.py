@@ -81,7 +81,7 @@ def test_what_ends_soon_is_told_to_both_sides_once_and_again_by_nobody(
         assert "[Keyfob] Brief: its OpenPGP certificate expires in 5 days" in told
         (mine,) = letters[PARTNER]
         assert mine["subject"] == "[Keyfob] the credential of sync expires in one day"
-        assert "keyfob receive" in text(mine) and info.client_id in text(mine)
+        assert "  keyfob rotate\n" in text(mine) and info.client_id in text(mine)
         (about_key,) = [one for one in letters["brief@brief.example"] if "certificate" in one["subject"]]
         assert f"gpg --quick-set-expire {certificate.fingerprint} 1m" in text(about_key)
         kinds = sorted(receiver.next()[1]["kind"] for _ in range(3))

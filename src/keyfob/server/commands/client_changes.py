@@ -153,7 +153,7 @@ def set_keys(
     "--token-lifetime", type=click.IntRange(1, MAX_TOKEN_LIFETIME), metavar="SECONDS", help="How long its tokens live."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def alter(

@@ -9,6 +9,7 @@ from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import databases, installation, relocation
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
 
 
@@ -43,7 +44,8 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
         progress("moving the store"),
     ):
-        moved = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+        source = found.rehearsing() if is_rehearsal() else found
+        moved = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
     rows = sum(moved.counts.values())
     lines = [
         f"moved {rows} rows of {len(moved.counts)} tables from {moved.old} to {target}",

@@ -41,8 +41,8 @@ _WORDS = {
         "the credential of {client_name} expires in {days}",
         "The credential {credential_id} of your client {client_name} ({client_id}) expires on {expires_at}.\n"
         "After that it gets no more tokens.\n\n"
-        "Ask the operator for its successor, and take it up when the sealed message has come:\n"
-        "  keyfob receive FILE.asc\n"
+        "Put a new secret in its place, without a failed call; nobody has to be asked:\n"
+        "  keyfob rotate\n"
         "The old secret goes on working until some days after the first use of the new one.",
     ),
     (NoticeKind.CREDENTIAL_EXPIRES, Role.OPERATOR): Words(

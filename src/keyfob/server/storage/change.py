@@ -68,6 +68,11 @@ class Change:
             fields = {**self._facts, **fields}
         self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
 
+    @property
+    def events(self) -> tuple[AuditEvent, ...]:
+        """What was recorded so far."""
+        return tuple(self._events)
+
     def notify(self, *notices: Notice) -> None:
         """To be told when this transaction has come true: see notices/."""
         for notice in notices:
