@@ -63,7 +63,8 @@ def check(found: Installation, recovery: Certificate | None) -> None:
 def count(found: Installation) -> int:
     """How many envelopes there are: in the home, and of signing keys."""
     with found.store.reading() as reading:
-        return len(keys_at_rest.files(found.home)) + len(reading.all_signing_keys())
+        hooked = [one for one in reading.partners() if one.webhook_key is not None]
+        return len(keys_at_rest.files(found.home)) + len(reading.all_signing_keys()) + len(hooked)
 
 
 def _rewrap_records(
@@ -77,7 +78,15 @@ def _rewrap_records(
             content = envelope.open(one.envelope, wrapper=both, context=context)
             sealed = envelope.seal(content, wrapper=both, context=context, entropy=entropy)
             change.set_signing_key_envelope(one.kid, sealed)
+        hooked = 0
+        for partner in change.reading.partners():
+            if partner.webhook_key is not None and not both.newer.made(partner.webhook_key):
+                context = keys_at_rest.context_of_partner_webhook(found.home, partner.id)
+                content = envelope.open(partner.webhook_key, wrapper=both, context=context)
+                sealed = envelope.seal(content, wrapper=both, context=context, entropy=entropy)
+                change.set_partner_webhook(partner.id, partner.webhook, sealed)
+                hooked += 1
         if stale:
             shown = {"old": key_encryption.show(old), "new": key_encryption.show(new)}
             change.record(Kind.KEY_ENCRYPTION_KEY_CHANGED, **shown)
-    return len(stale)
+    return len(stale) + hooked

@@ -171,13 +171,17 @@ SETTINGS = (
         "keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count, unit="days"
     ),
     Setting(
-        "keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", file_path
+        "keys",
+        "jwks_uri_ca",
+        "",
+        "The CA of the hosts of your partners' URLs, jwks_uri and webhook (PEM); else the system's.",
+        file_path,
     ),
     Setting(
         "keys",
         "jwks_uri_networks",
         "",
-        "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
+        "Inner networks (CIDR, parted by blanks) that partners' URLs may lead to; else only public addresses.",
         _networks,
     ),
     Setting(

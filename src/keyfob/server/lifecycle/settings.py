@@ -12,11 +12,12 @@ MAX_OVERLAP_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class CredentialSettings:
-    """`overlap`, `lifetime` in seconds. `rotate_days_before` 0: no successor comes by itself."""
+    """`overlap`, `lifetime`, `announced_for` in seconds. `rotate_days_before` 0: no successor comes by itself."""
 
     overlap: int
     lifetime: int
     rotate_days_before: int
+    announced_for: int
 
 
 def _overlap(value: Value) -> int:
@@ -44,6 +45,14 @@ SETTINGS = (
         count,
         unit="days",
     ),
+    Setting(
+        "credentials",
+        "announced_for",
+        3 * DAY,
+        "Seconds between the announcement of other keys that a partner asks for by its signature, and their first use.",
+        positive,
+        unit="seconds",
+    ),
 )
 
 
@@ -63,4 +72,5 @@ def read(values: Mapping[str, Value]) -> CredentialSettings:
         overlap=int(values["credentials.overlap"]),
         lifetime=int(values["credentials.lifetime"]),
         rotate_days_before=int(values["credentials.rotate_days_before"]),
+        announced_for=int(values["credentials.announced_for"]),
     )
