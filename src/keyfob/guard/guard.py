@@ -9,6 +9,7 @@ from pathlib import Path
 
 from keyfob import home, tls
 from keyfob.ambient import Clock, system_clock, system_entropy
+from keyfob.guard import paths
 from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
 from keyfob.guard.replays import MemoryReplays, Replays
@@ -111,9 +112,28 @@ class Guard:
         is bound to a key is admitted. `certificate`: the client's in the TLS handshake, without which no token that is
         bound to one is; `presented_certificate` reads it from an ASGI scope.
 
+        `scope`: one, or several with a space between them, of which the token must have each.
+
         Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken or RefusedProof (401),
         InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
+        token = await self.identify(headers, query_string, method=method, path=path, certificate=certificate)
+        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
+        if scope not in token.scope and not token.scope.issuperset(scope.split(" ")):
+            raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
+        return token
+
+    async def identify(
+        self,
+        headers: Headers,
+        query_string: bytes,
+        *,
+        method: str = "",
+        path: bytes = b"",
+        certificate: PresentedCertificate | None = None,
+    ) -> AccessToken:
+        """The good token of a request, whatever its scope: for who compares scopes itself. Raises as `admit` does."""
+        paths.check(path)
         presented, proof = bearer.read(headers, query_string), None
         if presented is None:
             presented, proof = self._read_bound(headers)
@@ -124,9 +144,6 @@ class Guard:
             if proof is None:
                 raise
             raise RefusedBoundToken(detail=refused.detail) from refused
-        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
-        if scope not in token.scope:
-            raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         return token
 
     async def verify(self, presented: Secret) -> AccessToken:
