@@ -32,6 +32,8 @@ STORY = (
     "docs/how-to/operate/leaks.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
+    "docs/how-to/guard/frameworks.md",
+    "docs/how-to/guard/any-language.md",
     "README.md",
 )
 """In the order in which a reader would follow them: each may use what those before it made."""
@@ -116,7 +118,7 @@ def environment(folder) -> dict[str, str]:
 
 
 def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
-    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643")})
+    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643", "9393")})
     done = subprocess.run(
         ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )

@@ -7,16 +7,20 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from wsgiref.simple_server import make_server
 
 import pytest
 
 import hostile_tokens
 import nginx
+from keyfob.guard import Guard, wsgi
 from keyfob.jose import keys
+from keyfob.jose.compact import decode
 from keyfob.jose.proofs import sign_proof
 from keyfob.oauth.revocation_feed import Subject
 from keyfob.secret import Secret
@@ -214,21 +218,25 @@ def test_a_path_that_can_be_read_in_two_ways_comes_to_no_handler(world, api, pat
     assert b"cl_1" not in answer.body
 
 
-def test_what_was_revoked_is_refused_within_the_stated_bound(world, api):
+def test_what_was_revoked_is_refused_everywhere_within_the_stated_bound(world):
     """Seen from outside, with the real clock: 5 seconds after the issuer says so, at the latest."""
-    name = f"jti-{api}"
-    token = world.token(jti=name)
-    assert world.ask(api, token).status == 200
-    world.issuer.withdraw(Subject.TOKEN, name)
+    token = world.token()
+    served = [name for name in APIS if world.ask(name, token).status == 200]
+    assert len(served) == len(APIS) or shutil.which("node") is None
+    world.issuer.withdraw(Subject.TOKEN, read_unverified(token)["jti"])
     told = time.monotonic()
-    refused: list[Answer] = []
-    while len(refused) < 8:  # by each of its processes
-        assert time.monotonic() < told + 5
-        answer = world.ask(api, token)
-        refused = [*refused, answer] if answer.status != 200 else []
+    refused: dict[str, int] = dict.fromkeys(served, 0)
+    while min(refused.values()) < 8:  # by each of its processes
+        assert time.monotonic() < told + 5, refused
+        for name in served:
+            answer = world.ask(name, token)
+            refused[name] = refused[name] + 1 if answer.status == 401 else 0
+            assert answer.status == 200 or 'error="invalid_token"' in answer.headers["www-authenticate"]
         time.sleep(0.05)
-    assert {answer.status for answer in refused} == {401}
-    assert all('error="invalid_token"' in answer.headers["www-authenticate"] for answer in refused)
+
+
+def read_unverified(token: str) -> dict[str, object]:
+    return json.loads(decode(token.split(".")[1].encode()))
 
 
 def test_a_dpop_proof_comes_in_once(world, api):
@@ -263,3 +271,20 @@ def test_fastapi_describes_what_each_route_needs(world):
     operation = document["paths"]["/orders/{order}"]
     assert operation["get"]["security"] == [{"oauth2": ["orders:read"]}]
     assert operation["post"]["security"] == [{"oauth2": ["orders:read", "orders:write"]}]
+
+
+def test_any_wsgi_application_is_protected_by_a_wrapper(world):
+    guard = Guard.discover(world.issuer.url, audience=AUDIENCE, ca_file=world.issuer.ca)
+
+    def application(environ, start_response):
+        start_response("200 OK", [("content-type", "text/plain")])
+        return [environ["keyfob.access_token"].client_id.encode()]
+
+    protected = wsgi.protect(application, guard, "orders:read")
+    with make_server("127.0.0.1", 0, protected) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        there = World(world.issuer, {"wsgi": server.server_port})
+        assert there.ask("wsgi", world.token()).body == b"cl_1"
+        refused = there.ask("wsgi", world.token(scope="other"))
+        assert (refused.status, refused.json["code"]) == (403, "insufficient_scope")
+        server.shutdown()

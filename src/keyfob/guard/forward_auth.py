@@ -20,6 +20,8 @@ from keyfob.guard.guard import Guard
 from keyfob.guard.presented import Presented, presented_certificate
 from keyfob.guard.refusal import refuse, text_headers
 from keyfob.guard.route_table import RouteTable
+from keyfob.oauth import authorization_details
+from keyfob.oauth import scope as scopes
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, OAuthError
 from keyfob.oauth.wire import Headers, Response, values
@@ -88,7 +90,7 @@ def make_app(
                 return Response(_ADMITTED, ((b"cache-control", b"no-store"),), b"")
             # The least of what is enough, for the challenge: any of them admits.
             alternatives = sorted((one for one in operation.alternatives if one is not None), key=len)
-            needed = " ".join(sorted(alternatives[0]))
+            needed = scopes.write(alternatives[0])
             token = await presented.identify(guard)
             if not any(one <= token.scope for one in alternatives):
                 raise InsufficientScope(needed, detail=f"the token of client {token.client_id} lacks it")
@@ -101,15 +103,15 @@ def make_app(
 
 
 def _admit(token: AccessToken) -> Response:
-    headers = [
+    details = json.dumps(authorization_details.write_claim(token.authorization_details), separators=(",", ":"))
+    headers = (
         (b"keyfob-client-id", token.client_id.encode()),
-        (b"keyfob-scope", " ".join(sorted(token.scope)).encode()),
+        (b"keyfob-scope", scopes.write(token.scope).encode()),
         (b"keyfob-token-id", token.jti.encode()),
-    ]
-    if token.authorization_details:
-        details = json.dumps(list(token.authorization_details), separators=(",", ":"))
-        headers.append((b"keyfob-authorization-details", details.encode("ascii")))
-    return Response(_ADMITTED, (*headers, (b"cache-control", b"no-store")), b"")
+        (b"keyfob-authorization-details", details.encode("ascii")),
+        (b"cache-control", b"no-store"),
+    )
+    return Response(_ADMITTED, headers, b"")
 
 
 def _one(headers: Headers, name: bytes) -> bytes:

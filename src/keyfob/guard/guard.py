@@ -80,9 +80,10 @@ class Guard:
         seconds, then nobody is admitted (503). Without it a token lives until it expires.
 
         `replays`: where used DPoP proofs are remembered; by default in this process's memory, which several processes
-        in front of one API do not share: give them one of their own.
+        in front of one API do not share: FileReplays is for those of one machine.
 
-        Raises Problem when a file, a key or a URL is unusable.
+        Raises Problem when a file, a key or a URL is unusable, or when WEB_CONCURRENCY (which gunicorn and uvicorn
+        obey) says that there are several processes and `replays` is missing.
         """
         for name, url in (("issuer", issuer), ("audience", audience)):
             _check_url(name, url)
@@ -93,7 +94,7 @@ class Guard:
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
             withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
         keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
-        known = replays or MemoryReplays()
+        known = replays or _own_replays(os.environ.get("WEB_CONCURRENCY", "1"))
         return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, replays=known, clock=clock)
 
     async def admit(
@@ -248,6 +249,16 @@ class Guard:
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return token
+
+
+def _own_replays(processes: str) -> MemoryReplays:
+    if processes.strip().isdecimal() and int(processes) > 1:
+        raise Misuse(
+            "needs-replays",
+            f"WEB_CONCURRENCY is {processes}: one process does not know which DPoP proofs another has used",
+            hint='give Guard.discover(..., replays=FileReplays("FILE"))',
+        )
+    return MemoryReplays()
 
 
 def _check_unbound(token: AccessToken) -> None:
