@@ -30,6 +30,7 @@ STORY = (
     "docs/how-to/operate/settings.md",
     "docs/how-to/operate/declare.md",
     "docs/how-to/operate/leaks.md",
+    "docs/how-to/operate/least-privilege.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
     "docs/how-to/guard/frameworks.md",

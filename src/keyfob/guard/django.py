@@ -25,10 +25,11 @@ def require(
     judge = blocking(guard)
 
     def read(request: HttpRequest) -> Presented:
+        route = "" if request.resolver_match is None else "/" + request.resolver_match.route
         asgi = getattr(request, "scope", None)
         if asgi is not None:
-            return from_asgi(asgi, trusted_proxy=trusted_proxy)
-        return from_wsgi(request.META, trusted_proxy=trusted_proxy)
+            return from_asgi(asgi, trusted_proxy=trusted_proxy, route=route)
+        return from_wsgi(request.META, trusted_proxy=trusted_proxy, route=route)
 
     def answer(refused: OAuthError) -> HttpResponse:
         response = refuse(refused, scope=scope, resource_metadata=resource_metadata)

@@ -28,7 +28,9 @@ def require(
         @functools.wraps(view)
         def guarded(*args: P.args, **options: P.kwargs) -> Any:
             try:
-                g.access_token = judge.admit(from_wsgi(request.environ, trusted_proxy=trusted_proxy), scope)
+                route = "" if request.url_rule is None else request.url_rule.rule
+                presented = from_wsgi(request.environ, trusted_proxy=trusted_proxy, route=route)
+                g.access_token = judge.admit(presented, scope)
             except OAuthError as refused:
                 response = refuse(refused, scope=scope, resource_metadata=resource_metadata)
                 answer = Response(response.body, response.status)

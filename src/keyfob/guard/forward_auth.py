@@ -41,7 +41,7 @@ def make_app(
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(guard, receive, send)
             return
         await read_body(receive)
         await respond(send, await _answer(scope))
@@ -92,8 +92,10 @@ def make_app(
             alternatives = sorted((one for one in operation.alternatives if one is not None), key=len)
             needed = scopes.write(alternatives[0])
             token = await presented.identify(guard)
-            if not any(one <= token.scope for one in alternatives):
+            held = next((one for one in alternatives if one <= token.scope), None)
+            if held is None:
                 raise InsufficientScope(needed, detail=f"the token of client {token.client_id} lacks it")
+            guard.count_use(token, scopes.write(held), method=presented.method, route=operation.template)
             return _admit(token)
         except OAuthError as refused:
             response = refuse(refused, scope=needed, resource_metadata=resource_metadata, error_id=request_id)
@@ -139,11 +141,12 @@ def _write_out(headers: Headers) -> Response:
     return response if response.status >= 400 else refuse(IssuerUnavailable(), scope=None)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(guard: Guard, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         else:
+            await guard.flush()
             await send({"type": "lifespan.shutdown.complete"})
             return

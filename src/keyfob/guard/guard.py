@@ -13,6 +13,7 @@ from keyfob.guard import paths
 from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
 from keyfob.guard.replays import MemoryReplays, Replays
+from keyfob.guard.usage import Usage
 from keyfob.jose import keys as jose_keys
 from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.proofs import verify_proof
@@ -46,12 +47,14 @@ class Guard:
         withdrawn: Refreshing[Withdrawn] | None,
         replays: Replays,
         clock: Clock,
+        usage: Usage | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self._keys = keys
         self._withdrawn = withdrawn
         self._replays = replays
+        self._usage = usage
         self._origin = resource_indicator.origin(audience)
         self._clock = clock
         self._remembered: OrderedDict[bytes, AccessToken] = OrderedDict()
@@ -67,6 +70,7 @@ class Guard:
         resource_key: SigningKey | Secret | str | os.PathLike[str] | None = None,
         max_feed_age: int = MAX_FEED_AGE,
         replays: Replays | None = None,
+        report_usage: bool = True,
         clock: Clock = system_clock,
     ) -> "Guard":
         """A guard that finds the issuer's keys by its metadata (RFC 8414) when the first token comes.
@@ -82,6 +86,9 @@ class Guard:
         `replays`: where used DPoP proofs are remembered; by default in this process's memory, which several processes
         in front of one API do not share: FileReplays is for those of one machine.
 
+        `report_usage`: with a `resource_key`, tell the issuer each minute which client used which scope on which route
+        (its template, never a path), from which the operator learns what nobody needs.
+
         Raises Problem when a file, a key or a URL is unusable, or when WEB_CONCURRENCY (which gunicorn and uvicorn
         obey) says that there are several processes and `replays` is missing.
         """
@@ -89,13 +96,24 @@ class Guard:
             _check_url(name, url)
         source = Issuer(issuer, tls.client_context(ca_file, environ=os.environ), clock=clock, entropy=system_entropy)
         withdrawn: Refreshing[Withdrawn] | None = None
+        usage: Usage | None = None
         if resource_key is not None:
             key = _load(resource_key)
+            tell = functools.partial(source.tell, resource=audience, key=key)
+            usage = Usage(tell, clock=clock, entropy=system_entropy) if report_usage else None
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
             withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
         keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
         known = replays or _own_replays(os.environ.get("WEB_CONCURRENCY", "1"))
-        return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, replays=known, clock=clock)
+        return cls(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            withdrawn=withdrawn,
+            replays=known,
+            clock=clock,
+            usage=usage,
+        )
 
     async def admit(
         self,
@@ -106,12 +124,15 @@ class Guard:
         method: str = "",
         path: bytes = b"",
         certificate: PresentedCertificate | None = None,
+        route: str = "",
     ) -> AccessToken:
         """The token of a request that may do what needs `scope`.
 
         `method` and `path` (as it came, percent-encoded) are what a DPoP proof must be for: without them no token that
         is bound to a key is admitted. `certificate`: the client's in the TLS handshake, without which no token that is
         bound to one is; `presented_certificate` reads it from an ASGI scope.
+
+        `route`: the template of the route, for the reports of use; never the path itself.
 
         `scope`: one, or several with a space between them, of which the token must have each.
 
@@ -122,7 +143,18 @@ class Guard:
         # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
         if scope not in token.scope and not token.scope.issuperset(scope.split(" ")):
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
+        self.count_use(token, scope, method=method, route=route)
         return token
+
+    def count_use(self, token: AccessToken, scope: str, *, method: str, route: str) -> None:
+        """For who compares scopes itself: that `token` was admitted for what needed `scope`."""
+        if self._usage is not None:
+            self._usage.count(token.client_id, scope, method, route, self._clock())
+
+    async def flush(self) -> None:
+        """Tell the issuer of the use that was not told yet: when the API ends."""
+        if self._usage is not None:
+            await self._usage.flush()
 
     async def identify(
         self,

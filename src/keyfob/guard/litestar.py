@@ -26,7 +26,8 @@ def require(
     async def admit(connection: Connection, _: BaseRouteHandler) -> None:
         asgi: Any = connection.scope
         try:
-            token = await from_asgi(asgi, trusted_proxy=trusted_proxy).admit(guard, scope)
+            presented = from_asgi(asgi, trusted_proxy=trusted_proxy, route=str(asgi.get("path_template", "")))
+            token = await presented.admit(guard, scope)
         except OAuthError as refused:
             response = refuse(refused, scope=scope, resource_metadata=resource_metadata)
             headers = text_headers(response)

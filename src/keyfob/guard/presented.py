@@ -28,11 +28,19 @@ class Presented:
     method: str
     path: bytes
     certificate: PresentedCertificate | None = None
+    route: str = ""
+    """The template of the route, where the framework tells."""
 
     async def admit(self, guard: Guard, scope: str) -> AccessToken:
         """Raises what `Guard.admit` raises."""
         return await guard.admit(
-            self.headers, self.query_string, scope, method=self.method, path=self.path, certificate=self.certificate
+            self.headers,
+            self.query_string,
+            scope,
+            method=self.method,
+            path=self.path,
+            certificate=self.certificate,
+            route=self.route,
         )
 
     async def identify(self, guard: Guard) -> AccessToken:
@@ -42,15 +50,18 @@ class Presented:
         )
 
 
-def from_asgi(scope: MutableMapping[str, Any], *, trusted_proxy: str | None = None) -> Presented:
-    """The request of an ASGI `scope`."""
+def from_asgi(
+    scope: MutableMapping[str, Any], *, trusted_proxy: str | None = None, route: str | None = None
+) -> Presented:
+    """The request of an ASGI `scope`. `route`: its template, where that is not in the scope as Starlette puts it."""
     # A server may leave raw_path away: then the path is encoded anew, and what was an encoded slash is not seen.
     path = scope.get("raw_path") or quote(str(scope["path"]), safe=_PATH_CHARACTERS).encode()
     certificate = presented_certificate(scope, trusted_proxy=trusted_proxy)
-    return Presented(scope["headers"], scope["query_string"], scope["method"], path, certificate)
+    template = str(getattr(scope.get("route"), "path", "")) if route is None else route
+    return Presented(scope["headers"], scope["query_string"], scope["method"], path, certificate, template)
 
 
-def from_wsgi(environ: dict[str, Any], *, trusted_proxy: str | None = None) -> Presented:
+def from_wsgi(environ: dict[str, Any], *, trusted_proxy: str | None = None, route: str = "") -> Presented:
     """The request of a WSGI `environ` (PEP 3333)."""
     headers = tuple(
         (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
@@ -64,7 +75,7 @@ def from_wsgi(environ: dict[str, Any], *, trusted_proxy: str | None = None) -> P
     }
     query = str(environ.get("QUERY_STRING", "")).encode("latin-1")
     certificate = presented_certificate(asgi, trusted_proxy=trusted_proxy)
-    return Presented(headers, query, environ["REQUEST_METHOD"], _raw_path(environ), certificate)
+    return Presented(headers, query, environ["REQUEST_METHOD"], _raw_path(environ), certificate, route)
 
 
 def _chain(environ: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.server.commands import client_changes, endings, rewraps  # noqa: F401  # add to `client`, `partner` and `key`
+from keyfob.server.commands import client_changes, endings, rewraps, usages  # noqa: F401  # add to `client`, `partner` and `key`
 from keyfob.server.commands.alarms import alarm
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
