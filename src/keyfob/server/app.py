@@ -32,6 +32,7 @@ from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
+from keyfob.server.endpoints.usage import usage
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.sighting import has_secret, look
 from keyfob.server.signing import CannotSign
@@ -71,6 +72,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/.well-known/smart-configuration": (GET, smart_configuration(state)),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
         "/leaks": (POST, leaks(state)),
+        "/usage": (POST, usage(state)),
         "/documentation": (GET, documentation(state)),
         **admin.routes(state),
         "/healthz": (GET, live),
