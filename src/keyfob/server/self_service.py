@@ -3,12 +3,17 @@
 Everything here writes to the database, or seals: it is blocking, for a thread.
 """
 
+import logging
+
 from keyfob.ambient import Clock, Entropy
+from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import acknowledgements, leaks, links, succession
+from keyfob.server.lifecycle import acknowledgements, leaks, links, replacement, succession
 from keyfob.server.lifecycle.leaks import Report, Reported
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
+
+_log = logging.getLogger("keyfob.server")
 
 _STRANGER = "stranger"
 """The actor of what anybody does who has a link."""
@@ -45,8 +50,18 @@ class SelfService:
         return done.client_id
 
     def report_leak(self, report: Report) -> Reported:
-        """What became of a secret that somebody found."""
-        return leaks.handle(self._installation, report, now=self._clock())
+        """What became of something that somebody found. What is withdrawn stays so, whether or not another comes."""
+        now = self._clock()
+        done = leaks.handle(self._installation, report, now=now)
+        if done.is_dark and done.client_id is not None and done.credential_id is not None:
+            try:
+                made = replacement.offer(
+                    self._installation, done.client_id, done.credential_id, now=now, entropy=self._entropy
+                )
+                _log.info("replacement_sealed client_id=%s credential_id=%s", done.client_id, made)
+            except Problem as refused:
+                _log.warning("replacement_not_sealed client_id=%s reason=%s", done.client_id, refused.message)
+        return done
 
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""

@@ -9,8 +9,10 @@ from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse
+from keyfob.server import leak_settings as leaks
 from keyfob.server import networks
 from keyfob.server.alarms.syslog import parse_address
+from keyfob.server.leak_settings import ScannerSettings, SecurityContact
 from keyfob.server.notices import settings as mail
 from keyfob.server.notices.settings import PASSWORD_VARIABLE, MailSettings
 from keyfob.serving import limits
@@ -77,6 +79,8 @@ class Settings:
     credential_lifetime: int
     rotate_days_before: int
     mail: MailSettings | None
+    scanner: ScannerSettings | None
+    security_contact: SecurityContact | None
 
     @property
     def registration_endpoint(self) -> str:
@@ -314,6 +318,7 @@ SETTINGS = (
         unit="seconds",
     ),
     *mail.SETTINGS,
+    *leaks.SETTINGS,
 )
 
 
@@ -352,6 +357,7 @@ _TOGETHER: tuple[tuple[str, Callable[[Survey, Mapping[str, Value]], object]], ..
     ("database.url", _check_password),
     ("credentials.rotate_days_before", _check_rotation),
     ("mail.host", lambda _found, values: mail.read(values, home=Path())),
+    ("security.contact", lambda _found, values: leaks.read_contact(values)),
 )
 
 
@@ -387,6 +393,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         credential_lifetime=int(values["credentials.lifetime"]),
         rotate_days_before=int(values["credentials.rotate_days_before"]),
         mail=mail.read(values, home=home),
+        scanner=leaks.read_scanner(values, home=home),
+        security_contact=leaks.read_contact(values),
     )
 
 

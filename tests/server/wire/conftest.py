@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import http.client
+import io
 import json
 import shutil
 import ssl
@@ -18,7 +19,7 @@ from urllib.parse import urlencode
 import pytest
 from joserfc import jwk, jwt
 
-from keyfob import tls
+from keyfob import command, tls
 from keyfob.ambient import system_clock
 from keyfob.jose import jws, keys
 from keyfob.jose.keys import SigningKey
@@ -29,6 +30,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.secret import Secret
+from keyfob.server.cli import cli
 
 RESOURCE = "https://api.example"
 OTHER = "https://other.example"
@@ -197,6 +199,15 @@ class Operator:
             assert process.stdout is not None
             process.stdout.close()
         self.processes.clear()
+
+
+def run_here(operator: Operator, *arguments: str | Path, status: int = 0) -> dict[str, object]:
+    """As `Operator.run`, in this process, which is sooner done: for tests of the server, which is another."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), pytest.raises(SystemExit) as ended:
+        command.run(cli, "keyfob-server", [*map(str, arguments), "--home", str(operator.home), "--json"])
+    assert ended.value.code == status, told.getvalue()
+    return json.loads(told.getvalue())
 
 
 @pytest.fixture(scope="session")
