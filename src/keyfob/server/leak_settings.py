@@ -34,8 +34,8 @@ def _keys(value: Value) -> str:
 
 
 def _contacts(value: Value) -> str:
-    # RFC 9116 §2.5.3: contacts are URIs, and the web's begin with https.
     given = text(value).split()
+    # RFC 9116 §2.5.3: contacts are URIs, and the web's begin with https.
     if not all(one.isascii() and _CONTACT.fullmatch(one) and _has_host(one) for one in given):
         raise ValueError("holds something that is no mailto:, https: or tel: URI")
     return " ".join(given)

@@ -39,6 +39,7 @@ def test_a_contact_is_some_uris_and_the_day_until_which_it_holds():
     "wrong", ["a@b.example", "http://b.example", "mailto:", "https://", "mailto:a@b\u00e9.example"]
 )
 def test_what_is_no_contact_is_refused(wrong):
+    """RFC 9116 §2.5.3."""
     with pytest.raises(ValueError, match="holds something"):
         checked("security.contact", wrong)
 

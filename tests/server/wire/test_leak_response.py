@@ -270,7 +270,7 @@ def test_a_scanner_that_signs_is_told_what_was_ours_and_is_never_slowed_down(sit
 
 
 def test_security_txt_says_whom_to_tell_and_how_to_end_a_secret(site):
-    """RFC 9116 §2, §3: a document that its own grammar reads."""
+    """RFC 9116 §2.5.2, §2.5.3, §2.5.5, §3: a document that its own grammar reads."""
     answer = site.operator.request("GET", "/.well-known/security.txt")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]

@@ -22,8 +22,13 @@ def security_txt(state: ServerState) -> Callable[[Request], Awaitable[Response]]
             document = {"error": "not_found", "error_description": "no contact is set", "error_id": request.id}
             return json_response(404, document)
         body = write(contact, issuer=state.settings.issuer)
-        # RFC 9116 §3: plain text in UTF-8, at this path, over https.
-        return serve_document(request, body, media_type="text/plain; charset=utf-8", max_age=MAX_AGE)
+        return serve_document(
+            request,
+            body,
+            # RFC 9116 §3: plain text in UTF-8.
+            media_type="text/plain; charset=utf-8",
+            max_age=MAX_AGE,
+        )
 
     return answer
 
@@ -44,5 +49,4 @@ def write(contact: SecurityContact, *, issuer: str) -> bytes:
         f"Canonical: {issuer}{PATH}",
         "Preferred-Languages: en",
     ]
-    # RFC 9116 §2.2: each line ends, with or without CR.
     return "".join(f"{line}\n" for line in lines).encode()
