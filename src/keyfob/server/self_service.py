@@ -51,17 +51,20 @@ class SelfService:
 
     def report_leak(self, report: Report) -> Reported:
         """What became of something that somebody found. What is withdrawn stays so, whether or not another comes."""
-        now = self._clock()
-        done = leaks.handle(self._installation, report, now=now)
+        done = leaks.handle(self._installation, report, now=self._clock())
         if done.is_dark and done.client_id is not None and done.credential_id is not None:
-            try:
-                made = replacement.offer(
-                    self._installation, done.client_id, done.credential_id, now=now, entropy=self._entropy
-                )
-                _log.info("replacement_sealed client_id=%s credential_id=%s", done.client_id, made)
-            except Problem as refused:
-                _log.warning("replacement_not_sealed client_id=%s reason=%s", done.client_id, refused.message)
+            self._replace(done.client_id, done.credential_id)
         return done
+
+    def _replace(self, client_id: str, leaked: str) -> None:
+        """Whatever goes wrong here, the secret is withdrawn, and that is what is told."""
+        try:
+            made = replacement.offer(self._installation, client_id, leaked, now=self._clock(), entropy=self._entropy)
+            _log.info("replacement_sealed client_id=%s credential_id=%s", client_id, made)
+        except Problem as refused:
+            _log.warning("replacement_not_sealed client_id=%s reason=%s", client_id, refused.message)
+        except Exception:
+            _log.exception("replacement_not_sealed client_id=%s", client_id)
 
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""

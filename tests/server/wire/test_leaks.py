@@ -177,7 +177,7 @@ def test_an_access_token_is_withdrawn_alone(operator, until):
 
 
 def test_an_operators_key_opens_nothing_any_more(operator, until):
-    """Its token, too, ends. A key that names another's public half is nobody's: the scalar is what counts."""
+    """A token of his ends alone; with the key all of them do. Another's key changes nothing."""
     pem = (operator.home / "operator-key.pem").read_text()
     signer = keys.load(Secret(pem))
 
@@ -187,6 +187,11 @@ def test_an_operators_key_opens_nothing_any_more(operator, until):
         form = {"grant_type": "client_credentials", "scope": "admin:read", "resource": f"{operator.issuer}/admin"}
         return operator.form("/oauth2/token", form | client_authentication.write_assertion(asserted))
 
+    bearer = {"authorization": f"Bearer {ask().document['access_token']}"}
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 200
+    token = bearer["authorization"].removeprefix("Bearer ")
+    assert report(operator, {"secret": token}).status == 202
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 401
     bearer = {"authorization": f"Bearer {ask().document['access_token']}"}
     assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 200
     assert report(operator, {"secret": keys.generate().to_secret().reveal()}).status == 202
