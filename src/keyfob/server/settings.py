@@ -1,10 +1,11 @@
 """The server's settings: the table of its keys, and what they are once read. How they are read: keyfob.settings."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from keyfob import database_url
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.postgresql import Place
@@ -20,17 +21,15 @@ from keyfob.serving.limits import Limits
 from keyfob.settings import (
     FILE,
     LOOPBACK_NAMES,
-    Fault,
     Setting,
-    Source,
     Survey,
+    Together,
     Value,
     count,
     file_path,
     https_url,
     is_loopback,
     positive,
-    sqlite_url,
     text,
 )
 
@@ -43,9 +42,7 @@ WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the na
 
 MAX_OVERLAP = 90 * DAY
 
-DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 SECOND_FOR = frozenset({"rights", "fingerprints"})
-PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,40 +137,6 @@ def _algorithm(value: Value) -> str:
     return str(value)
 
 
-def read_database(url: str, *, home: Path) -> Path | Place:
-    """A SQLite file, or a place of PostgreSQL; relative paths start at `home`. Raises ValueError, without the URL."""
-    if url.startswith("postgres"):
-        return Place.parse(url).under(home)
-    return home / sqlite_url(url).removeprefix("sqlite:///")
-
-
-def write_database(chosen: Path | Place) -> str:
-    """What `read_database` reads, from wherever; without a password."""
-    return str(chosen) if isinstance(chosen, Place) else f"sqlite:///{chosen.absolute()}"
-
-
-def chosen_database(url: str, *, where: str, is_private: bool = False) -> Path | Place:
-    """A database that was named by a person, at `where`; only what `is_private` may hold a password. Raises Misuse."""
-    try:
-        found = read_database(url, home=Path())
-    except ValueError as wrong:
-        # Not repeated: the URL may hold a password.
-        raise Misuse("bad-database", f"{where} {wrong}", hint="sqlite:///PATH or postgresql://USER@HOST/NAME") from None
-    if isinstance(found, Place) and found.password is not None and not is_private:
-        raise Misuse("password-on-command-line", f"{where} holds a password, which others can see", hint=PASSWORD_HINT)
-    return found
-
-
-def _database(value: Value) -> str:
-    url = text(value)
-    read_database(url, home=Path())
-    return url
-
-
-def _shown_database(value: Value) -> str:
-    return write_database(read_database(str(value), home=Path())) if str(value).startswith("postgres") else str(value)
-
-
 def _shown_webhook(value: Value) -> str:
     """Its host alone: whoever knows the whole of such a URL may often post to it."""
     parts = urlsplit(str(value))
@@ -203,14 +166,7 @@ SETTINGS = (
         "The URL of a page for your partners' developers (RFC 8414); empty: /documentation at the issuer.",
         _documentation,
     ),
-    Setting(
-        "database",
-        "url",
-        "sqlite:///keyfob.db",
-        "sqlite:///PATH (a relative path starts at the home), or postgresql://USER@HOST/NAME; a password never here.",
-        _database,
-        shown=_shown_database,
-    ),
+    database_url.setting("keyfob.db"),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", file_path),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
@@ -324,24 +280,7 @@ SETTINGS = (
 
 def survey(home: Path, environ: Mapping[str, str]) -> Survey:
     """All settings of the home at `home`, and every mistake in them; what does not go together once each is right."""
-    found = homes.survey(SETTINGS, home, environ)
-    if found.faults:
-        return found
-    values, faults = found.values(), []
-    for name, check in _TOGETHER:
-        try:
-            check(found, values)
-        except Misuse as wrong:
-            where = found.find(name).where or str(home / FILE)
-            faults.append(Fault(where, wrong.code, wrong.message, wrong.hint))
-    return replace(found, faults=tuple(faults))
-
-
-def _check_password(found: Survey, values: Mapping[str, Value]) -> None:
-    database = read_database(str(values["database.url"]), home=Path())
-    is_written = found.find("database.url").source is not Source.ENVIRONMENT
-    if isinstance(database, Place) and database.password is not None and is_written:
-        raise Misuse("password-in-file", "database.url holds a password", hint=PASSWORD_HINT)
+    return homes.survey(SETTINGS, home, environ, together=_TOGETHER)
 
 
 def _check_rotation(_found: Survey, values: Mapping[str, Value]) -> None:
@@ -353,8 +292,8 @@ def _check_rotation(_found: Survey, values: Mapping[str, Value]) -> None:
         )
 
 
-_TOGETHER: tuple[tuple[str, Callable[[Survey, Mapping[str, Value]], object]], ...] = (
-    ("database.url", _check_password),
+_TOGETHER: tuple[Together, ...] = (
+    (database_url.NAME, database_url.check_password),
     ("credentials.rotate_days_before", _check_rotation),
     ("mail.host", lambda _found, values: mail.read(values, home=Path())),
     ("security.contact", lambda _found, values: leaks.read_contact(values)),
@@ -368,7 +307,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
-        database=read_database(str(values["database.url"]), home=home),
+        database=database_url.read(str(values[database_url.NAME]), home=home),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         asks_for_certificates=values["tls.client_certificates"] == "ask",

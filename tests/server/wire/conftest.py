@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import http.client
-import io
 import json
 import shutil
 import ssl
@@ -19,7 +18,8 @@ from urllib.parse import urlencode
 import pytest
 from joserfc import jwk, jwt
 
-from keyfob import command, tls
+import inside
+from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import jws, keys
 from keyfob.jose.keys import SigningKey
@@ -27,7 +27,6 @@ from keyfob.oauth import client_assertion, client_authentication, client_informa
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.secret import Secret
 from keyfob.server.cli import cli
@@ -65,12 +64,7 @@ class Operator:
         return f"https://localhost:{self.port}"
 
     def run(self, *arguments: str | Path, status: int = 0) -> dict[str, object]:
-        done = subprocess.run(
-            [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = inside.run(cli, "keyfob-server", *arguments, "--home", self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
@@ -201,25 +195,16 @@ class Operator:
         self.processes.clear()
 
 
-def run_here(operator: Operator, *arguments: str | Path, status: int = 0) -> dict[str, object]:
-    """As `Operator.run`, in this process, which is sooner done: for tests of the server, which is another."""
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), pytest.raises(SystemExit) as ended:
-        command.run(cli, "keyfob-server", [*map(str, arguments), "--home", str(operator.home), "--json"])
-    assert ended.value.code == status, told.getvalue()
-    return json.loads(told.getvalue())
-
-
 @pytest.fixture(scope="session")
-def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
-    private_key, certificate = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 30 * 24 * 3600)
+def acme(tmp_path_factory, partner_key) -> tuple[Secret, Path]:
+    private_key, certificate = partner_key
     path = tmp_path_factory.mktemp("partner") / "acme.asc"
     path.write_bytes(certificate.armored)
     return private_key, path
 
 
 @pytest.fixture(scope="session")
-def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Callable[[], Operator]]:
+def new_operator(tmp_path_factory, acme, new_database_url) -> Iterator[Callable[[], Operator]]:
     made: list[Operator] = []
 
     def make(database: str | None = None) -> Operator:
@@ -229,7 +214,7 @@ def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Ca
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        operator = Operator(folder / "home", port, *partner_key)
+        operator = Operator(folder / "home", port, *acme)
         made.append(operator)
         url = database or new_database_url()
         operator.run("init", "--issuer", operator.issuer, *(() if url is None else ("--database", url)))

@@ -21,7 +21,7 @@ from keyfob import client_secret
 from keyfob.client_secret import Prefix
 from keyfob.jose import keys
 from mail_server import taking_mail
-from server.wire.conftest import RESOURCE, run_here
+from server.wire.conftest import RESOURCE
 
 BOUND = 5.0
 """Seconds, as promised, within which what was withdrawn is refused at every guarded API."""
@@ -67,7 +67,6 @@ def scanner():
 @pytest.fixture(scope="module")
 def site(new_operator, new_receiver, tls_files, session_issuer, scanner, free_port_of):
     operator = new_operator()
-    operator.run = functools.partial(run_here, operator)
     session_issuer.answers[KEYS] = (200, {}, scanner.document)
     with taking_mail(tls_files) as mailbox, new_receiver() as receiver:
         operator.run("alarm", "secret", "--out", operator.home.parent / "webhook.secret")

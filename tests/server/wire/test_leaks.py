@@ -1,6 +1,5 @@
 """What leaked, presented by whoever found it, stops working; and the answer tells nobody anything."""
 
-import functools
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from keyfob.jose import keys
 from keyfob.jose.assertions import sign_assertion
 from keyfob.oauth import client_authentication
 from keyfob.secret import Secret
-from server.wire.conftest import run_here
 
 pytestmark = pytest.mark.on("sqlite", "postgresql")
 
@@ -22,7 +20,6 @@ pytestmark = pytest.mark.on("sqlite", "postgresql")
 @pytest.fixture(scope="module")
 def operator(new_operator):
     made = new_operator()
-    made.run = functools.partial(run_here, made)
     made.serve()
     yield made
     made.stop()
