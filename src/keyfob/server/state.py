@@ -42,6 +42,7 @@ from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
+from keyfob.server.scanner import Scanner
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
@@ -97,6 +98,7 @@ class ServerState:
         key_sets: KeySets | None = None,
         channels: Channels | None = None,
         anchors: Anchors | None = None,
+        scanner: Scanner | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -122,6 +124,7 @@ class ServerState:
         self._sinks = sinks
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
+        self.scanner = scanner
         self.registrar = Registrar(installation, entropy)
         self._anchors = anchors
         self._anchored = -1
