@@ -1,5 +1,6 @@
 """The documents tell the truth: their shell blocks run in one go, in one empty folder, and so does their Python."""
 
+import importlib
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+import inside
 
 ROOT = Path(__file__).parents[2]
 STORY = (
@@ -188,8 +191,9 @@ def test_every_link_leads_somewhere():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_each_program_teaches_its_commands(program):
     def said(*arguments: str) -> str:
-        command = [sys.executable, "-c", f"from {PROGRAMS[program]} import main; main()", *arguments, "--help"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        done = inside.run(importlib.import_module(PROGRAMS[program]).cli, program, *arguments, "--help")
+        assert done.returncode == 0
+        return done.stdout
 
     def walk(*path: str) -> None:
         text = said(*path)
