@@ -119,6 +119,7 @@ class ServerState:
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
+        self._channels = channels or Channels(self.settings.issuer, sinks, None, "")
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.registrar = Registrar(installation, entropy)
@@ -170,6 +171,7 @@ class ServerState:
             clock=self.clock,
             entropy=self.entropy,
             sinks=lambda: self._sinks,
+            channels=lambda: self._channels,
             key_sets=self._key_sets,
             expected=expected,
         )

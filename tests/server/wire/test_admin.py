@@ -26,6 +26,8 @@ SAMPLE = {
     "partner": "Nobody",
     "proposal_id": "prp_none",
     "error_id": "0" * 32,
+    "credential_id": "none",
+    "allowance": "none",
 }
 
 

@@ -5,7 +5,7 @@ From the dataclass come the JSON Schema, the reading of what arrives, and the wr
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from keyfob.problem import Misuse
 from keyfob.server.admin.desk import Desk, Document
+from keyfob.server.storage.reading import Reading
 
 A = TypeVar("A")
 
@@ -37,11 +38,14 @@ class Needs(StrEnum):
     FINGERPRINTS = "fingerprints"
 
 
+RIGHTS, FINGERPRINTS = frozenset({Needs.RIGHTS}), frozenset({Needs.FINGERPRINTS})
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[A]):
-    """`command`: what does it at the command line. `needs` and `second`: where that is set, and for such an input, a
-    second operator has to approve it. `lists`: the member of its document that comes in pages. `versioned`: its
-    document says a version, or it changes what has one.
+    """`command`: what does it at the command line. `needs`: where one of them is set, a second operator has to approve
+    it; `second`: which of them such an input needs (None: all), and raises what `perform` would. `lists`: the member of
+    its document that comes in pages. `versioned`: its document says a version, or it changes what has one.
     """
 
     name: str
@@ -52,8 +56,8 @@ class Operation(Generic[A]):
     asked: type[A]
     perform: Callable[[Desk, A], Document]
     summary: str
-    needs: Needs | None = None
-    second: Callable[[Desk, A], bool] = lambda _desk, _asked: True
+    needs: frozenset[Needs] = frozenset()
+    second: Callable[[Desk, Reading, A], Collection[Needs]] | None = None
     lists: str | None = None
     versioned: bool = False
 

@@ -5,7 +5,24 @@ An operation that is not here is not served.
 
 from typing import Any
 
-from keyfob.server.admin import alarms, audits, clients, keys, operators, partners, performing, proposals, resources
+from keyfob.server.admin import (
+    alarms,
+    audits,
+    client_changes,
+    clients,
+    declarations,
+    endings,
+    keys,
+    new_clients,
+    notices,
+    operators,
+    partners,
+    performing,
+    proposals,
+    registrations,
+    resources,
+    standing,
+)
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.proposals import OneProposal
 
@@ -25,9 +42,16 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *partners.OPERATIONS,
     *resources.OPERATIONS,
     *clients.OPERATIONS,
+    *new_clients.OPERATIONS,
+    *client_changes.OPERATIONS,
+    *endings.OPERATIONS,
+    *registrations.OPERATIONS,
+    *declarations.OPERATIONS,
     *keys.OPERATIONS,
+    *standing.OPERATIONS,
     *audits.OPERATIONS,
     *alarms.OPERATIONS,
+    *notices.OPERATIONS,
     proposals.LIST,
     proposals.REJECT,
     APPROVE,

@@ -9,11 +9,13 @@ from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import installation, relocation, settings
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
+from keyfob.server.commands.place import acting_here, operator_key_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, reason_option
 
 
 @click.command("move-store", short_help="Move the installation to another database.")
 @home_option()
+@operator_key_option()
 @click.option(
     "--to",
     "url",
@@ -24,7 +26,7 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 @reason_option()
 @click.pass_obj
 @shows_result
-def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
+def move_store(surroundings: Surroundings, *, home: Path, operator_key: Path | None, url: str) -> Result:
     """Move the installation to another database, SQLite or PostgreSQL, while no server runs on it.
 
     Every row is copied, counted and compared, the audit trail is verified in its new place, and only then keyfob.toml
@@ -43,7 +45,8 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
         progress("moving the store"),
     ):
-        moved = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+        mine, by = acting_here(found, operator_key)
+        moved = relocation.move(mine, target, now=now, actor=by, environ=environ, entropy=entropy)
     rows = sum(moved.counts.values())
     lines = [
         f"moved {rows} rows of {len(moved.counts)} tables from {moved.old} to {target}",

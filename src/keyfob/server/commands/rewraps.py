@@ -11,11 +11,13 @@ from keyfob.home import HomeKind
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, rewrapping
 from keyfob.server.commands.keys import key
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
+from keyfob.server.commands.place import acting_here, operator_key_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, read_file, reason_option
 
 
 @key.command(short_help="Put every secret under a new key-encryption key.")
 @home_option()
+@operator_key_option()
 @click.option("--kek", required=True, metavar="aws-kms:ARN|file", help="Where the new key-encryption key is kept.")
 @click.option(
     "--recovery-cert",
@@ -26,7 +28,9 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 @reason_option()
 @click.pass_obj
 @shows_result
-def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: Path | None) -> Result:
+def rewrap(
+    surroundings: Surroundings, *, home: Path, operator_key: Path | None, kek: str, recovery_cert: Path | None
+) -> Result:
     """Make a new key-encryption key and put every secret of the home and its database under it, while no server runs.
 
     `--kek aws-kms:ARN` keeps it under that key in AWS KMS (an alias means the key that it names now), `--kek file` in
@@ -45,7 +49,8 @@ def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: P
         homes.in_use(home, alone=True),
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
     ):
-        done = rewrapping.rewrap(found, place, recovery, now=now, actor=actor(), entropy=entropy)
+        mine, by = acting_here(found, operator_key)
+        done = rewrapping.rewrap(mine, place, recovery, now=now, actor=by, entropy=entropy)
     old, new = key_encryption.show(done.old), key_encryption.show(done.new)
     lines = [f"{done.count} envelopes are under a new key-encryption key, kept in {new} (before: {old})"]
     if done.new is None:

@@ -55,8 +55,16 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Endpoint]]:
     return found
 
 
-def refuse(status: int, code: str, message: str, hint: str, error_id: str, *headers: tuple[bytes, bytes]) -> Response:
-    document = {"error": code, "message": message, "hint": hint, "error_id": error_id}
+def refuse(
+    status: int,
+    code: str,
+    message: str,
+    hint: str,
+    error_id: str,
+    *headers: tuple[bytes, bytes],
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    document = {"error": code, "message": message, "hint": hint, "error_id": error_id, **(more or {})}
     return json_response(status, document, headers=headers)
 
 
@@ -213,7 +221,7 @@ def _refuse(request: Request, refused: Problem) -> Response:
         status = 404 if isinstance(refused, Misuse) else 410
     elif status is None:
         status = 400 if isinstance(refused, Misuse) else 409
-    return refuse(status, refused.code, refused.message, refused.hint, request.id)
+    return refuse(status, refused.code, refused.message, refused.hint, request.id, more=refused.more)
 
 
 def _unavailable(request: Request) -> Response:

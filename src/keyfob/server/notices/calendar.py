@@ -78,7 +78,11 @@ class Calendar:
     def _rotate(self, one: Standing, now: int) -> None:
         """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
 
-        def announce(change: Change, partner: Partner, sealed: Sealed, path: Path) -> None:
+        client_id = one.credential.client_id
+        folder = self._installation.home.path / SEALED
+        path = folder / f"{client_id}.{now}.asc"
+
+        def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
             facts = dates.credential_facts(one) | {
                 "successor": sealed.credential.id,
                 "fingerprint": sealed.message.recipient_fingerprint,
@@ -92,15 +96,13 @@ class Calendar:
                     Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
                 )
 
-        folder = self._installation.home.path / SEALED
-        client_id = one.credential.client_id
         try:
             _make(folder)
             credentials.rotate(
                 self._installation,
                 client_id,
                 overlap=rotation.OVERLAP,
-                out=folder / f"{client_id}.{now}.asc",
+                outlet=lambda _name: path,
                 now=now,
                 entropy=self._entropy,
                 actor=SERVER,

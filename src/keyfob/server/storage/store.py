@@ -230,7 +230,13 @@ class Store:
 
     def on(self, database: Database) -> "Store":
         """The same on another database: the same keys, to which the same audit trail belongs."""
-        return Store(database, chain_key=self._chain_key, entropy=self._journal.entropy, patience=self._patience)
+        return Store(
+            database,
+            chain_key=self._chain_key,
+            entropy=self._journal.entropy,
+            patience=self._patience,
+            acting=self._acting,
+        )
 
     def close(self) -> None:
         self._database.close()
