@@ -50,11 +50,17 @@ def approver(find: Callable[[str], Operation[Any]]) -> Callable[[Desk, OnePropos
         proposals.check_second(proposal, operator)
         operation = find(proposal.operation)
         operators.check_may(operator, operation.scope)
+        is_decided = False
 
         def decide(change: Change) -> None:
+            nonlocal is_decided
             proposals.decide(change, proposal.id, Decision.APPROVED, by=operator, now=now)
+            is_decided = True
 
         document = operation.perform(desk.acting(decide), operation.read(json.loads(proposal.asked)))
+        if not is_decided:  # all of it was so already
+            with desk.change() as change:
+                decide(change)
         return {"proposal_id": proposal.id, "operation": operation.name, "result": document}
 
     return approve
