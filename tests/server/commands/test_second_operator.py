@@ -1,4 +1,4 @@
-"""Whatever gives a right or confirms a key waits for a second operator where that is set; what takes away never does."""
+"""What gives a right or confirms a key waits for a second operator where that is set; what takes away never does."""
 
 import json
 from dataclasses import replace
