@@ -1,9 +1,13 @@
 """The table of operations and the command line are two sides of one thing: neither has what the other lacks unsaid."""
 
+import json
+
 import click
+import jsonschema
 import pytest
 
 from keyfob.problem import Misuse
+from keyfob.server.admin.operation import Page
 from keyfob.server.admin.operators import NewOperator
 from keyfob.server.admin.table import BY_NAME, OPERATIONS
 from keyfob.server.cli import cli
@@ -64,6 +68,16 @@ def test_names_and_paths_are_each_ones_own():
     assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[one.name for one in OPERATIONS])
+def test_the_schema_of_an_input_stands_alone(operation):
+    assert "$ref" not in json.dumps(operation.schema())
+    jsonschema.Draft202012Validator.check_schema(operation.schema())
+
+
+def test_an_integer_may_be_written_as_json_schema_lets_it():
+    assert BY_NAME["client.list"].read({"limit": 7.0}) == Page(limit=7)
+
+
 def test_what_an_operation_writes_it_reads():
     add = BY_NAME["operator.add"]
     asked = NewOperator(name="bob", role="auditor")
@@ -78,5 +92,5 @@ def test_what_an_operation_writes_it_reads():
 def test_other_input_is_refused_in_words_that_quote_nothing(members):
     with pytest.raises(Misuse) as refused:
         BY_NAME["operator.add"].read(members)
-    assert refused.value.code in ("bad-input", "unknown-parameter")
+    assert refused.value.code in ("bad-input", "unknown-parameter", "nul-character")
     assert "king" not in str(refused.value)

@@ -258,7 +258,7 @@ def test_another_servers_clients_are_read_by_what_the_far_server_knows(site):
         (("notice", "list"), 0),
         (("notice", "retry", "none"), 2),
         (("notice", "retry", "--all"), 0),
-        (("notice", "test"), 2),
+        (("notice", "test"), 1),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

@@ -16,11 +16,11 @@ from keyfob.server.storage.records import Client
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alteration:
-    """What is left out stays as it is; `resources` empty is left out. `dry_run`: nothing is changed."""
+    """What is left out stays as it is. `dry_run`: nothing is changed."""
 
     client_id: ClientId
     scope: ScopeText | None = None
-    resources: Resources = ()
+    resources: Resources | None = None
     default_scope: ScopeText | None = None
     no_default_scope: bool = False
     authorization_details: DetailsList | None = None
@@ -52,7 +52,7 @@ def _altered(reading: Reading, asked: Alteration, *, now: int) -> tuple[Client, 
     wanted: dict[str, Any] = {}
     if asked.scope is not None:
         wanted["scope"] = read_scope(asked.scope)
-    if asked.resources:
+    if asked.resources is not None:
         wanted["resources"] = asked.resources
     if asked.default_scope is not None and asked.no_default_scope:
         raise Misuse("default-twice", "default_scope and no_default_scope exclude each other", hint="give one")

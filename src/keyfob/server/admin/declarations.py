@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ class Declared:
     that was agreed to; if it is no longer what would be done, nothing is. `where`: what the document is called.
     """
 
-    declared: Annotated[dict[str, Any], Meta(description="As docs/reference/declared-state.md says, in JSON.")]
+    declared: Annotated[dict[str, Any], Meta(extra_json_schema=declaration_form.schema())]
     files: Annotated[dict[str, File], Meta(max_length=1000)]
     suspend_undeclared: bool = False
     dry_run: bool = False
@@ -48,7 +49,7 @@ def _apply(desk: Desk, asked: Declared) -> Document:
     if asked.dry_run:
         wrong = [{"where": one.where, "code": one.code, "message": one.message, "hint": one.hint} for one in faults]
         return {"outcome": "planned" if made.steps else "nothing", **document, "faults": wrong}
-    check_faultless(faults, of=asked.where)
+    _check(faults, of=asked.where)
     if not made.steps:
         return {"outcome": "nothing", **document}
     if asked.plan is not None and asked.plan != _digest(made):
@@ -70,7 +71,7 @@ def _needs_second(desk: Desk, reading: Reading, asked: Declared) -> frozenset[Ne
     if asked.dry_run:
         return frozenset()
     made, faults = _plan(desk, reading, asked)
-    check_faultless(faults, of=asked.where)
+    _check(faults, of=asked.where)
     return frozenset(Needs(one) for step in made.steps for one in step.needs)
 
 
@@ -84,6 +85,14 @@ def _plan(desk: Desk, reading: Reading, asked: Declared) -> tuple[Plan, tuple[Fa
     suspend = asked.suspend_undeclared and not faults
     made = reconciling.plan(reading, desk.installation, declared, suspend_undeclared=suspend, now=desk.clock())
     return made, (*faults, *made.faults)
+
+
+def _check(faults: Sequence[Fault], *, of: str) -> None:
+    """Raises Problem: the request is in its form, and what it declares cannot be."""
+    try:
+        check_faultless(faults, of=of)
+    except Misuse as refused:
+        raise Problem("bad-declaration", refused.message, hint=refused.hint, more=refused.more) from None
 
 
 def _digest(made: Plan) -> str:

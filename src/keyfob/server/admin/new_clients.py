@@ -131,8 +131,6 @@ def _application(asked: NewClient) -> Application:
     """Raises Misuse."""
     if asked.link and asked.auth_method not in WITH_SECRET:
         raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --link out")
-    if not asked.resources:
-        raise Misuse("resource-missing", "a client has one API or more", hint="--resource URL")
     jwks, jwks_uri = read_keys(asked.jwks, asked.jwks_uri)
     return Application(
         partner=asked.partner,

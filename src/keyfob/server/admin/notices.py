@@ -48,7 +48,7 @@ def _test(desk: Desk, _asked: Nothing) -> Document:
     ways = desk.channels()
     names = ways.names()[Role.OPERATOR]
     if not names:
-        raise Misuse("no-notices", "no way for notices is set", hint="set mail.host, alarms.webhook or alarms.syslog")
+        raise Problem("no-notices", "no way for notices is set", hint="set mail.host, alarms.webhook or alarms.syslog")
     told = Notice(NoticeKind.TEST, desk.entropy(8).hex(), Role.OPERATOR, desk.clock())
     failed: list[str] = []
     for name in names:

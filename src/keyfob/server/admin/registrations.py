@@ -7,7 +7,6 @@ from msgspec import Meta
 
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
-from keyfob.problem import Misuse
 from keyfob.server.admin import messages, paging
 from keyfob.server.admin.clients import OneClient
 from keyfob.server.admin.desk import Desk, Document
@@ -66,8 +65,6 @@ def _needs_second(_desk: Desk, reading: Reading, asked: NewAllowance) -> frozens
 
 
 def _bounds(asked: NewAllowance) -> Bounds:
-    if not asked.resources:
-        raise Misuse("resource-missing", "a client has one API or more", hint="--resource URL")
     return Bounds(
         partner=asked.partner,
         scope=read_scope(asked.scope),

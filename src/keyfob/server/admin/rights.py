@@ -15,7 +15,8 @@ from keyfob.server.admin.operation import Text
 from keyfob.server.lifecycle import studies
 
 ScopeText = Annotated[str, Meta(min_length=1, max_length=4096, description="Scopes, with a space between two.")]
-Resources = Annotated[tuple[Text, ...], Meta(max_length=100, description="URLs of APIs; the first is the default.")]
+_APIS = "URLs of APIs; the first is the default."
+Resources = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=100, description=_APIS)]
 DetailsList = Annotated[tuple[dict[str, Any], ...], Meta(max_length=1000, description="Studies (RFC 9396).")]
 TokenLifetime = Annotated[int, Meta(ge=1, le=900, description="In seconds.")]
 

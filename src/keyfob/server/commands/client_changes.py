@@ -175,7 +175,7 @@ def alter(
     asked = Alteration(
         client_id=client_id,
         scope=None if scope is None else scopes.write(read_scope(scope, "--scope")),
-        resources=resource,
+        resources=resource or None,
         default_scope=None if default_scope is None else scopes.write(read_scope(default_scope, "--default-scope")),
         no_default_scope=no_default_scope,
         authorization_details=tuple(write_claim(details)) if has_studies or no_studies else None,
