@@ -9,7 +9,7 @@ import click
 from keyfob import command
 from keyfob import home as homes
 from keyfob.command import Result, shows_result
-from keyfob.openpgp.certificate import check_no_private_key
+from keyfob.openpgp.certificate import check_no_private_key, read_signer
 from keyfob.problem import Misuse, Problem
 from keyfob.server.admin.declarations import APPLY, EXPORT, Declared
 from keyfob.server.admin.operation import Nothing
@@ -105,10 +105,16 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, str], tuple[Fault, ...]
 
     tree = declaration.parse(read_file(file), where=str(file))
     partners, faults = declaration.read(tree, content, where=str(file))
+    readable: set[str] = set()
+    for one in partners:
+        try:
+            read_signer(one.certificate)
+            readable.add(one.certificate.decode())
+        except Problem as refused:
+            faults = (*faults, Fault(one.place, refused.code, f"certificate: {refused.message}", refused.hint))
     if faults:
-        # What could not be read may be a private key, too: of keys only certificates are looked at on.
-        certificates = {one.certificate.decode() for one in partners}
-        files = {name: text for name, text in files.items() if text in certificates}
+        # What cannot be read may be a private key of whatever kind: only certificates are looked at on.
+        files = {name: text for name, text in files.items() if text in readable}
     return tree, files, faults
 
 
