@@ -115,11 +115,11 @@ class ServerState:
             key=entropy(32),
         )
         watch = Watch(
-            network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
+            network_failures=self.settings.alarms.network_failures, repeat_after=self.settings.alarms.repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
-        self._channels = channels or Channels(self.settings.issuer, sinks, None, "")
+        self._channels = channels
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.registrar = Registrar(installation, entropy)
@@ -171,7 +171,7 @@ class ServerState:
             clock=self.clock,
             entropy=self.entropy,
             sinks=lambda: self._sinks,
-            channels=lambda: self._channels,
+            ways=lambda: self._channels,
             key_sets=self._key_sets,
             expected=expected,
         )

@@ -1,5 +1,6 @@
 """What gives a right or confirms a key waits for a second operator where that is set; what takes away never does."""
 
+import contextlib
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from keyfob.server.admin import local
 from keyfob.server.admin.client_changes import CHANGE, Alteration
 from keyfob.server.admin.local import LocalDesk
 from keyfob.server.admin.table import BY_NAME, OPERATIONS
-from keyfob.server.lifecycle import declaration_form, handoff
+from keyfob.server.lifecycle import announcements, declaration_form, handoff
 
 API = "https://api.example"
 SECRET = ("--partner", "Acme", "--scope", "a:read", "--resource", API)
@@ -36,6 +37,10 @@ def two(program, acme, other_key, tmp_path):
     settings = acme.home / "keyfob.toml"
     settings.write_text(settings.read_text() + '\n[operators]\nsecond_for = "rights fingerprints"\n')
 
+    with opened(acme.home) as found, found.store.change(now=program.now, actor="partner") as change:
+        asked = {"jwks": json.dumps(jwks), "jwks_uri": None, "now": program.now, "announced_for": 600}
+        announcements.announce(change, signs, named="ann_1", **asked)
+
     def do(*arguments, code=0):
         return program.run(*arguments, "--home", acme.home, "--json", code=code).json
 
@@ -47,6 +52,15 @@ def two(program, acme, other_key, tmp_path):
     return SimpleNamespace(
         do=do, approve=approve, ids=ids, signs=signs, keys=keys, other=other, other_key=other_key[1], acme=acme
     )
+
+
+@contextlib.contextmanager
+def opened(home):
+    found = installations.open(home, environ={}, entropy=system_entropy)
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 def given(two, resource_file):
@@ -68,6 +82,7 @@ def given(two, resource_file):
         "client.change": ("client", "change", sync, "--scope", "a:read b:read"),
         "client.allow": ("client", "allow", sync, "--network", "192.0.2.0/24", "--network", "198.51.100.0/24"),
         "client.keys": ("client", "keys", two.signs, "--jwks", two.keys),
+        "announcement.hasten": ("announcement", "hasten", "ann_1", "--reason", "they called"),
         "client.resume": ("client", "resume", two.ids["rests"]),
         "partner.add": ("partner", "add", "Second", *confirmed, "--email", "it@second.example"),
         "partner.renew": ("partner", "renew", "Acme", *confirmed),
@@ -156,12 +171,11 @@ def test_a_new_key_of_a_partner_is_taken_when_two_have_agreed(two, resource_file
 
 def test_a_change_that_widens_since_a_moment_ago_is_not_done_by_one_alone(two, program):
     """What narrowed when it was looked at may give a right back that somebody took away meanwhile."""
-    found = installations.open(two.acme.home, environ={}, entropy=system_entropy)
-    try:
+    with opened(two.acme.home) as found:
         whoever = local.identify(found, system_user=program_user(two), key=None, reason=None)
         desk = LocalDesk(
             found, whoever, clock=lambda: program.now, entropy=system_entropy, sinks=tuple,
-            channels=lambda: None, key_sets=None, outlet=handoff.with_answer,
+            ways=lambda: None, key_sets=None, outlet=handoff.with_answer,
         )  # fmt: skip
         sync = two.ids["sync"]
 
@@ -173,16 +187,11 @@ def test_a_change_that_widens_since_a_moment_ago_is_not_done_by_one_alone(two, p
             desk.perform(replace(CHANGE, perform=slow), Alteration(client_id=sync, token_lifetime=200))
         assert refused.value.code == "changed-meanwhile"
         assert two.do("client", "show", sync)["token_lifetime"] == 60
-    finally:
-        found.close()
 
 
 def installed_certificate(two):
-    found = installations.open(two.acme.home, environ={}, entropy=system_entropy)
-    try:
+    with opened(two.acme.home) as found:
         return found.operator_certificate
-    finally:
-        found.close()
 
 
 def program_user(two):

@@ -28,6 +28,7 @@ SAMPLE = {
     "error_id": "0" * 32,
     "credential_id": "none",
     "allowance": "none",
+    "announcement_id": "none",
 }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.problem import Problem
@@ -13,13 +14,21 @@ from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import handoff, operators
 from keyfob.server.lifecycle.handoff import Outlet
-from keyfob.server.notices.channels import Channels
+from keyfob.server.notices.notice import Notice, Role
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Operator, State
 from keyfob.server.storage.store import Within
 
 Document = dict[str, object]
 """What an operation comes to: a JSON object, the same on the home and over HTTP."""
+
+
+class Ways(Protocol):
+    """By which notices leave."""
+
+    def names(self) -> Mapping[Role, tuple[str, ...]]: ...
+
+    def deliver(self, notice: Notice, channel: str, *, email: str | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`sinks`: where alarms go; `channels`: where notices go. `key_sets`: what fetches the keys that clients publish.
+    """`sinks`: where alarms go; `ways`: by which notices go. `key_sets`: what fetches the keys that clients publish.
 
     `outlet`: where a sealed message goes, a file on the home, else the answer.
 
@@ -64,7 +73,7 @@ class Desk:
     clock: Clock
     entropy: Entropy
     sinks: Callable[[], Sequence[Sink]]
-    channels: Callable[[], Channels]
+    ways: Callable[[], Ways | None]
     key_sets: KeySets | None
     outlet: Outlet = handoff.with_answer
     expected: str | None = None

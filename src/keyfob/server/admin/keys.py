@@ -20,6 +20,7 @@ def _list(desk: Desk, _asked: Nothing) -> Document:
     installation = desk.installation
     found = signing_keys.phases(installation.store.signing_keys(), desk.clock())
     return {
+        "issuer": installation.settings.issuer,
         "kek": key_encryption.show(installation.kek.place),
         "keys": [
             {

@@ -7,7 +7,7 @@ from typing import Any
 from keyfob.ambient import Clock, Entropy
 from keyfob.jose.keys import SigningKey
 from keyfob.problem import Misuse
-from keyfob.server.admin.desk import Actor, Desk, check_still
+from keyfob.server.admin.desk import Actor, Desk, Ways, check_still
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.performing import Performed, perform
 from keyfob.server.alarms.courier import Sink
@@ -16,7 +16,6 @@ from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import operators
 from keyfob.server.lifecycle.handoff import Outlet
-from keyfob.server.notices.channels import Channels
 from keyfob.server.storage.store import Within
 
 
@@ -63,7 +62,7 @@ class LocalDesk:
         clock: Clock,
         entropy: Entropy,
         sinks: Callable[[], Sequence[Sink]],
-        channels: Callable[[], Channels],
+        ways: Callable[[], Ways],
         key_sets: KeySets,
         outlet: Outlet,
     ) -> None:
@@ -73,7 +72,7 @@ class LocalDesk:
             clock=clock,
             entropy=entropy,
             sinks=sinks,
-            channels=channels,
+            ways=ways,
             key_sets=key_sets,
             outlet=outlet,
         )

@@ -19,12 +19,13 @@ from keyfob.server.admin.operation import RIGHTS, Name, Needs, Operation, Text
 from keyfob.server.admin.rights import DetailsList, Resources, ScopeText, TokenLifetime, read_details, read_scope
 from keyfob.server.lifecycle import clients, credentials, rotation
 from keyfob.server.lifecycle.clients import Application
+from keyfob.server.lifecycle.settings import MAX_OVERLAP_DAYS
 from keyfob.server.profiles import RULES
 from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Client, Profile
 
 WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
-MAX_OVERLAP = 90 * rotation.DAY
+MAX_OVERLAP = MAX_OVERLAP_DAYS * rotation.DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _rotate(desk: Desk, asked: Rotation) -> Document:
     made = credentials.rotate(
         installation,
         asked.client_id,
-        overlap=installation.settings.overlap if asked.overlap is None else asked.overlap,
+        overlap=installation.settings.credentials.overlap if asked.overlap is None else asked.overlap,
         outlet=desk.outlet,
         with_link=asked.link,
         now=desk.clock(),

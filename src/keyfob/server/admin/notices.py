@@ -45,9 +45,9 @@ def _retry(desk: Desk, asked: Retrial) -> Document:
 
 
 def _test(desk: Desk, _asked: Nothing) -> Document:
-    ways = desk.channels()
-    names = ways.names()[Role.OPERATOR]
-    if not names:
+    ways = desk.ways()
+    names = () if ways is None else ways.names()[Role.OPERATOR]
+    if ways is None or not names:
         raise Problem("no-notices", "no way for notices is set", hint="set mail.host, alarms.webhook or alarms.syslog")
     told = Notice(NoticeKind.TEST, desk.entropy(8).hex(), Role.OPERATOR, desk.clock())
     failed: list[str] = []

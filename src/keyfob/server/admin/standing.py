@@ -3,11 +3,12 @@
 from keyfob import tls
 from keyfob.problem import Problem
 from keyfob.server import attention
-from keyfob.server.admin import notices
+from keyfob.server.admin import announcements, notices
 from keyfob.server.admin.desk import Desk, Document
 from keyfob.server.admin.operation import Nothing, Operation
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle.announcements import waiting
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices.calendar import read_certified
 from keyfob.server.notices.due import Certified
@@ -20,6 +21,7 @@ NEEDS = (
     "expiring_certificates",
     "unopened_messages",
     "old_secrets_in_use",
+    "announced_changes",
     "keys_due",
     "undelivered_notices",
 )
@@ -30,8 +32,9 @@ def _status(desk: Desk, _asked: Nothing) -> Document:
     now, store = desk.clock(), desk.installation.store
     with store.reading() as reading:
         standings, certified = reading.standings(), read_certified(reading)
+        announced = waiting(reading)
     unsettled, unrouted, glance = store.outbox.unsettled(), store.outbox.unrouted(), store.audit_glance()
-    books = attention.read(standings, certified, unsettled, now)
+    books = attention.read(standings, certified, unsettled, announced, now)
     found: Document = {
         "issuer": desk.installation.settings.issuer,
         "at": now,
@@ -39,6 +42,7 @@ def _status(desk: Desk, _asked: Nothing) -> Document:
         "expiring_certificates": [_certificate(each) for each in books.expiring_certificates],
         "unopened_messages": [_credential(one) for one in books.unopened_messages],
         "old_secrets_in_use": [_credential(one) for one in books.old_secrets_in_use],
+        "announced_changes": [announcements.document(one) for one in books.announced_changes],
         "keys_due": _keys_due(desk.installation, now),
         "undelivered_notices": [notices.document(one) for one in books.undelivered_notices],
         "notices_waiting": unrouted + sum(one.reason is None for one in unsettled),

@@ -7,6 +7,7 @@ from typing import Any
 
 from keyfob.server.admin import (
     alarms,
+    announcements,
     audits,
     client_changes,
     clients,
@@ -16,6 +17,7 @@ from keyfob.server.admin import (
     new_clients,
     notices,
     operators,
+    partner_webhooks,
     partners,
     performing,
     proposals,
@@ -40,6 +42,7 @@ APPROVE = Operation(
 OPERATIONS: tuple[Operation[Any], ...] = (
     *operators.OPERATIONS,
     *partners.OPERATIONS,
+    *partner_webhooks.OPERATIONS,
     *resources.OPERATIONS,
     *clients.OPERATIONS,
     *new_clients.OPERATIONS,
@@ -52,6 +55,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *audits.OPERATIONS,
     *alarms.OPERATIONS,
     *notices.OPERATIONS,
+    *announcements.OPERATIONS,
     proposals.LIST,
     proposals.REJECT,
     APPROVE,

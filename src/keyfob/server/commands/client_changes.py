@@ -14,7 +14,7 @@ from keyfob.server.admin import clients as operations
 from keyfob.server.admin.client_changes import CHANGE, Alteration
 from keyfob.server.admin.clients import Keys, Networks, OneClient
 from keyfob.server.admin.desk import Document
-from keyfob.server.admin.new_clients import FINISH, MAX_OVERLAP, ROTATE, Rotation
+from keyfob.server.admin.new_clients import FINISH, ROTATE, Rotation
 from keyfob.server.admin.operation import Operation
 from keyfob.server.commands.clients import client, link_option, link_text, sealed_document
 from keyfob.server.commands.place import Place, at_desk, listed, number, perform, place_options, shown
@@ -22,8 +22,7 @@ from keyfob.server.commands.rights import MAX_TOKEN_LIFETIME, read_details, read
 from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option, show_time
 from keyfob.server.commands.tray import Tray
 from keyfob.server.lifecycle import clients, rotation
-
-_MAX_OVERLAP_DAYS = MAX_OVERLAP // rotation.DAY
+from keyfob.server.lifecycle.settings import MAX_OVERLAP_DAYS
 
 
 @client.command()
@@ -31,7 +30,7 @@ _MAX_OVERLAP_DAYS = MAX_OVERLAP // rotation.DAY
 @place_options()
 @click.option(
     "--overlap",
-    type=click.IntRange(0, _MAX_OVERLAP_DAYS),
+    type=click.IntRange(0, MAX_OVERLAP_DAYS),
     metavar="DAYS",
     help="How long the old secret works after the new one's first use. Default: credentials.overlap, 7 days",
 )
@@ -138,7 +137,7 @@ def set_keys(
     "--token-lifetime", type=click.IntRange(1, MAX_TOKEN_LIFETIME), metavar="SECONDS", help="How long its tokens live."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def alter(

@@ -24,7 +24,7 @@ _STOP_PARTNER = "to stop it for a while: partner suspend"
 @click.argument("client_id")
 @place_options()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke(
@@ -54,7 +54,7 @@ def revoke(
 @click.argument("credential_id")
 @place_options()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke_credential(
@@ -94,7 +94,7 @@ def revoke_credential(
 @click.argument("client_id")
 @place_options()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_client(
@@ -125,7 +125,7 @@ def delete_client(
 @click.argument("name")
 @place_options()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke_partner(
@@ -156,7 +156,7 @@ def revoke_partner(
 @click.argument("name")
 @place_options()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_partner(

@@ -6,7 +6,10 @@ from keyfob.command import Result, shows_result, table
 from keyfob.server.admin import keys
 from keyfob.server.admin.keys import NewKey
 from keyfob.server.admin.operation import Nothing
-from keyfob.server.commands.place import Place, listed, number, perform, place_options
+from keyfob.server.commands import confirming
+from keyfob.server.commands.confirming import Said
+from keyfob.server.commands.place import Place, at_desk, listed, number, perform, place_options
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, reason_option, show_time
 
 
@@ -47,10 +50,13 @@ def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
 @click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
+@confirming.words
 @reason_option()
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, place: Place, where: str | None, emergency: bool) -> Result:
+def rotate_key(
+    surroundings: Surroundings, *, place: Place, where: str | None, emergency: bool, yes: bool, confirm: str | None
+) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
@@ -58,14 +64,20 @@ def rotate_key(surroundings: Surroundings, *, place: Place, where: str | None, e
     keys.algorithm. A key in AWS KMS never leaves it, and gets no successor by itself: rotate to another one with --in.
 
     With --emergency the new key signs at once, and everything that the old ones signed is refused: by guards within
-    5 seconds, each client gets itself a new token at its next call.
+    5 seconds, each client gets itself a new token at its next call. It asks for the issuer; without a terminal, add
+    --confirm ISSUER or --yes.
 
     \b
     Example:
       keyfob-server key rotate --home ./operator
     """
     operation = keys.REPLACE_ALL if emergency else keys.ROTATE
-    done = perform(surroundings, place, operation, NewKey(place=where)).document
+    with at_desk(surroundings, place) as desk:
+        if emergency:
+            issuer = str(desk.perform(keys.LIST, Nothing()).document["issuer"])
+            said = Said(is_rehearsal(), yes, confirm)
+            confirming.check(said, f"refuse all tokens of {issuer}", issuer, instead="without a theft: key rotate")
+        done = desk.perform(operation, NewKey(place=where)).document
     if emergency:
         return Result(
             done, f"{done['kid']} signs now; revoked with all that they signed: {', '.join(listed(done, 'revoked'))}"

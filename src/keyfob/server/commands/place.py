@@ -19,19 +19,17 @@ from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server import settings
 from keyfob.server.admin import local
-from keyfob.server.admin.desk import Document
+from keyfob.server.admin.desk import Document, Ways
 from keyfob.server.admin.local import LocalDesk
 from keyfob.server.admin.operation import MAX_PAGE, Operation, Page
 from keyfob.server.admin.performing import Performed
-from keyfob.server.admin.remote import RemoteDesk
 from keyfob.server.alarms import sinks
 from keyfob.server.audit.events import Acting
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, key_sets, opened, read_file, show_time
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import handoff
 from keyfob.server.lifecycle.handoff import Outlet
-from keyfob.server.notices import channels
-from keyfob.server.notices.channels import Channels
 
 A = TypeVar("A")
 
@@ -116,8 +114,12 @@ def at_desk(surroundings: Surroundings, place: Place, *, outlet: Outlet = handof
     """The desk at the home or at the server, for the block. `outlet`: on the home, where sealed messages go."""
     key = None if place.operator_key is None else _read_key(place.operator_key)
     if place.server is not None:
+        if is_rehearsal():
+            raise Misuse("dry-run-far", "--dry-run works at the home only", hint="--home DIR instead of --server")
         if key is None:
             raise Misuse("key-missing", "a server is asked with your own key", hint="--operator-key FILE.pem")
+        from keyfob.server.admin.remote import RemoteDesk  # an HTTP client, which a home does without
+
         context = tls.client_context(place.ca, environ=surroundings.environ)
         far = RemoteDesk(
             settings.check_issuer(place.server),
@@ -136,7 +138,9 @@ def at_desk(surroundings: Surroundings, place: Place, *, outlet: Outlet = handof
     with opened(surroundings, place.home) as installation:
         told = functools.partial(sinks.make, installation, environ=surroundings.environ, clock=surroundings.clock)
 
-        def ways() -> Channels:
+        def ways() -> Ways:
+            from keyfob.server.notices import channels  # e-mail, which few commands need
+
             return channels.make(installation, told(), environ=surroundings.environ, clock=surroundings.clock)
 
         yield LocalDesk(
@@ -145,7 +149,7 @@ def at_desk(surroundings: Surroundings, place: Place, *, outlet: Outlet = handof
             clock=surroundings.clock,
             entropy=surroundings.entropy,
             sinks=told,
-            channels=ways,
+            ways=ways,
             key_sets=key_sets(surroundings, installation.settings),
             outlet=outlet,
         )
@@ -160,7 +164,7 @@ def acting_here(installation: Installation, operator_key: Path | None) -> tuple[
 
 def perform(surroundings: Surroundings, place: Place, operation: Operation[A], asked: A) -> Performed:
     """What one operation comes to."""
-    with at_desk(surroundings, place) as desk:
+    with at_desk(surroundings, place) as desk, command.progress(operation.command):
         return desk.perform(operation, asked)
 
 
@@ -171,7 +175,7 @@ def perform_all(
     assert operation.lists is not None
     found: list[object] = []
     cursor: str | None = None
-    with at_desk(surroundings, place) as desk:
+    with at_desk(surroundings, place) as desk, command.progress(operation.command):
         while True:
             limit = MAX_PAGE if count is None else min(MAX_PAGE, count - len(found))
             document = desk.perform(operation, Page(limit=limit, cursor=cursor)).document

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from keyfob import home as homes
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, rewrapping
@@ -25,11 +25,18 @@ from keyfob.server.commands.surroundings import Surroundings, home_option, read_
     metavar="FILE.asc",
     help="OpenPGP certificate that the new recovery copy is sealed to.",
 )
-@reason_option()
+@click.option("--dry-run", is_flag=True, help="Only say what would be put under the new key.")
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def rewrap(
-    surroundings: Surroundings, *, home: Path, operator_key: Path | None, kek: str, recovery_cert: Path | None
+    surroundings: Surroundings,
+    *,
+    home: Path,
+    operator_key: Path | None,
+    kek: str,
+    recovery_cert: Path | None,
+    dry_run: bool,
 ) -> Result:
     """Make a new key-encryption key and put every secret of the home and its database under it, while no server runs.
 
@@ -50,7 +57,13 @@ def rewrap(
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
     ):
         mine, by = acting_here(found, operator_key)
-        done = rewrapping.rewrap(mine, place, recovery, now=now, actor=by, entropy=entropy)
+        if dry_run:
+            rewrapping.check(found, recovery)
+            count, old = rewrapping.count(found), key_encryption.show(key_encryption.place_in_force(found.home))
+            text = f"would put {count} envelopes under a new key-encryption key (now: {old}); nothing was changed"
+            return Result({"dry_run": True, "from": old, "to": key_encryption.show(place), "envelopes": count}, text)
+        with progress("putting everything under the new key"):
+            done = rewrapping.rewrap(mine, place, recovery, now=now, actor=by, entropy=entropy)
     old, new = key_encryption.show(done.old), key_encryption.show(done.new)
     lines = [f"{done.count} envelopes are under a new key-encryption key, kept in {new} (before: {old})"]
     if done.new is None:

@@ -97,6 +97,16 @@ def _sections(found: dict[str, Any]) -> list[_Section]:
             ],
             "tell the partner which address still uses the old one",
         ),
+        _Section(
+            "changes that partners asked for",
+            "none announced",
+            ("ANNOUNCEMENT", "CLIENT", "COUNTS FROM"),
+            [
+                (one["announcement_id"], one["client_id"], show_time(one["takes_effect_at"]))
+                for one in found["announced_changes"]
+            ],
+            "nothing, where the partner knows of it; else: keyfob-server announcement stop ANNOUNCEMENT",
+        ),
         _Section("keys due", "none", ("WHAT",), [(one,) for one in found["keys_due"]], "see the line"),
         _Section(
             "notices not delivered",
