@@ -274,6 +274,6 @@ def test_what_needs_attention_is_the_same_near_and_far(site):
 
 def test_notices_are_read_and_tried_again_from_afar(site, until):
     site.far("client", "create", "--name", "told", *RIGHTS, "--out", site.folder / "told.asc")
-    until(lambda: site.near("status", status=None)["notices_waiting"] == 0)
+    until(lambda: site.near("notice", "list")["waiting"] == 0)
     assert site.far("notice", "list") == site.near("notice", "list")
     assert site.far("notice", "retry", "--all").keys() == {"tried_again"}
