@@ -9,12 +9,13 @@ from joserfc import jwk, jwt
 
 from keyfob import databases
 from keyfob.server import settings
+from keyfob.server.storage.schema import TABLES
 
 
 def write(operator, statement: str, **values: object) -> None:
     """What time would have done: the server reads it from the next request on."""
     where = settings.load(operator.home, {}).database
-    with contextlib.closing(databases.find(where, environ={})) as opened, opened.write() as connection:
+    with contextlib.closing(databases.find(where, TABLES, environ={})) as opened, opened.write() as connection:
         connection.execute(sa.text(statement), values)
         connection.execute(sa.text("UPDATE installation SET revision = revision + 1"))
 
@@ -76,7 +77,7 @@ def test_after_an_emergency_no_older_token_is_good_and_the_client_gets_a_new_one
     operator.serve()
     before = operator.token(info, scope="studies:read").document["access_token"]
     assert operator.introspect(before, client=info)["active"] is True
-    done = operator.run("key", "rotate", "--emergency")
+    done = operator.run("key", "rotate", "--emergency", "--yes")
     assert kids(operator) == {done["kid"]}
     assert operator.introspect(before, client=info) == {"active": False}
     after = operator.token(info, scope="studies:read").document["access_token"]

@@ -43,7 +43,7 @@ def offer(installation: Installation, client_id: str, leaked: str, *, now: int, 
     issued = credentials.rotate(
         installation,
         client_id,
-        overlap=installation.settings.overlap,
+        overlap=installation.settings.credentials.overlap,
         out=handoff.sealed_folder(installation.home.path) / f"{client_id}.{leaked}.asc",
         now=now,
         entropy=entropy,
