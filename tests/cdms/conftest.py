@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
+import inside
 from databases import (  # noqa: F401  # fixtures, and the hook that chooses
     database_kind,
     new_database_url,
@@ -26,6 +27,7 @@ from databases import (  # noqa: F401  # fixtures, and the hook that chooses
 )
 from keyfob import databases
 from keyfob.cdms import settings
+from keyfob.cdms.cli import cli
 from keyfob.cdms.storage.schema import TABLES
 
 ENTRY = "from keyfob.cdms.cli import main; main()"
@@ -65,8 +67,7 @@ class Api:
         return f"https://localhost:{self.port}"
 
     def run(self, *arguments: object, status: int = 0) -> dict[str, object]:
-        command = [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 

@@ -56,6 +56,9 @@ class ServerMetadata:
     keyfob_revocations_jwks: Mapping[str, object] | None = None
     """Where resources poll the revocation feed, and the keys that sign it, which sign nothing else."""
 
+    keyfob_usage_endpoint: str = ""
+    """Where resources tell which scopes are used."""
+
 
 _LISTS = tuple(
     field.name for field in fields(ServerMetadata) if field.name.endswith(("_supported", "protected_resources"))
@@ -66,6 +69,7 @@ _URLS = (
     "revocation_endpoint",
     "service_documentation",
     "keyfob_revocations_endpoint",
+    "keyfob_usage_endpoint",
 )
 
 

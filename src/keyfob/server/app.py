@@ -13,6 +13,7 @@ from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints import admin
 from keyfob.server.endpoints.acknowledgements import acknowledgements
+from keyfob.server.endpoints.changes import changes
 from keyfob.server.endpoints.client_configuration import client_configuration
 from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
@@ -31,6 +32,7 @@ from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
+from keyfob.server.endpoints.usage import usage
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.sighting import has_secret, look
 from keyfob.server.signing import CannotSign
@@ -61,6 +63,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/credentials/next": (POST, successor(state)),
         "/partner/v1/credentials/finish": (POST, finish(state)),
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
+        "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
@@ -69,6 +72,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/.well-known/smart-configuration": (GET, smart_configuration(state)),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
         "/leaks": (POST, leaks(state)),
+        "/usage": (POST, usage(state)),
         "/documentation": (GET, documentation(state)),
         **admin.routes(state),
         "/healthz": (GET, live),

@@ -12,7 +12,7 @@ tls/                            on loopback only: a throw-away CA and the server
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from keyfob import database, database_url, databases, home, tls
@@ -60,6 +60,10 @@ class Installation:
     peppers: tuple[Pepper, ...] = field(repr=False)  # the first hashes new secrets, all verify
     operator_certificate: Certificate
     kek: Kept
+
+    def rehearsing(self) -> "Installation":
+        """The same, but no change of its database becomes true: see Store."""
+        return replace(self, store=self.store.rehearsing())
 
     def operator_key(self) -> Secret:
         """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing, and not kept."""
@@ -147,9 +151,19 @@ def check_plan(plan: Plan) -> Plan:
 
 
 def create(
-    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: Acting, environ: Mapping[str, str] | None = None
+    path: Path,
+    plan: Plan,
+    *,
+    now: int,
+    entropy: Entropy,
+    actor: Acting,
+    environ: Mapping[str, str] | None = None,
+    rehearses: bool = False,
 ) -> None:
-    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
+    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything.
+
+    `rehearses`: nothing in the end, with Rehearsed.
+    """
     check_plan(plan)
     tls.check_believable(plan.tls_certificate, url=plan.issuer, now=now)
     installation_id = entropy(16).hex()
@@ -165,7 +179,7 @@ def create(
         person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
         where = plan.database if isinstance(plan.database, Place) else draft / _DATABASE
         made = undo.enter_context(databases.new(where, TABLES, installation_id=installation_id, environ=environ or {}))
-        store = Store(made, chain_key=chain_key, entropy=entropy)
+        store = Store(made, chain_key=chain_key, entropy=entropy, rehearses=rehearses)
         with store.change(now=now, actor=actor) as change:
             _create_records(change, draft_home, wrapper, now=now, entropy=entropy, issuer=plan.issuer)
             if person is not None:

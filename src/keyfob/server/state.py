@@ -19,6 +19,7 @@ from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations, Subject
+from keyfob.oauth.usage_report import Report
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
@@ -115,7 +116,7 @@ class ServerState:
             key=entropy(32),
         )
         watch = Watch(
-            network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
+            network_failures=self.settings.alarms.network_failures, repeat_after=self.settings.alarms.repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
@@ -296,6 +297,11 @@ class ServerState:
         actor = f"client:{token.client_id}"
         with self._store.change(now=self.clock(), actor=actor) as change:
             revocations.of_token(change, token)
+
+    def take_report(self, resource: str, report: Report) -> bool:
+        """What a resource tells of its use; False when it was told before. Blocking: for a thread."""
+        with self._store.change(now=self.clock(), actor=SERVER) as change:
+            return change.take_report(resource, report)
 
     def find_resource(self, url: str) -> Resource | None:
         return next((one for one in self.resources() if one.url == url), None)

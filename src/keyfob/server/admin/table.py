@@ -5,7 +5,19 @@ An operation that is not here is not served.
 
 from typing import Any
 
-from keyfob.server.admin import alarms, audits, clients, keys, operators, partners, performing, proposals, resources
+from keyfob.server.admin import (
+    alarms,
+    announcements,
+    audits,
+    clients,
+    keys,
+    operators,
+    partners,
+    performing,
+    proposals,
+    resources,
+    usage,
+)
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.proposals import OneProposal
 
@@ -25,9 +37,11 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *partners.OPERATIONS,
     *resources.OPERATIONS,
     *clients.OPERATIONS,
+    *usage.OPERATIONS,
     *keys.OPERATIONS,
     *audits.OPERATIONS,
     *alarms.OPERATIONS,
+    *announcements.OPERATIONS,
     proposals.LIST,
     proposals.REJECT,
     APPROVE,

@@ -9,6 +9,7 @@ from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, settings
 from keyfob.server.audit.events import Actor
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 from keyfob.server.installation import Plan
 from keyfob.server.lifecycle.names import check_name
@@ -78,7 +79,16 @@ def init(
     chosen = database_url.choose_new(database, surroundings.environ)
     place = key_encryption.parse(kek)
     plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person, place)
-    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=by, environ=surroundings.environ)
+    with command.progress("making the home"):
+        installation.create(
+            home,
+            plan,
+            now=now,
+            entropy=surroundings.entropy,
+            actor=by,
+            environ=surroundings.environ,
+            rehearses=is_rehearsal(),
+        )
     made = certificates.read_signer(read_file(home / "operator.asc"))
     lost = str(home / "keys" / "kek") if place is None else "that key in AWS KMS"
     has_ca = (home / "tls" / "ca.pem").exists()

@@ -10,6 +10,7 @@ from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import installation, relocation
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
 
 
@@ -44,5 +45,6 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
         progress("moving the store"),
     ):
-        moved, head = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+        source = found.rehearsing() if is_rehearsal() else found
+        moved, head = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
     return Result(moved.document(audit_head=head), moved.lines(f"audit head {head}", environ=environ))

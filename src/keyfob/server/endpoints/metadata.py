@@ -49,6 +49,7 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             ),
             protected_resources=tuple(resource.url for resource in resources),
             keyfob_revocations_endpoint=f"{issuer}/oauth2/revocations",
+            keyfob_usage_endpoint=f"{issuer}/usage",
             keyfob_revocations_jwks={"keys": list(state.published_jwks(state.clock(), Purpose.REVOCATIONS))},
         )
         body = server_metadata.write(document)
