@@ -141,6 +141,7 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     # A name of this machine would not have to be verified: here it is.
     places = {
         "8443": str(free_port_of()),
+        "9443": str(free_port_of()),
         "db.example:5432": f"localhost:{postgresql.port}",
         "?sslrootcert": "?sslmode=verify-full&sslrootcert",
     }
