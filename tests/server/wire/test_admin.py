@@ -26,6 +26,7 @@ SAMPLE = {
     "partner": "Nobody",
     "proposal_id": "prp_none",
     "error_id": "0" * 32,
+    "announcement_id": "none",
 }
 
 
