@@ -269,6 +269,12 @@ def session_issuer(tls_files) -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="session")
+def serving_an_issuer(tls_files) -> Callable[[], contextlib.AbstractContextManager[Issuer]]:
+    """Each call is an issuer of its own, for as long as it is entered."""
+    return lambda: serving_issuer(tls_files, free_port())
+
+
+@pytest.fixture(scope="session")
 def free_port_of() -> Callable[[], int]:
     return free_port
 

@@ -33,8 +33,11 @@ STORY = (
     "docs/how-to/operate/settings.md",
     "docs/how-to/operate/declare.md",
     "docs/how-to/operate/leaks.md",
+    "docs/how-to/operate/least-privilege.md",
     "docs/how-to/operate/withdraw.md",
     "docs/how-to/guard/protect-a-handler.md",
+    "docs/how-to/guard/frameworks.md",
+    "docs/how-to/guard/any-language.md",
     "README.md",
 )
 """In the order in which a reader would follow them: each may use what those before it made."""
@@ -119,7 +122,7 @@ def environment(folder) -> dict[str, str]:
 
 
 def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
-    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643")})
+    text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643", "9393")})
     done = subprocess.run(
         ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )
@@ -168,7 +171,7 @@ def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console", "sql", "mermaid"), document
+            assert language in ("sh", "python", "console", "sql", "mermaid", "nginx"), document
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)
