@@ -156,10 +156,22 @@ def test_either_side_stops_what_was_announced_and_the_operator_hastens_it_with_a
     assert client.ask(client.assertion(key=new)).status == 200
     (record,) = [one for one in operator.audit() if one["kind"] == "client_keys_changed" and one.get("reason")]
     assert (record["client_id"], record["reason"]) == (client.client_id, "called back")
-    states = [one["state"] for one in operator.run("announcement", "list")["announcements"]]
-    assert states[-3:] == ["stopped", "stopped", "done"]
+    listed = operator.run("announcement", "list")["announcements"]
+    states = {one["announcement_id"]: one["state"] for one in listed if one["client_id"] == client.client_id}
+    assert states == {first: "stopped", second: "stopped", third: "done"}
     # Added, three announced, two stopped, one changed; the partner hears each at its webhook, too.
     assert kinds(place, client.client_id, 7).count("change_stopped") == 2
+
+
+def test_what_was_changed_after_the_announcement_is_not_undone_by_it(operator):
+    client = Signer(operator, "changed")
+    announced = ask(operator, sign(operator, client.client_id, jwks=other_keys()[1])).document["announcement_id"]
+    client.key, jwks = other_keys()
+    client.file.write_text(jwks)
+    operator.run("client", "keys", client.client_id, "--jwks", client.file)
+    assert operator.run("announcement", "hasten", announced, "--reason", "now")["state"] == "lapsed"
+    assert client.ask().status == 200
+    assert operator.run("announcement", "hasten", announced, "--reason", "now", status=1)["error"] == "not-waiting"
 
 
 def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_keys(operator, owner):
