@@ -175,7 +175,7 @@ def _end_with_the_tests() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
-def _roomy_memory() -> str | None:
+def roomy_memory() -> str | None:
     """A database for each test is much to write on a busy disk, and nothing of it is kept."""
     memory = Path("/dev/shm")
     is_roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3
@@ -187,7 +187,7 @@ def new_postgresql(tls_files, tmp_path_factory) -> Iterator[Callable[[], Postgre
     with contextlib.ExitStack() as ending:
 
         def make() -> Postgresql:
-            folder = Path(tempfile.mkdtemp(prefix="keyfob-pg-", dir=_roomy_memory()))
+            folder = Path(tempfile.mkdtemp(prefix="keyfob-pg-", dir=roomy_memory()))
             ending.callback(shutil.rmtree, folder, ignore_errors=True)
             ca = tmp_path_factory.mktemp("postgresql") / "ca.pem"
             shutil.copy(tls_files.ca, ca)
