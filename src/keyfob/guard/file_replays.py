@@ -37,7 +37,7 @@ class FileReplays:
                 "bad-replays", f"{path} cannot keep used proofs: {failed}", hint="name a file that is for this alone"
             ) from failed
 
-    def use(self, name: str, *, until: int, now: int) -> bool:
+    async def use(self, name: str, *, until: int, now: int) -> bool:
         """Whether nobody has used `name` before, in any process. Raises IssuerUnavailable when that cannot be told."""
         try:
             database = self._database()

@@ -172,7 +172,7 @@ class Guard:
             presented, proof = self._read_bound(headers)
         try:
             token = await self._verify(presented)
-            self._check_possession(token, presented, proof, certificate, method=method, path=path)
+            await self._check_possession(token, presented, proof, certificate, method=method, path=path)
         except InvalidToken as refused:
             if proof is None:
                 raise
@@ -224,7 +224,7 @@ class Guard:
             raise MissingToken
         return found
 
-    def _check_possession(
+    async def _check_possession(
         self,
         token: AccessToken,
         presented: Secret,
@@ -249,9 +249,9 @@ class Guard:
                 else "the token is not bound to the key of a DPoP proof"
             )
         if proof is not None and key_id is not None:
-            self._check_proof(proof, presented, key_id, method=method, path=path)
+            await self._check_proof(proof, presented, key_id, method=method, path=path)
 
-    def _check_proof(self, proof: Secret, presented: Secret, key_id: str, *, method: str, path: bytes) -> None:
+    async def _check_proof(self, proof: Secret, presented: Secret, key_id: str, *, method: str, path: bytes) -> None:
         """RFC 9449 §7.1, §7.2. Raises InvalidToken or RefusedProof."""
         now = self._clock()
         url = self._origin + path.decode("latin-1")
@@ -261,7 +261,7 @@ class Guard:
             raise RefusedProof(detail=refused.detail) from refused
         if not hmac.compare_digest(found.key_id, key_id):
             raise InvalidToken(detail="the proof is by another key than the token's")
-        if not self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
+        if not await self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
             raise RefusedProof(detail="the proof was used before")
 
     def _check(self, presented: Secret, keys: KeySet, now: int) -> AccessToken:

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from keyfob import group_commit, tls
 from keyfob import home as homes
-from keyfob import tls
-from keyfob.server import group_commit, installation
+from keyfob.server import installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
 from keyfob.server.client_trust import ClientTrust

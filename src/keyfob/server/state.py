@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
+from keyfob.group_commit import GroupCommit, NoteBook
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.jws import Signer
 from keyfob.jose.keys import KeySet, MalformedKeySet, write_jwks
@@ -28,7 +29,6 @@ from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
 from keyfob.server.client_trust import ClientTrust, anchors_of
 from keyfob.server.endpoints.request import Request
-from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, operators, revocations, signing_keys
