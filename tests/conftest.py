@@ -32,6 +32,8 @@ from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
 from keyfob.secret import Secret
 from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+from openbao import bao, bao_server  # noqa: F401
+from secret_service import keyring_server, os_keyring  # noqa: F401
 
 NO_DATA = "no test data"
 Answer = tuple[int, dict[str, str], bytes]
