@@ -6,6 +6,7 @@ chain and are never seen here.
 
 import contextlib
 import contextvars
+import functools
 import ipaddress
 import logging
 import re
@@ -71,6 +72,7 @@ def make_client(service: Service, region: str, patience: Patience, connections: 
     boto3 = _boto3(service)
     import botocore.config
     import botocore.exceptions
+    import botocore.session
 
     chosen = botocore.config.Config(
         region_name=region,
@@ -84,11 +86,21 @@ def make_client(service: Service, region: str, patience: Patience, connections: 
     _quieten()
     try:
         # A session of its own: the default one is shared by the whole program, and not made for threads.
-        client = boto3.session.Session().client(service.client, config=chosen)
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
+        client = boto3.session.Session(botocore_session=session).client(service.client, config=chosen)
     except (botocore.exceptions.BotoCoreError, ValueError) as failed:
         raise UnreadableSettings(type(failed).__name__) from None
     check_endpoint(service, str(client.meta.endpoint_url))
     return client
+
+
+@functools.cache
+def _loader() -> Any:
+    """AWS's descriptions of its services, read once: to read them is most of what a client costs."""
+    import botocore.session
+
+    return botocore.session.Session().get_component("data_loader")
 
 
 def check_endpoint(service: Service, url: str) -> None:

@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
 from keyfob.partner import explaining, linking
@@ -263,6 +266,17 @@ def receive_file(
     except Problem as why:
         return replace(receipt, not_acknowledged=why.message)
     return replace(receipt, not_acknowledged=None)
+
+
+def export_sealed(
+    vault: Vault, keeper: Keeper, certificate: Path, *, client: str | None
+) -> tuple[bytes, dict[str, object]]:
+    """The current credential, sealed to the certificate in that file, and what there is to tell. Raises Problem."""
+    entry = vault.choose(client=client, url=None)
+    recipient = certificates.check(certificates.read_file(certificate), now=ambient.system_clock())
+    sealed = seal.encrypt(client_information.write(keeper.open(entry)), recipient=recipient)
+    told = {"client_id": entry.client_id, "credential_id": entry.credential_id, "sealed_to": recipient.fingerprint}
+    return sealed, dict(told)
 
 
 def fetch_message(link: str, *, ca: Path | None) -> bytes:

@@ -9,6 +9,7 @@ CREDENTIAL_ID.json.damaged.
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ class FolderStore:
         folder = self.path / "clients"
         if not folder.is_dir():
             return ()
-        return tuple(sorted(child.name for child in folder.iterdir() if any(child.glob(f"*{_SUFFIX}"))))
+        found = (child for child in folder.iterdir() if not child.name.startswith("."))
+        return tuple(sorted(child.name for child in found if any(child.glob(f"*{_SUFFIX}"))))
 
     def read(self, client_id: str) -> Mapping[str, bytes]:
         found = {}
@@ -92,6 +94,15 @@ class FolderStore:
             path.unlink(missing_ok=True)
             path.with_name(path.name + DAMAGED).unlink(missing_ok=True)
             home.sync_folder(path.parent)
+
+    def remove_client(self, client_id: str) -> None:
+        folder = self._folder(client_id)
+        leaving = folder.with_name(f".{client_id}.forgotten")
+        shutil.rmtree(leaving, ignore_errors=True)  # of a process that was killed here
+        if folder.is_dir():
+            folder.replace(leaving)
+            home.sync_folder(folder.parent)
+            shutil.rmtree(leaving)
 
     def set_aside(self, client_id: str, credential_id: str) -> str:
         path = self._file(client_id, credential_id)

@@ -84,6 +84,14 @@ class Keeper:
             raise _damaged(entry)
         return information
 
+    def check_lasting(self, entry: Entry) -> None:
+        """Raises Problem when the key of `entry`, one that is kept on this machine, was replaced since it was prepared.
+
+        To be asked under the vault's lock, where nobody replaces it.
+        """
+        if entry.keeping in (Keeping.FILE, Keeping.KEYRING):
+            self.open(entry)
+
     def under(self, prepared: Prepared, entry: Entry, information: ClientInformation) -> Entry:
         """`entry` in a new envelope, with a new data key, and of the next key version."""
         assert prepared.wrapper is not None

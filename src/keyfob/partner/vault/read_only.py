@@ -72,6 +72,9 @@ class ReadOnlyStore:
     def remove(self, client_id: str, credential_id: str) -> None:
         raise self._refused()
 
+    def remove_client(self, client_id: str) -> None:
+        raise self._refused()
+
     def set_aside(self, client_id: str, credential_id: str) -> str:
         raise self._refused()
 

@@ -86,6 +86,9 @@ class SecretsManagerStore:
 
         self._change(client_id, change)
 
+    def remove_client(self, client_id: str) -> None:
+        self._change(client_id, lambda found: found.clear())
+
     def set_aside(self, client_id: str, credential_id: str) -> str:
         def change(found: dict[str, bytes]) -> None:
             found[credential_id + DAMAGED] = found.pop(credential_id)

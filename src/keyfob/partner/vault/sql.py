@@ -30,6 +30,7 @@ _WRITE = (
     "ON CONFLICT (client_id, credential_id) DO UPDATE SET document = excluded.document"
 )
 _REMOVE = "DELETE FROM keyfob_credential WHERE client_id = ? AND credential_id = ?"
+_REMOVE_CLIENT = "DELETE FROM keyfob_credential WHERE client_id = ?"
 _RENAME = "UPDATE keyfob_credential SET credential_id = ? WHERE client_id = ? AND credential_id = ?"
 
 
@@ -76,6 +77,10 @@ class SqlStore:
         with self._connected(self._writing) as connection:
             for one in (credential_id, credential_id + DAMAGED):
                 connection.execute(_REMOVE, (client_id, one))
+
+    def remove_client(self, client_id: str) -> None:
+        with self._connected(self._writing) as connection:
+            connection.execute(_REMOVE_CLIENT, (client_id,))
 
     def set_aside(self, client_id: str, credential_id: str) -> str:
         with self._connected(self._writing) as connection:

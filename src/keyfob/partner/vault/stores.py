@@ -59,6 +59,10 @@ class Store(Protocol):
         """Also what was set aside of it. Nothing where there is none."""
         ...
 
+    def remove_client(self, client_id: str) -> None:
+        """All that there is of a client, at once."""
+        ...
+
     def set_aside(self, client_id: str, credential_id: str) -> str:
         """Take a document out of everybody's way, and keep it; its new place."""
         ...

@@ -138,6 +138,13 @@ class Vault:
                 if len(self.entries(client_id)) > 1:
                     self.store.remove(client_id, entries.check_file_name(credential_id))
 
+    def forget_client(self, client_id: str) -> None:
+        """Remove all of a client, with what is pinned of its operator. Raises Misuse `unknown-client`."""
+        with self.locked():
+            if client_id not in self.clients():
+                self.choose(client=client_id, url=None)
+            self.store.remove_client(entries.check_file_name(client_id))
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time, between processes too."""
