@@ -71,7 +71,7 @@ def make_place(kind: str, request: pytest.FixtureRequest, folder: Path) -> Place
         url = cluster.new_url()
         return Place(url, lambda: cluster.sql("SELECT document FROM keyfob_credential", name_of(url)).encode(), kind)
     manager = request.getfixturevalue("secrets_manager")
-    name = f"keyfob/{folder.name}"
+    name = f"keyfob/{folder.parent.name}/{folder.name}"
     manager.create_secret(Name=name)
     arn = manager.describe_secret(SecretId=name)["ARN"]
     return Place(f"aws-secrets:{arn}", lambda: read_current(manager, name), kind)
@@ -198,11 +198,12 @@ class Kept:
         self.place = place
         self.folder = folder
         self.parties = parties
+        self.key_file = "own.key"
         self.vault = Vault.create(place.named, new_id=lambda: "ab" * 16)
 
     def keeper(self, way: Way | None = None, **options: object) -> Keeper:
         vault = Vault.open(self.place.named)
-        settings = {"private_key": self.folder / "key.asc", "key_file": self.folder / "own.key"} | options
+        settings = {"private_key": self.folder / "key.asc", "key_file": self.folder / self.key_file} | options
         if not settings["private_key"].exists():
             settings["private_key"] = None
         return opening.default_keeper(vault, key_name=None if way is None else way.name, **settings)
@@ -285,6 +286,18 @@ def under_file(request: pytest.FixtureRequest, tmp_path: Path, parties: Parties)
 @pytest.fixture
 def new_way(request: pytest.FixtureRequest, tmp_path: Path, parties: Parties) -> Callable[[Keeping], Way]:
     return lambda keeping: make_way(keeping, request, tmp_path, parties)
+
+
+@pytest.fixture
+def new_kept(request: pytest.FixtureRequest, parties: Parties) -> Callable[[str, Path], tuple[Kept, Way]]:
+    """A vault in a folder, under the key file that lies beside it there."""
+
+    def make(kind: str, folder: Path) -> tuple[Kept, Way]:
+        made = Kept(make_place(kind, request, folder), folder, parties)
+        made.key_file = "vault.db.key" if kind == "sqlite" else "vault.key"
+        return made, Way(Keeping.FILE, None, lambda: None, lambda: None)
+
+    return make
 
 
 @pytest.fixture

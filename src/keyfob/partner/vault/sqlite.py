@@ -39,8 +39,10 @@ class SqliteStore(SqlStore):
             return None
         home.check_private(path)
         with _transaction(path, "BEGIN") as connection:
-            tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'keyfob_vault'").fetchall()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             if not tables:
+                return None  # of a process that was killed while it made it
+            if "keyfob_vault" not in tables:
                 raise Misuse("no-vault", f"{path} is another program's database", hint="name another: --vault")
             return cls(path, sql.check_mark(connection.execute(sql.MARKED).fetchall(), f"sqlite:{path}"))
 
