@@ -155,6 +155,6 @@ def _parse(named: Named) -> tuple[str | None, str]:
     kind, colon, rest = text.partition(":")
     if not colon or kind not in ("sqlite", "postgresql", "postgres", "aws-secrets", "file", "env"):
         return None, text
-    if not rest:
-        raise Misuse("bad-vault", f"the vault {kind}: has no name", hint="see keyfob vault --help")
+    if not rest or (kind == "sqlite" and rest.startswith("//")):
+        raise Misuse("bad-vault", f"the vault {kind}: is not named as it must be", hint="see keyfob vault --help")
     return kind, rest
