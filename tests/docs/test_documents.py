@@ -16,6 +16,8 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/how-to/partner/vault.md",
+    "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
     "docs/how-to/operate/hand-over.md",
