@@ -17,6 +17,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.options import FILE, ca_option, using_options, vault_option
 from keyfob.partner.rotate_command import rotate
+from keyfob.partner.scan.command import scan
 from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main() -> None:
 
 
 cli.add_command(rotate)
+cli.add_command(scan)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
