@@ -15,6 +15,7 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, ca_option, using_options, vault_option
 from keyfob.partner.rotate_command import rotate
 from keyfob.partner.scan.command import scan
@@ -50,6 +51,7 @@ def main() -> None:
 
 
 cli.add_command(rotate)
+cli.add_command(keys)
 cli.add_command(scan)
 
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.change_request import ChangeRequest
 from keyfob.oauth.client_information import ClientInformation
+from keyfob.openpgp import keys as key_pairs
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
 from keyfob.partner import explaining, linking
 from keyfob.partner.acknowledging import acknowledge
+from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
@@ -262,6 +265,39 @@ def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
     context = tls.client_context(ca, environ=os.environ)
     return linking.fetch(link, HttpsTransport(context))
+
+
+def ask_for_change(
+    issuer: str,
+    client_id: str,
+    *,
+    jwks: Path | None,
+    jwks_uri: str | None,
+    certificate: Path | None,
+    stop: str | None,
+    signer: str | None,
+    private_key: Path | None,
+    ca: Path | None,
+) -> dict[str, object]:
+    """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
+    opener = default_keeper(Vault(Path(), ""), private_key=private_key).opener()
+    if signer is None and private_key is not None:
+        signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
+    if signer is None:
+        raise Misuse(
+            "signer-missing", "gpg must be told which key signs", hint="add --signer FPR, or --private-key FILE"
+        )
+    request = ChangeRequest(
+        issuer=issuer,
+        client_id=client_id,
+        asked_at=ambient.system_clock(),
+        jwks=None if jwks is None else read_jwks(jwks),
+        jwks_uri=jwks_uri,
+        certificate=None if certificate is None else certificate.read_bytes(),
+        stop=stop,
+    )
+    transport = HttpsTransport(tls.client_context(ca, environ=os.environ))
+    return ask(request, signer=opener, fingerprint="".join(signer.split()).upper(), transport=transport)
 
 
 def _ask(prompt: str) -> Secret:

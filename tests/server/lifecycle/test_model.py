@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from databases import name_of
+from keyfob import database_url
 from keyfob.ambient import system_entropy
 from keyfob.oauth import client_information
 from keyfob.oauth.access_token import AccessToken
@@ -533,7 +534,7 @@ def world(request, database_kind, new_database_url, tmp_path):
     memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
     folder = Path(tempfile.mkdtemp(prefix="keyfob-model-", dir=memory))
     url = new_database_url()
-    plan = Plan("https://localhost:8443", None if url is None else setting_files.chosen_database(url, where="a test"))
+    plan = Plan("https://localhost:8443", None if url is None else database_url.choose(url, where="a test"))
     home = folder / "template"
     installations.create(home, plan, now=START, entropy=system_entropy, actor="operator:test", environ={})
     with contextlib.closing(installations.open(home, environ={}, entropy=system_entropy)) as opened:

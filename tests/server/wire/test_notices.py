@@ -5,7 +5,8 @@ import contextlib
 import pytest
 
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp import sequoia
+from keyfob.openpgp.certificate import read_signer
 from keyfob.server import installation
 from keyfob.server.notices.calendar import Calendar
 from keyfob.server.notices.notice import Role
@@ -50,7 +51,8 @@ def mailbox(tls_files):
 
 def take_up_soon_ending_certificate(operator, lifetime):
     """A partner whose certificate ends in `lifetime` seconds, with one client."""
-    _, certificate = openpgp_keys.generate_partner_key("Brief <brief@brief.example>", lifetime)
+    _, made = sequoia.generate("Brief <brief@brief.example>", lifetime=lifetime)
+    certificate = read_signer(made.armored)
     file = operator.home.parent / "brief.asc"
     file.write_bytes(certificate.armored)
     added = ("--certificate", file, "--email", "brief@brief.example", "--confirm-fingerprint", certificate.fingerprint)
@@ -81,7 +83,7 @@ def test_what_ends_soon_is_told_to_both_sides_once_and_again_by_nobody(
         assert "[Keyfob] Brief: its OpenPGP certificate expires in 5 days" in told
         (mine,) = letters[PARTNER]
         assert mine["subject"] == "[Keyfob] the credential of sync expires in one day"
-        assert "keyfob receive" in text(mine) and info.client_id in text(mine)
+        assert "  keyfob rotate\n" in text(mine) and info.client_id in text(mine)
         (about_key,) = [one for one in letters["brief@brief.example"] if "certificate" in one["subject"]]
         assert f"gpg --quick-set-expire {certificate.fingerprint} 1m" in text(about_key)
         kinds = sorted(receiver.next()[1]["kind"] for _ in range(3))
@@ -187,7 +189,7 @@ def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operat
         operator,
         tls_files,
         mailbox,
-        more=f"[credentials]\nlifetime = {2 * DAY + 8}\nrotate_days_before = 2",
+        more=f"[credentials]\nlifetime = {2 * DAY + 8}\noverlap = 300\nrotate_days_before = 2",
     )
     info = operator.client("sync")
     operator.serve()
@@ -207,5 +209,6 @@ def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operat
     assert str(kept) in text(letters[OPERATOR])
     shown = operator.run("client", "show", info.client_id)["credentials"]
     assert [one["state"] for one in shown] == ["active", "active"]
+    assert shown[1]["overlap"] == 300
     assert operator.token(successor, scope="studies:read").status == 200
     assert operator.token(info, scope="studies:read").status == 200

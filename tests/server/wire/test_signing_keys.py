@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 from joserfc import jwk, jwt
 
-from keyfob.server import installation, settings
+from keyfob import databases
+from keyfob.server import settings
 
 
 def write(operator, statement: str, **values: object) -> None:
     """What time would have done: the server reads it from the next request on."""
     where = settings.load(operator.home, {}).database
-    with contextlib.closing(installation.open_database(where, environ={})) as opened, opened.write() as connection:
+    with contextlib.closing(databases.find(where, environ={})) as opened, opened.write() as connection:
         connection.execute(sa.text(statement), values)
         connection.execute(sa.text("UPDATE installation SET revision = revision + 1"))
 
@@ -75,7 +76,7 @@ def test_after_an_emergency_no_older_token_is_good_and_the_client_gets_a_new_one
     operator.serve()
     before = operator.token(info, scope="studies:read").document["access_token"]
     assert operator.introspect(before, client=info)["active"] is True
-    done = operator.run("key", "rotate", "--emergency")
+    done = operator.run("key", "rotate", "--emergency", "--yes")
     assert kids(operator) == {done["kid"]}
     assert operator.introspect(before, client=info) == {"active": False}
     after = operator.token(info, scope="studies:read").document["access_token"]

@@ -8,15 +8,18 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from keyfob import moving
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import forgetting, locks, moving, operators, outbox, schema
+from keyfob.server.storage import announcements, forgetting, locks, operators, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Allowance,
+    Announced,
+    Announcement,
     Client,
     Credential,
     Decision,
@@ -68,6 +71,11 @@ class Change:
             fields = {**self._facts, **fields}
         self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
 
+    @property
+    def events(self) -> tuple[AuditEvent, ...]:
+        """What was recorded so far."""
+        return tuple(self._events)
+
     def notify(self, *notices: Notice) -> None:
         """To be told when this transaction has come true: see notices/."""
         for notice in notices:
@@ -79,7 +87,7 @@ class Change:
 
     def take_alone(self) -> None:
         """Nobody else writes until the transaction ends. Raises Problem when other nodes are connected."""
-        moving.take_alone(self._connection)
+        moving.take_alone(self._connection, schema.TABLES)
 
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}
@@ -121,6 +129,13 @@ class Change:
         """Whether it still waited: of two decisions at once, one is made."""
         return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
 
+    def add_announcement(self, one: Announcement) -> None:
+        self._write(announcements.add(one), changes_rights=False)
+
+    def settle(self, announcement_id: str, state: Announced) -> bool:
+        """Whether it still waited: of two at once, one settles it."""
+        return bool(self._write(announcements.settle(announcement_id, state, now=self._now), changes_rights=False))
+
     def keep_key(self, operator_id: str, key: str, digest: str, *, expires_at: int) -> None:
         """That an act is performed under this Idempotency-Key. The caller has looked that it is free."""
         self._write(operators.forget_answers(now=self._now), changes_rights=False)
@@ -157,6 +172,12 @@ class Change:
             "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
         }
         self._write(sa.update(table).where(table.c.id == partner.id).values(values))
+
+    def set_partner_webhook(self, partner_id: str, url: str | None, key: bytes | None) -> None:
+        """`key`: the envelope of the secret that signs."""
+        table = schema.partner
+        here = sa.update(table).where(table.c.id == partner_id).values(webhook=url, webhook_key=key)
+        self._write(here, changes_rights=False)
 
     def add_client(self, client: Client) -> None:
         row = _row(client)

@@ -7,6 +7,7 @@ reason why a column could not come later.
 import sqlalchemy as sa
 
 from keyfob.database import new_metadata
+from keyfob.databases import Tables
 
 metadata = new_metadata()
 
@@ -33,6 +34,8 @@ partner = sa.Table(
     sa.Column("fingerprint_confirmed_at", sa.BigInteger, nullable=False),
     sa.Column("fingerprint_confirmed_how", sa.Text, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("webhook", sa.Text),  # an https URL
+    sa.Column("webhook_key", sa.LargeBinary),  # the envelope of the secret that signs what goes there
 )
 
 resource = sa.Table(
@@ -287,6 +290,21 @@ proposal = sa.Table(
     sa.Column("decided_at", sa.BigInteger),
 )
 
+# Other keys of a client that its partner asked for, and that both sides are told of before they count.
+announced_change = sa.Table(
+    "announced_change",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), nullable=False, index=True),
+    sa.Column("jwks", sa.Text),  # a JWK set
+    sa.Column("jwks_uri", sa.Text),
+    sa.Column("before", sa.Text, nullable=False),  # SHA-256 of the keys in whose place they come, in hex
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("announced_at", sa.BigInteger, nullable=False),
+    sa.Column("takes_effect_at", sa.BigInteger, nullable=False),
+    sa.Column("settled_at", sa.BigInteger),
+)
+
 # What was answered to an act with an Idempotency-Key, for a day. No secret: a message in it is sealed to a partner.
 admin_answer = sa.Table(
     "admin_answer",
@@ -380,4 +398,11 @@ registration_token = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("used_at", sa.BigInteger),
     sa.UniqueConstraint("client_id", "generation"),
+)
+
+TABLES = Tables(
+    metadata,
+    "keyfob.server.storage:migrations",
+    # A successor comes after what it replaces.
+    order={credential.name: (credential.c.client_id, credential.c.generation)},
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from keyfob import moving
 from keyfob.ambient import Entropy
 from keyfob.database import Database
 from keyfob.problem import Misuse
@@ -17,7 +18,7 @@ from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
-from keyfob.server.storage import explanations, journal, moving, operators, refusals
+from keyfob.server.storage import explanations, journal, operators, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.outbox import Outbox
@@ -34,7 +35,8 @@ from keyfob.server.storage.records import (
     TokenRefused,
     Used,
 )
-from keyfob.server.storage.schema import installation
+from keyfob.server.storage.rehearsal import Rehearsed
+from keyfob.server.storage.schema import TABLES, installation
 
 _GLANCE = 1000
 """Records of each chain."""
@@ -65,12 +67,14 @@ class Store:
         patience: float | None = None,
         journal: Journal | None = None,
         acting: Within | None = None,
+        rehearses: bool = False,
     ) -> None:
         self._database = database
         self._patience = patience
         self._chain_key = chain_key
         self._journal = journal or Journal(chain_key, entropy)
         self._acting = acting or Within()
+        self._rehearses = rehearses
         self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
@@ -152,6 +156,9 @@ class Store:
             change.take_rights()
             self._acting.first(change)
             yield change
+            if self._rehearses:
+                change.finish()
+                raise Rehearsed(change.events)
 
     @contextlib.contextmanager
     def change_alone(self, *, now: int, actor: Acting) -> Iterator[Change]:
@@ -209,11 +216,18 @@ class Store:
     def alone(self) -> Iterator[sa.Connection]:
         """Nobody else writes for the block. Raises Problem when other nodes are connected."""
         with self._database.write() as connection:
-            moving.take_alone(connection)
+            moving.take_alone(connection, TABLES)
             yield connection
 
     def acting(self, acting: Within) -> "Store":
         """The same, for somebody."""
+        return self._like(acting, rehearses=self._rehearses)
+
+    def rehearsing(self) -> "Store":
+        """The same, but each change ends in Rehearsed as it is about to become true."""
+        return self._like(self._acting, rehearses=True)
+
+    def _like(self, acting: Within, *, rehearses: bool) -> "Store":
         return Store(
             self._database,
             chain_key=self._chain_key,
@@ -221,6 +235,7 @@ class Store:
             patience=self._patience,
             journal=self._journal,
             acting=acting,
+            rehearses=rehearses,
         )
 
     def keep_answer(self, operator_id: str, key: str, document: str) -> None:
@@ -230,7 +245,13 @@ class Store:
 
     def on(self, database: Database) -> "Store":
         """The same on another database: the same keys, to which the same audit trail belongs."""
-        return Store(database, chain_key=self._chain_key, entropy=self._journal.entropy, patience=self._patience)
+        return Store(
+            database,
+            chain_key=self._chain_key,
+            entropy=self._journal.entropy,
+            patience=self._patience,
+            rehearses=self._rehearses,
+        )
 
     def close(self) -> None:
         self._database.close()
