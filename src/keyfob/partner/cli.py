@@ -15,6 +15,7 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.doctor.command import doctor
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, ca_option, using_options, vault_option
 from keyfob.partner.rotate_command import rotate
@@ -53,6 +54,7 @@ def main() -> None:
 cli.add_command(rotate)
 cli.add_command(keys)
 cli.add_command(scan)
+cli.add_command(doctor)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
