@@ -111,6 +111,6 @@ def _text(report: "Report", alive: "list[Finding]", expired: "list[Finding]", no
 
 
 _NEXT = (
-    "next: put another secret in its place (keyfob rotate, then keyfob rotate --finish), or tell the operator;",
-    "      what is in a git history stays there, so that taking it out of the file is not enough",
+    "next: end it at its issuer, which needs no vault (keyfob report-leak FILE), or put another in its place",
+    "      (keyfob rotate, then keyfob rotate --finish); out of the file is not enough: git keeps it",
 )
