@@ -3,12 +3,13 @@
 import gzip
 import os
 import socket
+import subprocess
 
 import pytest
 from click.testing import CliRunner
 
 from keyfob.partner.cli import cli
-from keyfob.partner.scan import tree
+from keyfob.partner.scan import finding, tree
 from keyfob.partner.scan.finding import Report
 from keyfob.problem import Misuse
 
@@ -23,6 +24,30 @@ def test_a_folder_is_walked_and_links_are_not_followed(tmp_path, secret, plant, 
     said = scan(tmp_path)
     assert (said.found, said.fingerprints, said.exit_code) == ([("x", 3)], [secret.fingerprint], 1)
     assert scan(tmp_path / "pipe").document["files"] == 0, "a pipe is not waited for"
+
+
+def test_a_name_that_is_no_text_and_folders_without_end_are_no_hindrance(tmp_path, secret, scan):
+    (tmp_path / os.fsdecode(b"a\xff")).write_text(secret.text)
+    said = scan(tmp_path)
+    assert said.found == [("a\\udcff", 1)]
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    try:
+        assert scan(tmp_path).fingerprints == [secret.fingerprint]
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # the library's own way is by recursion
+
+
+def test_a_file_of_nothing_but_secrets_does_not_fill_the_memory(tmp_path, secret, scan, monkeypatch):
+    monkeypatch.setattr(finding, "MAX_FINDINGS", 3)
+    (tmp_path / "x").write_text(f"{secret.text}\n" * 5)
+    said = scan(tmp_path)
+    assert (len(said.fingerprints), said.document["more"]) == (3, 2)
 
 
 def test_nothing_found_is_exit_0(tmp_path, scan):

@@ -92,11 +92,14 @@ def test_what_is_staged_before_the_first_commit_is_found(tmp_path, secret, scan)
 def test_no_program_of_the_repository_is_run(repository, secret, scan, tmp_path):
     """Whoever made a repository must not have his programs run by whoever looks into it."""
     folder, run = repository
-    mark = tmp_path / "ran"
+    mark, program = tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho x >> {mark}\n")
+    program.chmod(0o755)
     (folder / ".gitattributes").write_text("* filter=x diff=x\n")
     (folder / "x").write_text(secret.text)
     run("add", ".")
     for name in (
+        "gpg.program",
         "core.fsmonitor",
         "diff.x.textconv",
         "diff.x.command",
@@ -104,9 +107,15 @@ def test_no_program_of_the_repository_is_run(repository, secret, scan, tmp_path)
         "diff.external",
         "core.pager",
     ):
-        run("config", name, f"touch {mark}; cat")
+        run("config", name, str(program))
     assert scan("--staged", folder).exit_code == 1
+    run("config", "log.showSignature", "true")
     run("-c", "core.fsmonitor=false", "-c", "filter.x.smudge=", "commit", "--quiet", "--message=x")
+    signed = run("cat-file", "commit", "HEAD").replace(
+        "\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n", 1
+    )
+    (tmp_path / "signed").write_text(signed + "\n")
+    run("update-ref", "HEAD", run("hash-object", "-t", "commit", "-w", str(tmp_path / "signed")))
     mark.unlink(missing_ok=True)
     assert scan("--history", folder).exit_code == 1
     assert not mark.exists()

@@ -71,6 +71,7 @@ def scan(
     document = {
         "findings": [one.document(now) for one in [*alive, *expired]],
         "not_scanned": [{"where": str(one.place), "reason": one.reason} for one in report.unread],
+        "more": report.more,
         "files": report.files,
         "bytes": report.size,
     }
@@ -101,6 +102,7 @@ def _scan(paths: tuple[Path, ...], report: "Report", *, history: bool, staged: b
 def _text(report: "Report", alive: "list[Finding]", expired: "list[Finding]", now: int) -> str:
     lines = [click.style(one.text(now), fg="red") for one in alive]
     lines += [click.style(one.text(now), fg="yellow") for one in expired]
+    lines += [click.style(f"and {report.more} more", fg="red")] if report.more else []
     lines += [click.style(f"not looked into: {one}", fg="yellow") for one in report.unread]
     looked = f"{report.files} files, {report.size / _MEGABYTE:.1f} MB"
     if not alive:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from keyfob.partner.scan.definition import WORDS, Kind
 from keyfob.partner.scan.matching import Match
 
+MAX_FINDINGS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -45,8 +47,8 @@ class Finding:
             "fingerprint": match.fingerprint,
             "credential_id": match.credential_id,
             "client_id": match.client_id,
-            "path": self.place.path,
-            "members": list(self.place.members),
+            "path": _written(self.place.path),
+            "members": [_written(member) for member in self.place.members],
             "commit": self.place.commit,
             "line": self.line,
             "column": self.column,
@@ -82,12 +84,20 @@ class Unread:
 
 @dataclass(slots=True)
 class Report:
-    """All that a scan has met so far. The one thing here that changes."""
+    """All that a scan has met so far: `more` was found beyond what is kept. The one thing here that changes."""
 
     findings: list[Finding] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     files: int = 0
     size: int = 0
+    more: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """A file of nothing but secrets must not fill the memory: from MAX_FINDINGS on they are only counted."""
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(finding)
+        else:
+            self.more += 1
 
     def found(self, allowed: Iterable[str], now: int) -> tuple[list[Finding], list[Finding]]:
         """What must be acted on; and the rest: tokens that have expired. What is allowed is in neither."""
@@ -99,6 +109,11 @@ class Report:
 def shown(text: str) -> str:
     """A name from a disk or an archive, for a terminal: one line, and nothing that a terminal would obey."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _written(name: str) -> str:
+    """A name as JSON can say it, also one that is no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _date(at: int) -> str:

@@ -18,8 +18,10 @@ from keyfob.partner.scan.finding import Finding, Place, Report, Unread
 from keyfob.partner.scan.reading import look_through
 from keyfob.problem import Misuse, Problem
 
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", "--no-pager")
-_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+_OFF = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "protocol.allow=never", "log.showSignature=false")
+_SAFE = (*(argument for setting in _OFF for argument in ("-c", setting)), "--no-pager")
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1",
+                "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}  # fmt: skip
 _MAX_HELD = 64 * 1024 * 1024  # a larger object is looked through as it is, without unpacking it
 _MAX_TRACED = 50  # objects with findings whose commit is looked up
 _AT_ONCE = 1000

@@ -33,7 +33,7 @@ def look_through(stream: Readable, place: Place, report: Report, *, first: bytes
             line, line_start = _advance(text, counted, match.offset, before, line, line_start)
             counted = match.offset
             column = before + match.offset - line_start + 1
-            report.findings.append(Finding(place, line, column, match))
+            report.add(Finding(place, line, column, match))
         line, line_start = _advance(text, counted, end, before, line, line_start)
         carried, before, block = text[end:], before + end, following
 

@@ -31,21 +31,24 @@ def scan_file(path: Path, report: Report, *, max_unpacked: int) -> None:
 
 
 def files_below(path: Path, report: Report) -> Iterator[Path]:
-    """`path` itself where it is a file, else the files below it in the order of their names."""
+    """`path` itself where it is a file, else the files below it, a folder's own in the order of their names."""
     if not path.is_dir():
         yield path
         return
-    try:
-        with os.scandir(path) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError as failed:
-        report.unread.append(Unread(Place(str(path)), f"it cannot be read: {failed.strerror}"))
-        return
-    for entry in entries:
-        if entry.is_symlink():
+    folders = [path]  # not by recursion: somebody may have made a thousand folders in each other
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as failed:
+            report.unread.append(Unread(Place(str(folder)), f"it cannot be read: {failed.strerror}"))
             continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != _OBJECTS or path.name != ".git":
-                yield from files_below(Path(entry.path), report)
-        elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path)
+        inner = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != _OBJECTS or folder.name != ".git":
+                    inner.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+        folders += reversed(inner)
