@@ -140,6 +140,12 @@ def shown(named: Named) -> str:
     return str(read_place(str(named)))
 
 
+def on_disk(named: Named) -> Path | None:
+    """The folder or file that a vault is in; None where it is on no disk of this machine."""
+    kind, rest = _parse(named)
+    return Path(rest) if kind in (None, "sqlite", "file") else None
+
+
 def usual_key_file(named: Named) -> Path | None:
     """That of a store which may not be there yet."""
     kind, rest = _parse(named)
