@@ -17,6 +17,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, ca_option, using_options, vault_option
+from keyfob.partner.report_leak_command import report_leak
 from keyfob.partner.rotate_command import rotate
 from keyfob.problem import Misuse, Problem
 
@@ -51,6 +52,7 @@ def main() -> None:
 
 cli.add_command(rotate)
 cli.add_command(keys)
+cli.add_command(report_leak)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")

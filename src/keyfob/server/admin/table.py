@@ -24,6 +24,7 @@ from keyfob.server.admin import (
     registrations,
     resources,
     standing,
+    usage,
 )
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.proposals import OneProposal
@@ -50,6 +51,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *endings.OPERATIONS,
     *registrations.OPERATIONS,
     *declarations.OPERATIONS,
+    *usage.OPERATIONS,
     *keys.OPERATIONS,
     *standing.OPERATIONS,
     *audits.OPERATIONS,
