@@ -1,38 +1,32 @@
-"""The program `keyfob-cdms`: for the operator of the clinical data API. Parses, calls, prints."""
+"""The program `keyfob-cdms`: for the API's operator. Where it gets the clock, randomness and the environment."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import NoReturn
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from keyfob import command, configuration, database_url, ledger, serving, tls
-from keyfob import home as homes
+from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.cdms import installation, loading, openapi, settings
-from keyfob.cdms.call import Surroundings
-from keyfob.cdms.installation import Installation, Plan
-from keyfob.cdms.odm.model import Site
-from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import Actor
-from keyfob.client_certificates import read_authorities
-from keyfob.command import Result, shows_result
-from keyfob.guard import Guard
-from keyfob.home import HomeKind
-from keyfob.problem import Misuse, Problem
+from keyfob.cdms.options import Ground
 
-F = TypeVar("F", bound=Callable[..., object])
-_HTTPS = 443
-_MAX_FILE_BYTES = 256 * 1024 * 1024
-_PATH = click.Path(path_type=Path)
+_COMMANDS = command.Imported(
+    "keyfob.cdms",
+    {
+        "check-config": ["commands:check_config"],
+        "init": ["commands:init"],
+        "load": ["commands:load"],
+        "site": ["commands:site"],
+        "serve": ["serve:serve"],
+        "move-store": ["commands:move_store"],
+        "audit": ["commands:audit"],
+    },
+)
 
 
 @command.version_option()
-@click.group(context_settings=command.HELP)
-def cli() -> None:
+@click.group(commands=_COMMANDS, context_settings=command.HELP)
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Run a clinical data API whose partners come with Keyfob's access tokens.
 
     \b
@@ -43,245 +37,8 @@ def cli() -> None:
       keyfob-server resource add ./cdms/resource.json --home ./operator
       keyfob-cdms serve --home ./cdms
     """
+    context.obj = context.obj or Ground(system_clock, system_entropy, os.environ)
 
 
 def main() -> NoReturn:
     command.run(cli, "keyfob-cdms")
-
-
-def _home_option(function: F) -> F:
-    return click.option(
-        "--home", type=_PATH, envvar="KEYFOB_HOME", show_envvar=True, required=True, metavar="DIR",
-        help="The API's data folder.",
-    )(function)  # fmt: skip
-
-
-def _open(home: Path) -> Installation:
-    for name in installation.unknown_variables(os.environ):
-        click.echo(f"keyfob-cdms: the variable {name} is no setting: ignored", err=True)
-    return installation.open(home, environ=os.environ, entropy=system_entropy)
-
-
-@cli.command("check-config", short_help="Say every mistake in the settings, and what each comes to.")
-@_home_option
-@shows_result
-def check_config(*, home: Path) -> Result:
-    """Read keyfob.toml and the environment, and say every mistake with its line or variable. Nothing is changed.
-
-    \b
-    Example:
-      keyfob-cdms check-config --home ./cdms
-    """
-    homes.check(home, HomeKind.CDMS)
-    found = settings.survey(home, os.environ)
-    faults = (*found.faults, *configuration.missing_files(found, home))
-    return configuration.report(found, faults, unknown=installation.unknown_variables(os.environ), secrets={})
-
-
-@cli.command(short_help="Make a new API's home.")
-@_home_option
-@click.option("--issuer", required=True, metavar="URL", help="The authorization server whose tokens are taken.")
-@click.option("--resource", required=True, metavar="URL", help="The API's own https URL: the audience of its tokens.")
-@click.option("--ca", type=_PATH, metavar="FILE", help="The authority of the issuer's TLS certificate, PEM.")
-@click.option(
-    "--database",
-    metavar="URL",
-    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {database_url.VARIABLE}). "
-    "Default: a file in DIR.",
-)
-@click.option("--tls-cert", type=_PATH, metavar="FILE", help="The API's certificate chain, PEM.")
-@click.option("--tls-key", type=_PATH, metavar="FILE", help="Its private key, PEM.")
-@shows_result
-def init(
-    *, home: Path, issuer: str, resource: str, ca: Path | None, database: str | None, tls_cert: Path | None,
-    tls_key: Path | None,
-) -> Result:  # fmt: skip
-    """Make a new API's home, and DIR/resource.json for the authorization server's operator to register.
-
-    A loopback API takes its TLS certificate from the throw-away CA whose key lies beside --ca; any other needs its
-    own TLS files.
-
-    \b
-    Example:
-      keyfob-cdms init --home ./cdms --issuer https://localhost:8443 --resource https://localhost:9443 \\
-        --ca ./operator/tls/ca.pem
-    """
-    plan = Plan(issuer, resource, ca, tls_cert, tls_key, database_url.choose_new(database, os.environ))
-    installation.create(home, plan, now=system_clock(), entropy=system_entropy, environ=os.environ)
-    described = home / "resource.json"
-    lines = [
-        f"made {home}",
-        f"  resource  {resource}",
-        f"  issuer    {issuer}",
-        f"next: keyfob-server resource add {described} --home OPERATOR-HOME",
-        f"then: keyfob-cdms load --home {home} DESIGN.xml",
-    ]
-    document = {"home": str(home), "resource": resource, "issuer": issuer, "resource_json": str(described)}
-    return Result(document, "\n".join(lines))
-
-
-@cli.command(short_help="Load study designs and clinical data.")
-@click.argument("files", type=_PATH, nargs=-1, required=True, metavar="FILE...")
-@_home_option
-@click.option("--study-key", metavar="KEY", help="The study's name in URLs, where its OID cannot stand in one.")
-@click.option("--draft", is_flag=True, help="Do not make the design live yet.")
-@shows_result
-def load(*, files: tuple[Path, ...], home: Path, study_key: str | None, draft: bool) -> Result:
-    """Load ODM study designs and clinical data; each file is stored whole or not at all.
-
-    Subjects that are not known are registered. The same bytes twice are "unchanged". A running server sees it at once.
-
-    \b
-    Example:
-      keyfob-cdms load --home ./cdms design.xml data.xml
-    """
-    found = _open(home)
-    loaded = []
-    try:
-        for path in files:
-            body = command.read_file(path, max_bytes=_MAX_FILE_BYTES)
-            loaded.append(
-                loading.load(
-                    found.store, path, body, study_key=study_key, draft=draft, now=system_clock(),
-                    entropy=system_entropy, operator=command.system_user(),
-                )
-            )  # fmt: skip
-            if len(files) > 1:
-                click.echo(f"loaded {path} ({len(loaded)} of {len(files)})", err=True)
-    finally:
-        found.close()
-    return Result({"loaded": [one.document for one in loaded]}, "\n".join(_loaded_text(one) for one in loaded))
-
-
-def _loaded_text(loaded: loading.Loaded) -> str:
-    lines = [f"{loaded.path}"]
-    lines += [f"  study {one['study']} version {one['version']}: {one['state']}" for one in loaded.designs]
-    for one in loaded.data:
-        lines.append(
-            f"  study {one['study']}: {one['stored']} values stored, {one['unchanged']} unchanged, "
-            f"{one['subjects_registered']} subjects registered"
-        )
-    if loaded.warnings:
-        lines.append(f"  {loaded.warnings} warnings")
-    return "\n".join(lines)
-
-
-@cli.group()
-def site() -> None:
-    """The sites of a study."""
-
-
-@site.command("add")
-@click.argument("study")
-@click.argument("oid", metavar="ID")
-@click.argument("name")
-@_home_option
-@shows_result
-def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
-    """Add a site to STUDY (its OID), or give a known one another NAME.
-
-    \b
-    Example:
-      keyfob-cdms site add S.1 701 "University hospital" --home ./cdms
-    """
-    if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip():
-        raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
-    found = _open(home)
-    try:
-        with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
-            _check_study(writing.reading, study)
-            writing.take(study)
-            is_new = writing.put_site(study, Site(oid, name))
-    finally:
-        found.close()
-    done = "added" if is_new else "known"
-    return Result({"study": study, "site": oid, "name": name, "state": done}, f"{done}: site {oid} of {study}")
-
-
-def _check_study(reading: Reading, study: str) -> None:
-    """Raises Misuse when there is no study with that OID."""
-    if reading.find_study(oid=study) is None:
-        known = ", ".join(one.oid for one in reading.studies()) or "none yet"
-        raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
-
-
-@cli.command(short_help="Serve the API over HTTPS.")
-@_home_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the resource's]")
-def serve(*, home: Path, host: str, port: int | None) -> None:
-    """Serve the API over HTTPS; `ready https://...` is printed once it answers, also while the issuer is away.
-
-    SIGTERM lets running requests end (within 10 seconds); a renewed certificate file is taken up while running.
-
-    \b
-    Example:
-      keyfob-cdms serve --home ./cdms
-    """
-    # Here, not above: what serves takes as long to import as the other commands take in all.
-    from keyfob.cdms.app import make_app
-    from keyfob.serving import listener
-
-    found = _open(home)
-    settings = found.settings
-    try:
-        if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
-            click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
-        anchors = None
-        if settings.client_ca is not None:
-            listed = read_authorities(settings.client_ca)
-            anchors = serving.Anchors(one.public_bytes(Encoding.DER) for one in listed)
-        guard = Guard.discover(
-            settings.issuer,
-            audience=settings.resource,
-            ca_file=settings.ca_file,
-            resource_key=found.resource_key,
-            max_feed_age=settings.max_feed_age,
-        )
-        surroundings = Surroundings(
-            found.store, settings, system_entropy, found.resource_document, openapi.write(settings)
-        )
-        listener.serve(
-            make_app(surroundings, guard, clock=system_clock),
-            host=host,
-            port=port or urlsplit(settings.resource).port or _HTTPS,
-            certificate=settings.tls_certificate,
-            private_key=settings.tls_private_key,
-            ready=settings.resource,
-            limits=settings.limits,
-            anchors=anchors,
-        )
-    finally:
-        found.close()
-
-
-@cli.group()
-def audit() -> None:
-    """The audit trail of clinical data."""
-
-
-@audit.command(short_help="Check that a study's audit trail is whole.")
-@click.argument("study")
-@_home_option
-@click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a cut tail.")
-@shows_result
-def verify(*, study: str, home: Path, expect: str | None) -> Result:
-    """Check that the audit trail of STUDY (its OID) is whole, and print its head.
-
-    \b
-    Example:
-      keyfob-cdms audit verify S.1 --home ./cdms
-    """
-    found = _open(home)
-    try:
-        head = None if expect is None else ledger.Head.parse(expect)
-        with found.store.reading() as reading:
-            _check_study(reading, study)
-        verdict = found.store.audit_verdict(study, expect=head)
-    finally:
-        found.close()
-    if verdict.findings:
-        shown = "".join(f"\n  {finding}" for finding in verdict.findings)
-        raise Problem("audit-not-whole", f"the audit trail of {study} is not whole:{shown}", hint="keep the database")
-    document = {"whole": True, "records": verdict.count, "head": str(verdict.head)}
-    return Result(document, f"whole: {verdict.count} records; head {verdict.head}")

@@ -17,6 +17,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, KEYS, ca_option, using_options, vault_option
+from keyfob.partner.report_leak_command import report_leak
 from keyfob.partner.rotate_command import rotate
 from keyfob.partner.vault_commands import vault
 from keyfob.problem import Misuse, Problem
@@ -51,6 +52,7 @@ def main() -> None:
 
 cli.add_command(rotate)
 cli.add_command(keys)
+cli.add_command(report_leak)
 cli.add_command(vault)
 
 

@@ -21,7 +21,7 @@ from keyfob.openpgp import keys as key_pairs
 from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import explaining, linking
+from keyfob.partner import explaining, leak_reporting, linking
 from keyfob.partner.acknowledging import acknowledge
 from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
@@ -210,7 +210,7 @@ def _keys(key_file: Path | None, usual_key_file: Path | None) -> Keys:
     return Keys(
         environ=os.environ,
         entropy=ambient.system_entropy,
-        ask=_ask if attended() else None,
+        ask=ask_secret if attended() else None,
         key_file=key_file,
         usual_key_file=usual_key_file,
     )
@@ -321,7 +321,29 @@ def ask_for_change(
     return ask(request, signer=opener, fingerprint="".join(signer.split()).upper(), transport=transport)
 
 
-def _ask(prompt: str) -> Secret:
+def report_leak(
+    text: str, *, issuer: str | None, vault: Named | None, where: str | None, ca: Path | None
+) -> tuple[int, str]:
+    """How many secrets of `text` were presented, and where. Raises Misuse, UnsafeCall, Unreachable or Problem."""
+    found = leak_reporting.secrets_in(text)
+    chosen = issuer.rstrip("/") if issuer else _only_issuer(vault or default_vault(os.environ))
+    context = tls.client_context(ca, environ=os.environ)
+    return len(found), leak_reporting.report(chosen, found, where=where, transport=HttpsTransport(context))
+
+
+def _only_issuer(named: Named) -> str:
+    found = Vault.find(named)
+    known = set() if found is None else {entry.issuer for entry in found.all_entries()}
+    if len(known) != 1:
+        raise Misuse(
+            "which-issuer",
+            "it is not known who has issued the secret",
+            hint=f"name its issuer: --issuer {' or '.join(sorted(known)) or 'https://...'}",
+        )
+    return known.pop()
+
+
+def ask_secret(prompt: str) -> Secret:
     return Secret(getpass.getpass(prompt))
 
 

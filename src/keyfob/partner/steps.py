@@ -17,13 +17,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTPS request to make. `authorization` is the header's whole value; a body may hold no secret."""
+    """An HTTPS request to make. `authorization` is the header's whole value; a body with a secret is `secret_body`."""
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     authorization: Secret | None = None
+    secret_body: Secret | None = None
     max_response_bytes: int = field(default=64 * 1024, kw_only=True)
 
 

@@ -39,7 +39,7 @@ class HttpsTransport:
             with (
                 httpx2.Client(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
-                    request.method, _https(request), headers=_headers(request), content=request.body
+                    request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
             ):
                 body = bytearray()
@@ -58,7 +58,7 @@ class HttpsTransport:
             async with (
                 httpx2.AsyncClient(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
-                    request.method, _https(request), headers=_headers(request), content=request.body
+                    request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
             ):
                 body = bytearray()
@@ -104,6 +104,10 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     if request.authorization is not None:
         headers.append(("authorization", request.authorization.reveal()))
     return headers
+
+
+def _content(request: Request) -> bytes:
+    return request.body if request.secret_body is None else request.secret_body.reveal_bytes()
 
 
 def _check_size(body: bytearray, request: Request) -> None:

@@ -1,7 +1,6 @@
 """What no act causes but time: notices of what ends, the rotations of the schedule, and what was announced."""
 
 import logging
-from pathlib import Path
 
 from keyfob.ambient import Entropy
 from keyfob.database import Unreachable
@@ -9,7 +8,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import CertificateProblem
 from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import announcements, credentials
+from keyfob.server.lifecycle import announcements, credentials, handoff
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices import due as dates
@@ -23,8 +22,6 @@ from keyfob.server.storage.store import SERVER
 
 _log = logging.getLogger("keyfob.server")
 
-SEALED = "sealed"
-"""The folder in the home where the messages of scheduled rotations lie."""
 _LOOK_AGAIN = 600
 _PASSING = frozenset({"client-changed", "database-busy"})
 """Problems that the next look finds gone."""
@@ -93,7 +90,10 @@ class Calendar:
     def _rotate(self, one: Standing, now: int) -> None:
         """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
 
-        def announce(change: Change, partner: Partner, sealed: Sealed, path: Path) -> None:
+        client_id = one.credential.client_id
+        path = self._installation.home.path / handoff.SEALED / f"{client_id}.{now}.asc"
+
+        def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
             facts = dates.credential_facts(one) | {
                 "successor": sealed.credential.id,
                 "fingerprint": sealed.message.recipient_fingerprint,
@@ -107,15 +107,13 @@ class Calendar:
                     Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
                 )
 
-        folder = self._installation.home.path / SEALED
-        client_id = one.credential.client_id
         try:
-            _make(folder)
+            handoff.sealed_folder(self._installation.home.path)
             credentials.rotate(
                 self._installation,
                 client_id,
                 overlap=self._installation.settings.credentials.overlap,
-                out=folder / f"{client_id}.{now}.asc",
+                outlet=lambda _name: path,
                 now=now,
                 entropy=self._entropy,
                 actor=SERVER,
@@ -134,13 +132,6 @@ class Calendar:
             self._installation.store.outbox.add(
                 [Notice(NoticeKind.ROTATION_NOT_MADE, subject, role, now, 0, one.partner_id, facts) for role in roles]
             )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as failed:
-        raise Problem("file-place", f"{folder} cannot be made: {failed.strerror}", hint="let it be written") from failed
 
 
 def read_certified(reading: Reading) -> tuple[Certified, ...]:
