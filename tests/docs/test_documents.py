@@ -16,6 +16,8 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/how-to/partner/vault.md",
+    "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
     "docs/how-to/operate/hand-over.md",
@@ -143,6 +145,7 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     # A name of this machine would not have to be verified: here it is.
     places = {
         "8443": str(free_port_of()),
+        "9443": str(free_port_of()),
         "db.example:5432": f"localhost:{postgresql.port}",
         "?sslrootcert": "?sslmode=verify-full&sslrootcert",
     }

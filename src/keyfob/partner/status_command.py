@@ -1,7 +1,6 @@
 """`keyfob status`: what the vault holds, read from its clear halves. Nothing is opened, and nothing is sent."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +20,7 @@ _SOON = 30 * _DAY
 @click.command(short_help="Show what the vault holds, and until when it works.")
 @vault_option
 @shows_result
-def status(*, vault: Path | None) -> Result:
+def status(*, vault: str | None) -> Result:
     """Show each client of the vault: its credential, what it is for, how it is kept, and when it ends.
 
     Nothing is decrypted or sent: whether the issuer still accepts it, a call tells.
@@ -34,14 +33,14 @@ def status(*, vault: Path | None) -> Result:
     import os
 
     from keyfob.partner.opening import default_vault
-    from keyfob.partner.vault.folder import Vault
+    from keyfob.partner.vault.vault import Vault
 
-    opened = Vault.open(default_vault(os.environ) if vault is None else vault)
+    opened = Vault.open(vault or default_vault(os.environ))
     now = ambient.system_clock()
     held = {client_id: opened.entries(client_id) for client_id in opened.clients()}
-    damaged = {client_id: [str(path) for path in opened.damaged(client_id)] for client_id in held}
+    damaged = {client_id: list(opened.damaged(client_id)) for client_id in held}
     document = {
-        "vault": str(opened.path),
+        "vault": opened.where,
         "clients": [
             {
                 "client_id": client_id,
@@ -51,7 +50,7 @@ def status(*, vault: Path | None) -> Result:
             for client_id, found in held.items()
         ],
     }
-    lines = [f"vault {opened.path}"]
+    lines = [f"vault {opened.where}"]
     for client_id, found in held.items():
         lines += ["", client_id, *(line for entry in found[:1] for line in _lines(entry, now))]
         lines += [f"  before   {entry.credential_id}" for entry in found[1:]]

@@ -13,7 +13,7 @@ from keyfob.partner.doctor.checks import CHECKS, permissions
 from keyfob.partner.doctor.network import Network
 from keyfob.partner.doctor.scene import Scene
 from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 from partner.planted import new_token, plant, secret, signing_key
 
 __all__ = ["new_token", "plant", "secret", "signing_key"]
@@ -54,6 +54,7 @@ def scene(place, service) -> Callable[..., Scene]:
     def make(*, online: bool = False, ahead: float = 0, **changes: object) -> Scene:
         context = tls.client_context(service.ca, environ={})
         made = Scene(
+            vault_name=str(place.vault),
             vault_path=place.vault,
             vault=Vault.open(place.vault) if place.vault.exists() else None,
             why_no_vault=None,

@@ -9,7 +9,7 @@ from keyfob.openpgp import certificate
 from keyfob.partner.doctor.check import Status
 from keyfob.partner.doctor.scene import DAY
 from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.keeping import PASSPHRASE_FILE
+from keyfob.partner.vault.keys import PASSPHRASE_FILE
 from keyfob.problem import Problem
 from openpgp.conftest import gpg  # noqa: F401  # a fixture
 
@@ -67,6 +67,12 @@ def test_a_key_file_beside_the_vault_is_told_and_one_on_another_disk_passes(look
             assert look("key").status is Status.PASS
         finally:
             other.unlink(missing_ok=True)
+
+
+def test_a_vault_on_another_machine_has_no_modes_and_no_disk_here(look, store):
+    store(keeping=Keeping.FILE)
+    assert look("key", vault_path=None).status is Status.PASS
+    assert look("permissions", vault_path=None).status is Status.PASS, "the key file's are looked at"
 
 
 def test_a_passphrase_passes_unless_it_lies_in_a_file_beside(look, store, place, monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ from keyfob.problem import Misuse
 @ca_option
 @shows_result
 def doctor(
-    *, offline: bool, only: tuple[str, ...], skip: tuple[str, ...], junit: Path | None, vault: Path | None,
+    *, offline: bool, only: tuple[str, ...], skip: tuple[str, ...], junit: Path | None, vault: str | None,
     ca: Path | None,
 ) -> Result:  # fmt: skip
     """Check each practice of a careful partner: pass, warn or fail, why it matters, and what mends it.

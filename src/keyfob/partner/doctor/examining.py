@@ -12,7 +12,8 @@ from keyfob.partner.doctor.network import Network
 from keyfob.partner.doctor.report import Told
 from keyfob.partner.doctor.scene import Scene
 from keyfob.partner.opening import default_vault
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault import stores
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse, Problem
 
 NAMES = tuple(check.name for check in CHECKS)
@@ -37,18 +38,19 @@ def examine(scene: Scene, *, only: Collection[str] = (), skip: Collection[str] =
     return tuple(told)
 
 
-def this_machine(*, vault: Path | None, ca: Path | None, offline: bool) -> Scene:
+def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
     """The scene as this process sees it. Raises Problem for a file of authorities that cannot be used."""
-    path = vault or default_vault(os.environ)
+    named = vault or default_vault(os.environ)
     found: Vault | None = None
     problem: Problem | None = None
     try:
-        found = Vault.open(path)
+        found = Vault.open(named)
     except Problem as why:
         problem = why
     context = None if offline else tls.client_context(ca, environ=os.environ)
     return Scene(
-        vault_path=path,
+        vault_name=stores.shown(named),
+        vault_path=stores.local_path(named),
         vault=found,
         why_no_vault=problem,
         environ=os.environ,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keyfob.partner.doctor.network import Network
 from keyfob.partner.vault.entries import Entry
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
 
 DAY = 24 * 3600
@@ -14,10 +14,14 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`vault` None: `why_no_vault` says why. `network` None: nothing may be sent. `temporary` is the system's folder,
-    `processes` where it shows what runs (/proc, where there is one)."""
+    """`vault` None: `why_no_vault` says why. `vault_path` None: it lies on no disk of this machine.
 
-    vault_path: Path
+    `network` None: nothing may be sent. `temporary` is the system's folder, `processes` where it shows what
+    runs (/proc, where there is one).
+    """
+
+    vault_name: str
+    vault_path: Path | None
     vault: Vault | None
     why_no_vault: Problem | None
     environ: Mapping[str, str]

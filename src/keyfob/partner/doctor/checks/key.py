@@ -6,7 +6,7 @@ from keyfob.openpgp import keys, sequoia
 from keyfob.partner.doctor.check import Check, Outcome, failed, passed, unknown, warned, worst
 from keyfob.partner.doctor.scene import Scene
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.partner.vault.keeping import PASSPHRASE_FILE
+from keyfob.partner.vault.keys import PASSPHRASE_FILE
 from keyfob.problem import Problem
 from keyfob.secret import Secret
 
@@ -28,7 +28,7 @@ def _judge(scene: Scene, entry: Entry) -> Outcome:
         case Keeping.MESSAGE:
             return passed(f"{where}: the sealed message, opened by gpg with {entry.recipient_fingerprint[-16:]}")
         case Keeping.FILE:
-            path = Path(entry.opened_with or f"{scene.vault_path}.key")
+            path = Path(entry.opened_with or f"{scene.vault_path or scene.vault_name}.key")
             return _beside(scene, path, f"{where}: an envelope under the key file {path}")
         case Keeping.PASSPHRASE:
             named = scene.environ.get(PASSPHRASE_FILE)
@@ -58,15 +58,18 @@ def _private_key(scene: Scene, path: Path, where: str) -> Outcome:
 
 def _beside(scene: Scene, path: Path, said: str) -> Outcome:
     try:
-        same = path.stat().st_dev == scene.vault_path.stat().st_dev
+        device = path.stat().st_dev
+        same = scene.vault_path is not None and device == scene.vault_path.stat().st_dev
     except OSError as gone:
         return failed(f"{said}, which cannot be read: {gone.strerror}", "restore it, or: keyfob receive FILE")
     if same:
         return warned(f"{said}, on the same disk: who takes the disk has both", _AGAIN)
-    return passed(f"{said}, on another disk")
+    return passed(f"{said}, on another disk than the vault")
 
 
-def _repository(path: Path) -> Path | None:
+def _repository(path: Path | None) -> Path | None:
+    if path is None:
+        return None
     return next((folder for folder in path.absolute().parents if (folder / ".git").exists()), None)
 
 
