@@ -60,7 +60,7 @@ def test_what_cannot_be_run_asks_for_no_token(ready, service):
 
 
 def test_the_childs_environment_is_ours_without_what_opens_the_vault():
-    ours = {"A": "1", "KEYFOB_PASSPHRASE_FILE": "f", "KEYFOB_CA_FILE": "ca"}
+    ours = {"A": "1", "KEYFOB_PASSPHRASE_FILE": "f", "KEYFOB_CA_FILE": "ca", "KEYFOB_VAULT": "env:V", "V": "v"}
     theirs = child_environment(ours, Secret("t"), expires_at=9)
     assert theirs == {
         "A": "1",

@@ -22,7 +22,7 @@ VARIABLE = "KEYFOB_ACCESS_TOKEN"
 _EXPIRES_AT = "_EXPIRES_AT"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What names the vault, or a file that opens it.
-_OURS_ALONE = frozenset({"KEYFOB_VAULT", "KEYFOB_KEY_FILE", "KEYFOB_PASSPHRASE_FILE"})
+_OURS_ALONE = frozenset({"KEYFOB_VAULT", "KEYFOB_KEY_FILE", "KEYFOB_PASSPHRASE_FILE", "KEYFOB_NEW_PASSPHRASE_FILE"})
 
 
 @click.command(
@@ -76,5 +76,7 @@ def child_environment(
     environ: Mapping[str, str], token: "Secret", *, expires_at: int, variable: str = VARIABLE
 ) -> dict[str, str]:
     """What CMD finds: everything but what opens the vault, and the token with its end (seconds since 1970)."""
-    kept = {name: value for name, value in environ.items() if name not in _OURS_ALONE}
+    kind, _, variable_of_vault = environ.get("KEYFOB_VAULT", "").partition(":")
+    left_out = _OURS_ALONE | ({variable_of_vault} if kind == "env" else set())
+    kept = {name: value for name, value in environ.items() if name not in left_out}
     return {**kept, variable: token.reveal(), f"{variable}{_EXPIRES_AT}": str(expires_at)}

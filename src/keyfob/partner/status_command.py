@@ -35,10 +35,10 @@ def status(*, vault: str | None) -> Result:
     from keyfob.partner.opening import default_vault
     from keyfob.partner.vault.vault import Vault
 
-    opened = Vault.open(default_vault(os.environ) if vault is None else vault)
+    opened = Vault.open(vault or default_vault(os.environ))
     now = ambient.system_clock()
     held = {client_id: opened.entries(client_id) for client_id in opened.clients()}
-    damaged = {client_id: [str(path) for path in opened.damaged(client_id)] for client_id in held}
+    damaged = {client_id: list(opened.damaged(client_id)) for client_id in held}
     document = {
         "vault": opened.where,
         "clients": [

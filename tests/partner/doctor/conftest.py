@@ -54,7 +54,7 @@ def scene(place, service) -> Callable[..., Scene]:
     def make(*, online: bool = False, ahead: float = 0, **changes: object) -> Scene:
         context = tls.client_context(service.ca, environ={})
         made = Scene(
-            vault_named=str(place.vault),
+            vault_name=str(place.vault),
             vault_path=place.vault,
             vault=Vault.open(place.vault) if place.vault.exists() else None,
             why_no_vault=None,

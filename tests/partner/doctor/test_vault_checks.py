@@ -69,6 +69,12 @@ def test_a_key_file_beside_the_vault_is_told_and_one_on_another_disk_passes(look
             other.unlink(missing_ok=True)
 
 
+def test_a_vault_on_another_machine_has_no_modes_and_no_disk_here(look, store):
+    store(keeping=Keeping.FILE)
+    assert look("key", vault_path=None).status is Status.PASS
+    assert look("permissions", vault_path=None).status is Status.PASS, "the key file's are looked at"
+
+
 def test_a_passphrase_passes_unless_it_lies_in_a_file_beside(look, store, place, monkeypatch, tmp_path):
     file = tmp_path / "passphrase"
     file.touch(mode=0o600)

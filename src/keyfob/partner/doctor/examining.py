@@ -13,7 +13,6 @@ from keyfob.partner.doctor.report import Told
 from keyfob.partner.doctor.scene import Scene
 from keyfob.partner.opening import default_vault
 from keyfob.partner.vault import stores
-from keyfob.partner.vault.stores import Named
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse, Problem
 
@@ -39,7 +38,7 @@ def examine(scene: Scene, *, only: Collection[str] = (), skip: Collection[str] =
     return tuple(told)
 
 
-def this_machine(*, vault: Named | None, ca: Path | None, offline: bool) -> Scene:
+def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
     """The scene as this process sees it. Raises Problem for a file of authorities that cannot be used."""
     named = vault or default_vault(os.environ)
     found: Vault | None = None
@@ -50,8 +49,8 @@ def this_machine(*, vault: Named | None, ca: Path | None, offline: bool) -> Scen
         problem = why
     context = None if offline else tls.client_context(ca, environ=os.environ)
     return Scene(
-        vault_named=stores.shown(named),
-        vault_path=stores.on_disk(named),
+        vault_name=stores.shown(named),
+        vault_path=stores.local_path(named),
         vault=found,
         why_no_vault=problem,
         environ=os.environ,

@@ -14,10 +14,13 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`vault` None: `why_no_vault` says why; `vault_path` None: it is not on this disk. `network` None: nothing may be
-    sent. `temporary` is the system's folder, `processes` where it shows what runs (/proc, where there is one)."""
+    """`vault` None: `why_no_vault` says why. `vault_path` None: it lies on no disk of this machine.
 
-    vault_named: str
+    `network` None: nothing may be sent. `temporary` is the system's folder, `processes` where it shows what
+    runs (/proc, where there is one).
+    """
+
+    vault_name: str
     vault_path: Path | None
     vault: Vault | None
     why_no_vault: Problem | None

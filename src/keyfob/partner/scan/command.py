@@ -113,6 +113,6 @@ def _text(report: "Report", alive: "list[Finding]", expired: "list[Finding]", no
 
 
 _NEXT = (
-    "next: end it at its issuer, which needs no vault (keyfob report-leak FILE), or put another in its place",
-    "      (keyfob rotate, then keyfob rotate --finish); out of the file is not enough: git keeps it",
+    "next: end it at its issuer, which needs no vault (keyfob report-leak FILE), or put another in its place (keyfob",
+    "      rotate, then keyfob rotate --finish); taking it out of the file is not enough, since git keeps it",
 )

@@ -140,12 +140,6 @@ def shown(named: Named) -> str:
     return str(read_place(str(named)))
 
 
-def on_disk(named: Named) -> Path | None:
-    """The folder or file that a vault is in; None where it is on no disk of this machine."""
-    kind, rest = _parse(named)
-    return Path(rest) if kind in (None, "sqlite", "file") else None
-
-
 def usual_key_file(named: Named) -> Path | None:
     """That of a store which may not be there yet."""
     kind, rest = _parse(named)
@@ -153,6 +147,12 @@ def usual_key_file(named: Named) -> Path | None:
         path = Path(rest)
         return path.with_name(path.name + ".key")
     return None
+
+
+def local_path(named: Named) -> Path | None:
+    """Where on this machine's disks it lies; None where it lies elsewhere, or in a variable."""
+    kind, rest = _parse(named)
+    return Path(rest) if kind in (None, "sqlite", "file") else None
 
 
 def _parse(named: Named) -> tuple[str | None, str]:

@@ -20,7 +20,7 @@ def _look(scene: Scene) -> Outcome:
 
 def _judge(scene: Scene, entry: Entry) -> Outcome:
     where = f"{entry.credential_id} of {entry.client_id}"
-    if scene.vault_path is not None and (repository := _repository(scene.vault_path)):
+    if repository := _repository(scene.vault_path):
         return failed(f"the vault lies in the git repository {repository}", f"mv {scene.vault_path} elsewhere")
     match entry.keeping:
         case Keeping.MESSAGE if entry.opened_with is not None:
@@ -28,7 +28,7 @@ def _judge(scene: Scene, entry: Entry) -> Outcome:
         case Keeping.MESSAGE:
             return passed(f"{where}: the sealed message, opened by gpg with {entry.recipient_fingerprint[-16:]}")
         case Keeping.FILE:
-            path = Path(entry.opened_with or f"{scene.vault_path}.key")
+            path = Path(entry.opened_with or f"{scene.vault_path or scene.vault_name}.key")
             return _beside(scene, path, f"{where}: an envelope under the key file {path}")
         case Keeping.PASSPHRASE:
             named = scene.environ.get(PASSPHRASE_FILE)
@@ -64,10 +64,12 @@ def _beside(scene: Scene, path: Path, said: str) -> Outcome:
         return failed(f"{said}, which cannot be read: {gone.strerror}", "restore it, or: keyfob receive FILE")
     if same:
         return warned(f"{said}, on the same disk: who takes the disk has both", _AGAIN)
-    return passed(f"{said}, on another disk")
+    return passed(f"{said}, on another disk than the vault")
 
 
-def _repository(path: Path) -> Path | None:
+def _repository(path: Path | None) -> Path | None:
+    if path is None:
+        return None
     return next((folder for folder in path.absolute().parents if (folder / ".git").exists()), None)
 
 

@@ -14,13 +14,12 @@ from keyfob.partner.vault.keys import PASSPHRASE_FILE
 def _look(scene: Scene) -> Outcome:
     if os.name != "posix":
         return unknown("on this system the folder's access control list decides, which is not read here")
-    if scene.vault_path is None:
-        return unknown(f"{scene.vault_named} is not on this disk: its own rights decide")
-    if not scene.vault_path.exists():
+    vault = scene.vault_path
+    if vault is not None and not vault.exists():
         return unknown("there is no vault here")
-    paths = [scene.vault_path, *sorted(scene.vault_path.rglob("*")), *_openers(scene)]
+    paths = [*([] if vault is None else [vault, *sorted(vault.rglob("*"))]), *_openers(scene)]
     open_ones = [path for path in paths if _too_open(path)]
-    replaceable = [folder for folder in scene.vault_path.absolute().parents if _replaceable(folder)]
+    replaceable = [folder for folder in ([] if vault is None else vault.absolute().parents) if _replaceable(folder)]
     if open_ones:
         return failed(
             f"{len(open_ones)} files or folders are open to others, or belong to them",

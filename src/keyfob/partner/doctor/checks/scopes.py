@@ -12,8 +12,8 @@ def _look(scene: Scene) -> Outcome:
     granted = "; ".join(f"{entry.client_id} holds {scopes.write(entry.scope)}" for entry in entries)
     # Tokens are asked for with the least scope, and nothing is written down here about which.
     return unknown(
-        f"{granted}. Which of these was not used for 90 days only the issuer can know, and it does not tell partners",
-        "ask the operator which scopes your tokens had, and for a new client without the others",
+        f"{granted}. Which of these was not used for 90 days the APIs tell the issuer, and it does not tell partners",
+        "ask the operator, who sees it (keyfob-server client usage CLIENT_ID) and can take away what is unused",
     )
 
 

@@ -24,8 +24,12 @@ def _look(scene: Scene) -> Outcome:
 
 def _files(scene: Scene, report: Report) -> Iterator[Path]:
     seen = set()
-    vault = () if scene.vault_path is None else (scene.vault_path,)
-    for folder in (*vault, scene.folder, scene.home / ".cache" / "keyfob", scene.temporary):
+    for folder in (
+        *([scene.vault_path] if scene.vault_path else []),
+        scene.folder,
+        scene.home / ".cache" / "keyfob",
+        scene.temporary,
+    ):
         for path in files_below(folder, report) if folder.is_dir() else ():
             if path not in seen:
                 seen.add(path)
