@@ -18,7 +18,7 @@ from keyfob.partner.opening import finish_rotation, open_authorizer, rotate
 from keyfob.partner.rotating import LivingCredential, Rotation
 from keyfob.partner.session import AsyncSession, Session
 from keyfob.partner.token_source import TokenSource
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 
 __all__ = [
     "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer",

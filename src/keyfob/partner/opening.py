@@ -14,8 +14,11 @@ from pathlib import Path
 
 from keyfob import ambient, tls
 from keyfob.change_request import ChangeRequest
+from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
+from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as key_pairs
+from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
 from keyfob.partner import explaining, leak_reporting, linking
@@ -28,9 +31,12 @@ from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.token_source import ExpiringCredential, TokenSource, log_expiring
 from keyfob.partner.transport import HttpsTransport
+from keyfob.partner.vault import stores
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.partner.vault.folder import Vault, resource_of
-from keyfob.partner.vault.keeping import Keeper, check_unattended
+from keyfob.partner.vault.keeping import Keeper
+from keyfob.partner.vault.keys import Keys, check_unattended
+from keyfob.partner.vault.stores import Named
+from keyfob.partner.vault.vault import Vault, resource_of
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -43,13 +49,13 @@ AnyPath = str | os.PathLike[str]
 class Binding:
     """An authorizer, the entry that it was opened from, and the TLS context for calls to the API.
 
-    `left_out` names the client's files that could not be read: one of them may be newer than the entry.
+    `left_out` names what of the client could not be read: one of them may be newer than the entry.
     """
 
     authorizer: Authorizer
     entry: Entry
     context: ssl.SSLContext
-    left_out: tuple[Path, ...]
+    left_out: tuple[str, ...]
 
 
 def open_authorizer(
@@ -106,7 +112,7 @@ def explain(
     error_id: str,
     *,
     client: str | None = None,
-    vault: Path | None = None,
+    vault: Named | None = None,
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: Path | None = None,
@@ -161,20 +167,21 @@ def _rotator(
     ca: AnyPath | None,
 ) -> Rotator:
     environ = os.environ
-    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    named = default_vault(environ) if vault is None else vault
+    folder = Vault.open(named)
     chosen = folder.choose(client=client, url=None)
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
 
     def receive_beside(message: bytes, entry: Entry) -> Receipt:
         """Kept as the one before it is."""
-        opened_with = None if entry.opened_with is None else Path(entry.opened_with)
+        opened_with = {entry.keeping: Path(entry.opened_with)} if entry.opened_with else {}
         return receive_file(
             message,
-            vault=folder.path,
+            vault=named,
             keeping=entry.keeping,
-            kms_key=entry.opened_with if entry.keeping is Keeping.AWS_KMS else None,
-            private_key=named_key or (opened_with if entry.keeping is Keeping.MESSAGE else None),
-            key_file=named_file or (opened_with if entry.keeping is Keeping.FILE else None),
+            key_name=entry.opened_with,
+            private_key=named_key or opened_with.get(Keeping.MESSAGE),
+            key_file=named_file or opened_with.get(Keeping.FILE),
             ca=authority,
             certificate=None,
             fingerprint=None,
@@ -192,27 +199,29 @@ def _rotator(
 
 
 def default_keeper(
-    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
+    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, key_name: str | None = None
 ) -> Keeper:
     """The keeper of `vault` with this process's environment, randomness and terminal."""
-    return Keeper(
-        vault=vault.path,
-        installation_id=vault.installation_id,
+    keys = _keys(key_file, vault.store.usual_key_file)
+    return Keeper(installation_id=vault.installation_id, keys=keys, private_key=private_key, key_name=key_name)
+
+
+def _keys(key_file: Path | None, usual_key_file: Path | None) -> Keys:
+    return Keys(
         environ=os.environ,
         entropy=ambient.system_entropy,
         ask=ask_secret if attended() else None,
-        private_key=private_key,
         key_file=key_file,
-        kms_key=kms_key,
+        usual_key_file=usual_key_file,
     )
 
 
 def receive_file(
     message: bytes,
     *,
-    vault: Path | None,
+    vault: Named | None,
     keeping: Keeping | None,
-    kms_key: str | None = None,
+    key_name: str | None = None,
     private_key: Path | None,
     key_file: Path | None,
     ca: Path | None,
@@ -228,16 +237,17 @@ def receive_file(
     environ = os.environ
     if not attended():
         keeping = check_unattended(keeping, environ)
-    path = vault or default_vault(environ)
+    named = vault or default_vault(environ)
+    keys = _keys(key_file, stores.usual_key_file(named))
 
-    def keeper(stored: Vault) -> Keeper:
-        return default_keeper(stored, private_key=private_key, key_file=key_file, kms_key=kms_key)
+    def keeper(installation_id: str) -> Keeper:
+        return Keeper(installation_id=installation_id, keys=keys, private_key=private_key, key_name=key_name)
 
-    opener = keeper(Vault(path, "")).opener()
+    opener = keeper("").opener()
     context = tls.client_context(ca, environ=environ)
     receipt = receive(
         message,
-        vault=path,
+        vault=named,
         new_id=lambda: ambient.system_entropy(16).hex(),
         keeper=keeper,
         opener=opener,
@@ -261,6 +271,17 @@ def receive_file(
     return replace(receipt, not_acknowledged=None)
 
 
+def export_sealed(
+    vault: Vault, keeper: Keeper, certificate: Path, *, client: str | None
+) -> tuple[bytes, dict[str, object]]:
+    """The current credential, sealed to the certificate in that file, and what there is to tell. Raises Problem."""
+    entry = vault.choose(client=client, url=None)
+    recipient = certificates.check(certificates.read_file(certificate), now=ambient.system_clock())
+    sealed = seal.encrypt(client_information.write(keeper.open(entry)), recipient=recipient)
+    told = {"client_id": entry.client_id, "credential_id": entry.credential_id, "sealed_to": recipient.fingerprint}
+    return sealed, dict(told)
+
+
 def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
     context = tls.client_context(ca, environ=os.environ)
@@ -280,7 +301,7 @@ def ask_for_change(
     ca: Path | None,
 ) -> dict[str, object]:
     """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
-    opener = default_keeper(Vault(Path(), ""), private_key=private_key).opener()
+    opener = Keeper(installation_id="", keys=_keys(None, None), private_key=private_key).opener()
     if signer is None and private_key is not None:
         signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
     if signer is None:
@@ -301,7 +322,7 @@ def ask_for_change(
 
 
 def report_leak(
-    text: str, *, issuer: str | None, vault: Path | None, where: str | None, ca: Path | None
+    text: str, *, issuer: str | None, vault: Named | None, where: str | None, ca: Path | None
 ) -> tuple[int, str]:
     """How many secrets of `text` were presented, and where. Raises Misuse, UnsafeCall, Unreachable or Problem."""
     found = leak_reporting.secrets_in(text)
@@ -310,8 +331,9 @@ def report_leak(
     return len(found), leak_reporting.report(chosen, found, where=where, transport=HttpsTransport(context))
 
 
-def _only_issuer(path: Path) -> str:
-    known = {entry.issuer for entry in Vault.open(path).all_entries()} if path.exists() else set()
+def _only_issuer(named: Named) -> str:
+    found = Vault.find(named)
+    known = set() if found is None else {entry.issuer for entry in found.all_entries()}
     if len(known) != 1:
         raise Misuse(
             "which-issuer",
@@ -330,10 +352,10 @@ def attended() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def default_vault(environ: Mapping[str, str]) -> Path:
+def default_vault(environ: Mapping[str, str]) -> Named:
     """KEYFOB_VAULT, else the platform's per-user data folder."""
     if named := environ.get("KEYFOB_VAULT"):
-        return Path(named)
+        return named
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
     if sys.platform == "darwin":

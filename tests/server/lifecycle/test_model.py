@@ -227,7 +227,9 @@ class Lifecycle(RuleBasedStateMachine):
         out, client = self.message(), Client("", name, partner)
 
         def do(opened) -> None:
-            credentials.create_client(opened, application, out=out, now=self.now, entropy=system_entropy, actor=BY)
+            credentials.create_client(
+                opened, application, outlet=lambda _: out, now=self.now, entropy=system_entropy, actor=BY
+            )
 
         happened = self.act(data, do, refused)
         if out.exists():
@@ -255,7 +257,7 @@ class Lifecycle(RuleBasedStateMachine):
 
         def do(opened) -> None:
             credentials.rotate(
-                opened, client.id, overlap=overlap, out=out, now=self.now, entropy=system_entropy, actor=BY
+                opened, client.id, overlap=overlap, outlet=lambda _: out, now=self.now, entropy=system_entropy, actor=BY
             )
 
         happened = self.act(data, do, refused)

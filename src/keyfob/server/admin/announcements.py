@@ -8,8 +8,9 @@ from msgspec import Meta
 from keyfob.problem import Misuse
 from keyfob.server.admin import paging
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Needs, Operation, Page
+from keyfob.server.admin.operation import RIGHTS, Needs, Operation, Page
 from keyfob.server.lifecycle import announcements, clients
+from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Announcement
 
 
@@ -31,11 +32,21 @@ def _stop(desk: Desk, asked: OneAnnouncement) -> Document:
 
 
 def _hasten(desk: Desk, asked: OneAnnouncement) -> Document:
+    _check_reason(desk)
+    with desk.change() as change:
+        return document(announcements.take_effect(change, asked.announcement_id, now=desk.clock()))
+
+
+def _needs_second(desk: Desk, reading: Reading, asked: OneAnnouncement) -> frozenset[Needs]:
+    _check_reason(desk)
+    announcements.get(reading, asked.announcement_id)
+    return RIGHTS
+
+
+def _check_reason(desk: Desk) -> None:
     # What both sides were told of is cut short: whoever reads the audit must find why.
     if desk.actor.reason is None:
         raise Misuse("reason-missing", "both sides were told of a later date", hint="say why: --reason TEXT")
-    with desk.change() as change:
-        return document(announcements.take_effect(change, asked.announcement_id, now=desk.clock()))
 
 
 def document(one: Announcement) -> Document:
@@ -67,6 +78,6 @@ STOP = Operation(
 )  # fmt: skip
 HASTEN = Operation(
     "announcement.hasten", "announcement hasten", "POST", _ONE + "/hasten", _SCOPE, OneAnnouncement, _hasten,
-    "Let what was announced count now, with a reason", needs=Needs.RIGHTS,
+    "Let what was announced count now, with a reason", needs=RIGHTS, second=_needs_second,
 )  # fmt: skip
 OPERATIONS = (LIST, STOP, HASTEN)

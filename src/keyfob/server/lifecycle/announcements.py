@@ -84,6 +84,7 @@ def take_effect(change: Change, announcement_id: str, *, now: int) -> Announceme
     if client.state is State.REVOKED or _digest(client) != announced.before:
         found = _settled(change, announcement_id, Announced.LAPSED, now)
         change.record(Kind.CHANGE_LAPSED, announcement_id=found.id, client_id=found.client_id)
+        _tell(change, NoticeKind.CHANGE_STOPPED, found, {"by": "a later change of the client"}, now)
         return found
     found = _settled(change, announcement_id, Announced.DONE, now)
     clients.set_keys(change, found.client_id, jwks=found.jwks, jwks_uri=found.jwks_uri, now=now)
@@ -103,7 +104,7 @@ def get(reading: Reading, announcement_id: str) -> Announcement:
 
 def waiting(reading: Reading, *, client_id: str | None = None) -> tuple[Announcement, ...]:
     """The oldest first."""
-    return tuple(one for one in reading.announcements(client_id=client_id) if one.state is Announced.WAITING)
+    return reading.announcements(client_id=client_id, waiting=True)
 
 
 def due(announced: Sequence[Announcement], now: int) -> tuple[Announcement, ...]:
