@@ -58,12 +58,12 @@ def main() -> None:
 cli.add_command(rotate)
 cli.add_command(keys)
 cli.add_command(report_leak)
+cli.add_command(vault)
 cli.add_command(scan)
 cli.add_command(doctor)
 cli.add_command(status)
 cli.add_command(run)
 cli.add_command(completion)
-cli.add_command(vault)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
