@@ -16,14 +16,19 @@ from keyfob import ambient, tls
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import explaining, linking
+from keyfob.partner import client_key, explaining, linking, telling
 from keyfob.partner.acknowledging import acknowledge
+from keyfob.partner.asking import Issuer
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
+from keyfob.partner.issuer_clock import IssuerClock
+from keyfob.partner.possession import Prover
+from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
-from keyfob.partner.token_source import ExpiringCredential, TokenSource, log_expiring
+from keyfob.partner.telling import Notice
+from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault, resource_of
@@ -50,10 +55,16 @@ class Binding:
 
 
 def open_authorizer(
-    client: str | None = None, vault: AnyPath | None = None, *, resource: str | None = None, ca: AnyPath | None = None
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    resource: str | None = None,
+    ca: AnyPath | None = None,
+    dpop: bool = False,
+    secret_in_body: bool = False,
 ) -> Authorizer:
     """The authorizer for an adapter, see keyfob.partner.adapters; the options are those of `Session.open`."""
-    return open_binding(client, vault, resource=resource, ca=ca).authorizer
+    return open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body).authorizer
 
 
 def open_binding(
@@ -65,10 +76,14 @@ def open_binding(
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: AnyPath | None = None,
-    tell: Callable[[ExpiringCredential], None] = log_expiring,
+    dpop: bool = False,
+    secret_in_body: bool = False,
+    tell: Callable[[Notice], None] = telling.log,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
+    `dpop`: bind every token to a key of this session; where the client is registered so, it is done by itself.
+    `secret_in_body`: for a proxy that takes the Authorization header away.
     Raises Misuse or VaultProblem when it is not clear which credential is meant, or there is none.
     """
     environ = os.environ
@@ -85,15 +100,21 @@ def open_binding(
         return None if older is None else keeper.open(older)
 
     context = tls.client_context(None if ca is None else Path(ca), environ=environ)
-    source = TokenSource(
+    issuer_clock = IssuerClock(ambient.system_clock_precise)
+    issuer = Issuer(
         issuer=entry.issuer,
         client_id=entry.client_id,
         open_credential=open_current,
         open_older=open_older,
-        transport=HttpsTransport(context),
+        proving=Proving(now=issuer_clock.now, entropy=ambient.system_entropy, secret_in_body=secret_in_body),
+        issuer_clock=issuer_clock,
         clock=ambient.monotonic,
+        chance=ambient.chance,
+        new_prover=lambda: Prover(client_key.generate(), now=issuer_clock.now, entropy=ambient.system_entropy),
+        with_dpop=dpop,
         tell=tell,
     )
+    source = TokenSource(issuer, transport=HttpsTransport(context), clock=ambient.monotonic)
     return Binding(
         Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
     )
@@ -185,6 +206,8 @@ def _rotator(
         receive=receive_beside,
         transport=HttpsTransport(tls.client_context(authority, environ=environ)),
         clock=ambient.monotonic,
+        wall_clock=ambient.system_clock_precise,
+        entropy=ambient.system_entropy,
     )
 
 

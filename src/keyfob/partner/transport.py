@@ -6,15 +6,20 @@ A token is asked for once in minutes, so no connection is kept, and nothing is b
 import ssl
 from typing import TYPE_CHECKING
 
+from keyfob import shown_chain
 from keyfob.oauth.wire import Response
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.steps import Request
+from keyfob.secret import Secret
 
 if TYPE_CHECKING:
     import httpx2
 
 _TIMEOUT = 15
-_HINT_AUTHORITY = "name the certificate authority that the operator gave you: --ca FILE or KEYFOB_CA_FILE"
+_HINT_AUTHORITY = (
+    "name the certificate authority that the operator gave you: --ca FILE or KEYFOB_CA_FILE; if the issuer of the "
+    "chain is your own organisation's, a proxy opens your TLS: have it leave this host alone, or name its authority"
+)
 # OpenSSL's words for what --ca cannot mend.
 _CERTIFICATE_HINTS = (
     ("has expired", "the operator must renew it; check this machine's clock, too"),
@@ -39,7 +44,7 @@ class HttpsTransport:
             with (
                 httpx2.Client(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
-                    request.method, _https(request), headers=_headers(request), content=request.body
+                    request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
             ):
                 body = bytearray()
@@ -58,7 +63,7 @@ class HttpsTransport:
             async with (
                 httpx2.AsyncClient(verify=self._context, timeout=self._timeout) as client,
                 client.stream(
-                    request.method, _https(request), headers=_headers(request), content=request.body
+                    request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
             ):
                 body = bytearray()
@@ -81,9 +86,11 @@ def unreachable(url: str, failed: Exception) -> Unreachable:
     reason = str(failed) or type(failed).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         detail = reason.partition("verify failed: ")[2].partition(" (_ssl")[0]
+        shown = shown_chain.find(failed)
         return Unreachable(
             "certificate-not-trusted",
-            f"the certificate of {host} is not trusted: {detail or reason}",
+            f"the certificate of {host} is not trusted: {detail or reason}"
+            + ("" if shown is None else f"; its chain is issued by {shown}"),
             hint=next((hint for words, hint in _CERTIFICATE_HINTS if words in detail), _HINT_AUTHORITY),
         )
     return Unreachable(
@@ -103,7 +110,13 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     headers = list(request.headers)
     if request.authorization is not None:
         headers.append(("authorization", request.authorization.reveal()))
+    if request.dpop is not None:
+        headers.append(("dpop", request.dpop.reveal()))
     return headers
+
+
+def _content(request: Request) -> bytes:
+    return request.body.reveal_bytes() if isinstance(request.body, Secret) else request.body
 
 
 def _check_size(body: bytearray, request: Request) -> None:

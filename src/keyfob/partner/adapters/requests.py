@@ -6,11 +6,9 @@ import requests
 from requests.auth import AuthBase
 
 from keyfob.oauth.scope import Scope
-from keyfob.partner.adapters.flow import put
-from keyfob.partner.authorizer import Authorizer, asks_for_another_token
-from keyfob.partner.token_source import HeldToken
-
-_RETRIED = "keyfob_retried"
+from keyfob.partner.adapters.flow import CREDENTIALS, learn, put
+from keyfob.partner.authorizer import Authorizer, asks_for_another_token, asks_for_nonce
+from keyfob.partner.held import HeldToken
 
 
 class _Seekable(Protocol):
@@ -51,14 +49,32 @@ class KeyfobAuth(AuthBase):
         self, response: requests.Response, token: HeldToken | None, start: int | None, options: dict[str, object]
     ) -> requests.Response:
         # requests copies the request's headers when it follows a redirect: from here on there is nothing to copy.
-        sent = response.request
-        sent.headers.pop("Authorization", None)
-        challenge = response.headers.get("www-authenticate")
-        if token is None or not asks_for_another_token(response.status_code, challenge):
+        _strip(response.request)
+        if token is None:
             return response
+        nonce, challenge = (response.headers.get(name) for name in ("dpop-nonce", "www-authenticate"))
+        is_new = learn(token, response.request.url or "", nonce)
+        if is_new and asks_for_nonce(response.status_code, challenge):
+            response = self._sent_again(response, token, start, options)
+            challenge = response.headers.get("www-authenticate")
+        if not asks_for_another_token(response.status_code, challenge):
+            return response
+        return self._sent_again(response, None, start, options, refused=token)
+
+    def _sent_again(
+        self,
+        response: requests.Response,
+        token: HeldToken | None,
+        start: int | None,
+        options: dict[str, object],
+        *,
+        refused: HeldToken | None = None,
+    ) -> requests.Response:
+        """The answer to the same request with `token`, or with one that takes the place of `refused`."""
+        sent = response.request
         if start is None and not isinstance(sent.body, str | bytes | None):
             return response  # a stream that cannot be sent again
-        fresh = self._token(sent, token)
+        fresh = token or self._token(sent, refused)
         response.content  # noqa: B018  # read to the end, so that the connection can be used again
         response.close()
         again = sent.copy()
@@ -68,10 +84,15 @@ class KeyfobAuth(AuthBase):
         put(_Prepared(again), fresh)
         adapter: Any = response.connection  # set by requests' HTTPAdapter, as its own Digest authentication uses it
         answer: requests.Response = adapter.send(again, **options)
-        again.headers.pop("Authorization", None)
+        _strip(again)
         answer.history.append(response)
         answer.request = again
         return answer
+
+
+def _strip(request: requests.PreparedRequest) -> None:
+    for name in CREDENTIALS:
+        request.headers.pop(name, None)
 
 
 class _Prepared:
