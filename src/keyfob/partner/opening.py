@@ -18,7 +18,7 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
 from keyfob.partner import client_key, explaining, linking, telling
 from keyfob.partner.acknowledging import acknowledge
-from keyfob.partner.asking import Issuer
+from keyfob.partner.issuer import Issuer
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
