@@ -126,6 +126,11 @@ def file_path(value: Value) -> str:
     return text(value)
 
 
+def optional_path(home: Path, value: Value) -> Path | None:
+    """What `file_path` let through, under `home`; None where nothing was named."""
+    return home / str(value) if value != "" else None
+
+
 def https_url(value: Value) -> str:
     """An issuer or resource, in the one way to write it: RFC 8414 §3.3 compares them as strings."""
     url = text(value)

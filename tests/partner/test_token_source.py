@@ -14,9 +14,9 @@ from keyfob.oauth.authorization_details import CdmsStudy
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response
 from keyfob.partner import renewal
-from keyfob.partner.issuer import Issuer as Asker
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable
 from keyfob.partner.held import HeldToken
+from keyfob.partner.issuer import Issuer as Asker
 from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Sleep, Wait

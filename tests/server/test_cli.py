@@ -33,6 +33,7 @@ def test_the_commands_are_those_that_work():
         ("partner", "renew"),
         ("partner", "list"),
         ("partner", "show"),
+        ("partner", "webhook"),
         ("partner", "suspend"),
         ("partner", "resume"),
         ("partner", "revoke"),
@@ -40,6 +41,7 @@ def test_the_commands_are_those_that_work():
         ("client", "create"),
         ("client", "list"),
         ("client", "show"),
+        ("client", "information"),
         ("client", "rotate"),
         ("client", "keys"),
         ("client", "change"),
@@ -52,6 +54,9 @@ def test_the_commands_are_those_that_work():
         ("apply",),
         ("export",),
         ("import",),
+        ("announcement", "list"),
+        ("announcement", "stop"),
+        ("announcement", "hasten"),
         ("registration", "allow"),
         ("registration", "list"),
         ("registration", "withdraw"),
@@ -99,6 +104,8 @@ def test_each_option_says_what_it_is_for(path):
 READING = {
     *(("operator", "list"), ("operator", "keygen"), ("proposals",)),
     ("import",),
+    ("announcement", "list"),
+    ("client", "information"),
     ("check-config",),
     ("export",),
     *(("status",), ("notice", "list"), ("notice", "retry"), ("notice", "test")),
@@ -120,6 +127,13 @@ READING = {
 def test_each_act_takes_a_reason(path):
     names = {parameter.name for parameter in COMMANDS[path].params}
     assert ("reason" in names) is (path not in READING)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_each_act_can_be_seen_before_it_is_done_and_each_answer_is_a_document(path):
+    names = {parameter.name for parameter in COMMANDS[path].params}
+    assert "dry_run" in names or path in READING
+    assert "as_json" in names or path == ("serve",)
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path[-1] in ("revoke", "delete", "revoke-credential")])

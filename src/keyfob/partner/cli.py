@@ -15,8 +15,10 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
-from keyfob.partner.options import FILE, ca_option, using_options, vault_option
+from keyfob.partner.keys_command import keys
+from keyfob.partner.options import FILE, ca_option, read_keeping, using_options, vault_option
 from keyfob.partner.rotate_command import rotate
+from keyfob.partner.upgrade_command import upgrade_to_key
 from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from keyfob.partner.opening import Binding
     from keyfob.partner.receive import Receipt
     from keyfob.partner.session import Session
-    from keyfob.partner.vault.entries import Keeping
 
 _MAX_INPUT_BYTES = 256 * 1024 * 1024
 
@@ -49,6 +50,8 @@ def main() -> None:
 
 
 cli.add_command(rotate)
+cli.add_command(keys)
+cli.add_command(upgrade_to_key)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
@@ -98,7 +101,7 @@ def receive(
     """
     from keyfob.partner.opening import fetch_message, receive_file
 
-    chosen, kms_key = _keeping(keeping)
+    chosen, kms_key = read_keeping(keeping)
     receipt = receive_file(
         fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
         vault=vault,
@@ -275,18 +278,6 @@ def _session(url: str, using: "dict[str, Path | str | None]") -> "Session":
 
     binding = _binding(url, using)
     return Session(binding.authorizer, binding.context)
-
-
-def _keeping(said: str | None) -> "tuple[Keeping | None, str | None]":
-    """What --key says: the way of keeping, and the key in AWS KMS where it is one. Raises Misuse."""
-    from keyfob.partner.vault.entries import Keeping
-
-    if said is None:
-        return None, None
-    name, _, arn = said.partition(":")
-    if name not in set(Keeping) or (name == Keeping.AWS_KMS) != bool(arn):
-        raise Misuse("bad-key", "--key names no way of keeping", hint="--key message, passphrase, file or aws-kms:ARN")
-    return Keeping(name), said if arn else None
 
 
 def _read_input(path: Path, what: str) -> bytes:

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from keyfob.problem import Misuse
+
+if TYPE_CHECKING:
+    from keyfob.partner.vault.entries import Keeping
 
 F = TypeVar("F", bound=Callable[..., object])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -38,3 +43,15 @@ def using_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def read_keeping(said: str | None) -> "tuple[Keeping | None, str | None]":
+    """What `--key` says: the way of keeping, and the key in AWS KMS where it is one. Raises Misuse."""
+    from keyfob.partner.vault.entries import Keeping
+
+    if said is None:
+        return None, None
+    name, _, arn = said.partition(":")
+    if name not in set(Keeping) or (name == Keeping.AWS_KMS) != bool(arn):
+        raise Misuse("bad-key", "--key names no way of keeping", hint="--key message, passphrase, file or aws-kms:ARN")
+    return Keeping(name), said if arn else None

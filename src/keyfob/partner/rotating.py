@@ -17,8 +17,8 @@ from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response, values
 from keyfob.partner import client_key
-from keyfob.partner.issuer import Issuer
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultProblem
+from keyfob.partner.issuer import Issuer
 from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
@@ -115,7 +115,9 @@ class Rotator:
         """
         refused: Response | None = None
         dead: list[str] = []
-        for entry in self.vault.entries(self.client_id)[:2]:
+        stored = self.vault.entries(self.client_id)
+        # A key that is announced comes without a secret, and this is asked by secrets alone.
+        for entry in [one for one in stored if not one.usable_from or len(stored) == 1][:2]:
             response = self.transport.send(_request(method, path, self.open_entry(entry)))
             if response.status != 401:
                 return _checked(response), tuple(dead)

@@ -18,7 +18,7 @@ from keyfob.partner.steps import Steps, Transport, Wait, run, run_async
 
 
 class Asker(Protocol):
-    """Who gets a token that is not in memory: `asking.Issuer`, or a broker on this machine."""
+    """Who gets a token that is not in memory: `issuer.Issuer`, or a broker on this machine."""
 
     @property
     def issuer(self) -> str: ...

@@ -13,6 +13,7 @@ from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints import admin
 from keyfob.server.endpoints.acknowledgements import acknowledgements
+from keyfob.server.endpoints.changes import changes
 from keyfob.server.endpoints.client_configuration import client_configuration
 from keyfob.server.endpoints.credentials import credentials, finish, successor
 from keyfob.server.endpoints.documentation import documentation
@@ -61,6 +62,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/credentials/next": (POST, successor(state)),
         "/partner/v1/credentials/finish": (POST, finish(state)),
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
+        "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
         "/partner/v1/refusals/{name}": (GET, refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.

@@ -7,7 +7,7 @@ from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.lifecycle.states import effective
 from keyfob.server.notices.due import CERTIFICATE_DAYS, Certified
 from keyfob.server.storage.outbox import DeliveryState, Parcel
-from keyfob.server.storage.records import State
+from keyfob.server.storage.records import Announcement, State
 from keyfob.server.storage.standing import Standing
 
 EXPIRES_SOON = 30 * DAY
@@ -24,10 +24,17 @@ class Books:
     unopened_messages: tuple[Standing, ...]
     old_secrets_in_use: tuple[Standing, ...]
     undelivered_notices: tuple[Parcel, ...]
+    announced_changes: tuple[Announcement, ...]
 
 
-def read(standings: Sequence[Standing], certified: Iterable[Certified], unsettled: Iterable[Parcel], now: int) -> Books:
-    """What of these needs attention at `now`."""
+def read(
+    standings: Sequence[Standing],
+    certified: Iterable[Certified],
+    unsettled: Iterable[Parcel],
+    announced: Iterable[Announcement],
+    now: int,
+) -> Books:
+    """What of these needs attention at `now`. `announced`: what waits, all of it."""
     active = [one for one in standings if effective(one.credential, now) is State.ACTIVE]
     first_used = {one.credential.replaces: one.credential.first_used_at for one in standings}
     with_secrets = {one.partner_id for one in active if one.credential.sealed_at is not None}
@@ -63,6 +70,7 @@ def read(standings: Sequence[Standing], certified: Iterable[Certified], unsettle
             and (one.credential.last_used_at or 0) > (first_used.get(one.credential.id) or now)
         ),
         tuple(one for one in unsettled if one.state is not DeliveryState.WAITING or one.reason is not None),
+        tuple(sorted(announced, key=lambda one: one.takes_effect_at)),
     )
 
 

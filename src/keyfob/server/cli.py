@@ -7,8 +7,9 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.server.commands import client_changes, endings, rewraps  # noqa: F401  # add to `client`, `partner` and `key`
+from keyfob.server.commands import client_changes, endings, partner_webhooks, rewraps  # noqa: F401  # add to `client`, `partner` and `key`
 from keyfob.server.commands.alarms import alarm
+from keyfob.server.commands.announcements import announcement
 from keyfob.server.commands.audits import audit
 from keyfob.server.commands.backups import backup
 from keyfob.server.commands.clients import client
@@ -55,6 +56,7 @@ for _command in (
     partner,
     client,
     registration,
+    announcement,
     apply,
     export,
     import_clients,

@@ -12,7 +12,7 @@ tls/                            on loopback only: a throw-away CA and the server
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -33,7 +33,7 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
-from keyfob.server import key_encryption, keys_at_rest, kms_keys
+from keyfob.server import databases, key_encryption, keys_at_rest, kms_keys
 from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.key_encryption import Kept
@@ -66,6 +66,10 @@ class Installation:
     peppers: tuple[Pepper, ...] = field(repr=False)  # the first hashes new secrets, all verify
     operator_certificate: Certificate
     kek: Kept
+
+    def rehearsing(self) -> "Installation":
+        """The same, but no change of its database becomes true: see Store."""
+        return replace(self, store=self.store.rehearsing())
 
     def operator_key(self) -> Secret:
         """The operator's OpenPGP private key, armored, out of its envelope. Only for sealing, and not kept."""
@@ -153,9 +157,19 @@ def check_plan(plan: Plan) -> Plan:
 
 
 def create(
-    path: Path, plan: Plan, *, now: int, entropy: Entropy, actor: Acting, environ: Mapping[str, str] | None = None
+    path: Path,
+    plan: Plan,
+    *,
+    now: int,
+    entropy: Entropy,
+    actor: Acting,
+    environ: Mapping[str, str] | None = None,
+    rehearses: bool = False,
 ) -> None:
-    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
+    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything.
+
+    `rehearses`: nothing in the end, with Rehearsed.
+    """
     check_plan(plan)
     tls.check_believable(plan.tls_certificate, url=plan.issuer, now=now)
     installation_id = entropy(16).hex()
@@ -170,7 +184,7 @@ def create(
         _create_tls(draft, plan, now=now)
         person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
         made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
-        store = Store(made, chain_key=chain_key, entropy=entropy)
+        store = Store(made, chain_key=chain_key, entropy=entropy, rehearses=rehearses)
         with store.change(now=now, actor=actor) as change:
             _create_records(change, draft_home, wrapper, now=now, entropy=entropy, issuer=plan.issuer)
             if person is not None:
@@ -240,7 +254,7 @@ def upgrade(opened: Database, path: Path | Place) -> None:
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
     if plan.database is not None:
-        values["database.url"] = setting_files.write_database(plan.database)
+        values["database.url"] = databases.write(plan.database)
     # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())

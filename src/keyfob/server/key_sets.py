@@ -5,7 +5,6 @@ partner knock at our own doors), 64 KiB, five seconds in all. The last good copy
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections import OrderedDict
@@ -16,15 +15,13 @@ from keyfob.ambient import Clock
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MAX_JWKS_BYTES, MalformedKeySet
 from keyfob.refreshing import Ages, CannotFetch, Refreshing, Unavailable
+from keyfob.server import outward
+from keyfob.server.outward import Address, Inner
 
 AGES = Ages(renew=600, wait=600, good=24 * 3600, cooldown=10)
 _MAX_REMEMBERED = 1_000
 _HTTPS = 443
 _DEADLINE = 5.0
-_CARRY_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""IPv6 networks whose addresses are a way to some IPv4 address (RFC 6052, 8215, 3056, 4380), also to an inner one."""
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class KeySets:
@@ -32,7 +29,7 @@ class KeySets:
 
     def __init__(self, context: Callable[[], ssl.SSLContext], *, inner: Sequence[str], clock: Clock) -> None:
         self._context = context
-        self._inner = tuple(map(ipaddress.ip_network, inner))
+        self._inner = outward.networks(inner)
         self._clock = clock
         self._found: OrderedDict[str, Refreshing[ClientKeys]] = OrderedDict()
 
@@ -62,8 +59,7 @@ class KeySets:
         host, port = parts.hostname or "", parts.port or _HTTPS
         address = await self._outer_address(host, port)
         # By the address that was looked at: asked twice, a name may lead elsewhere. TLS still verifies the name.
-        place = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else str(address)
-        target = parts._replace(netloc=f"{place}:{port}").geturl()
+        target = parts._replace(netloc=outward.in_url(address, port)).geturl()
         try:
             async with (
                 httpx2.AsyncClient(verify=self._context(), trust_env=False, follow_redirects=False) as client,
@@ -97,18 +93,13 @@ class KeySets:
             self._found.popitem(last=False)
         return found
 
-    async def _outer_address(self, host: str, port: int) -> _Address:
+    async def _outer_address(self, host: str, port: int) -> Address:
         try:
             answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as failed:
             raise CannotFetch(f"the host {host} is not found: {failed.strerror}") from failed
-        addresses = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
-        # One inner address among several is enough: which of them is taken must not be chance.
-        if not addresses or not all(map(self._may_be_asked, addresses)):
-            raise CannotFetch(f"the host {host} is in an inner network (keys.jwks_uri_networks could permit it)")
-        return addresses[0]
-
-    def _may_be_asked(self, address: _Address) -> bool:
-        plain = address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
-        is_outer = plain.is_global and not plain.is_multicast and not any(plain in one for one in _CARRY_IPV4)
-        return is_outer or any(plain in network for network in self._inner)
+        try:
+            return outward.choose(answers, self._inner)
+        except Inner:
+            inner = f"the host {host} is in an inner network (keys.jwks_uri_networks could permit it)"
+            raise CannotFetch(inner) from None

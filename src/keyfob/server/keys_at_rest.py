@@ -53,6 +53,10 @@ def context_of_key(home: Home, purpose: Purpose, kid: str) -> Context:
     return _context(home, _RECORDS[purpose], kid)
 
 
+def context_of_partner_webhook(home: Home, partner_id: str) -> Context:
+    return _context(home, "partner-webhook", partner_id)
+
+
 def open_file(home: Home, name: str, *, wrapper: Wrapper) -> Secret:
     """What is in the file `name`. Raises EnvelopeError, Problem."""
     return envelope.open(read(file_of(home, name)), wrapper=wrapper, context=context_of_file(home, name))

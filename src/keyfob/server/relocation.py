@@ -11,7 +11,7 @@ from keyfob.ambient import Entropy
 from keyfob.database import Database
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
-from keyfob.server import installation, settings
+from keyfob.server import databases, installation, settings
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.storage import moving
@@ -35,7 +35,7 @@ def move(
     """
     old = found.settings.database
     file = found.home.path / settings.FILE
-    pointed = settings.replaced(file.read_bytes(), "database.url", settings.write_database(target), where=str(file))
+    pointed = settings.replaced(file.read_bytes(), "database.url", databases.write(target), where=str(file))
     with found.store.alone() as source:
         with _new(target, found.home.installation_id, environ) as made:
             with made.write() as connection:

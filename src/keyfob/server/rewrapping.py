@@ -31,12 +31,7 @@ def rewrap(
 ) -> Rewrapped:
     """Only while nobody else works on the home. Raises Misuse before anything is changed, Problem when KMS is away."""
     where = found.home
-    if recovery is None and ((where.path / RECOVERY).exists() or not found.settings.is_loopback):
-        raise Misuse(
-            "recovery-missing",
-            "the recovery copy must be made anew, of the new key-encryption key",
-            hint="add --recovery-cert FILE.asc, as at init",
-        )
+    check(found, recovery)
     names = keys_at_rest.files(where)
     contexts = [keys_at_rest.context_of_file(where, name) for name in names]
     old = key_encryption.place_in_force(where)
@@ -55,6 +50,23 @@ def rewrap(
     return Rewrapped(old, new, count)
 
 
+def check(found: Installation, recovery: Certificate | None) -> None:
+    """Raises Misuse where the new key-encryption key would have no recovery copy, and needs one."""
+    if recovery is None and ((found.home.path / RECOVERY).exists() or not found.settings.is_loopback):
+        raise Misuse(
+            "recovery-missing",
+            "the recovery copy must be made anew, of the new key-encryption key",
+            hint="add --recovery-cert FILE.asc, as at init",
+        )
+
+
+def count(found: Installation) -> int:
+    """How many envelopes there are: in the home, and of signing keys."""
+    with found.store.reading() as reading:
+        hooked = [one for one in reading.partners() if one.webhook_key is not None]
+        return len(keys_at_rest.files(found.home)) + len(reading.all_signing_keys()) + len(hooked)
+
+
 def _rewrap_records(
     found: Installation, both: Succession, old: Place, new: Place, *, now: int, actor: Acting, entropy: Entropy
 ) -> int:
@@ -66,7 +78,15 @@ def _rewrap_records(
             content = envelope.open(one.envelope, wrapper=both, context=context)
             sealed = envelope.seal(content, wrapper=both, context=context, entropy=entropy)
             change.set_signing_key_envelope(one.kid, sealed)
+        hooked = 0
+        for partner in change.reading.partners():
+            if partner.webhook_key is not None and not both.newer.made(partner.webhook_key):
+                context = keys_at_rest.context_of_partner_webhook(found.home, partner.id)
+                content = envelope.open(partner.webhook_key, wrapper=both, context=context)
+                sealed = envelope.seal(content, wrapper=both, context=context, entropy=entropy)
+                change.set_partner_webhook(partner.id, partner.webhook, sealed)
+                hooked += 1
         if stale:
             shown = {"old": key_encryption.show(old), "new": key_encryption.show(new)}
             change.record(Kind.KEY_ENCRYPTION_KEY_CHANGED, **shown)
-    return len(stale)
+    return len(stale) + hooked

@@ -5,7 +5,7 @@ Everything here writes to the database, or seals: it is blocking, for a thread.
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import acknowledgements, leaks, links, succession
+from keyfob.server.lifecycle import acknowledgements, change_requests, leaks, links, succession
 from keyfob.server.lifecycle.leaks import Report, Reported
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
@@ -43,6 +43,16 @@ class SelfService:
         with self._store.change(now=now, actor=f"client:{done.client_id}") as change:
             acknowledgements.record(change, done, address=address)
         return done.client_id
+
+    def ask_for_change(self, signed: bytes) -> dict[str, object]:
+        """What came of what a partner asked for by its signature. Raises NotBelieved, NotAnnounced."""
+        now, settings = self._clock(), self._installation.settings
+        decoy = self._installation.operator_certificate
+        with self._store.reading() as reading:
+            asked = change_requests.check(reading, signed, issuer=settings.issuer, decoy=decoy, now=now)
+        announced_for = settings.credentials.announced_for
+        with self._store.change(now=now, actor=f"partner:{asked.partner.id}") as change:
+            return change_requests.carry_out(change, asked, now=now, announced_for=announced_for)
 
     def report_leak(self, report: Report) -> Reported:
         """What became of a secret that somebody found."""

@@ -1,16 +1,21 @@
-"""The server's settings: the table of its keys, and what they are once read. How they are read: keyfob.settings."""
+"""The server's settings: the table of its keys, and what they are once read. How they are read: keyfob.settings.
+
+What belongs to one part alone stands in that part's own table.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse
-from keyfob.server import networks
-from keyfob.server.alarms.syslog import parse_address
+from keyfob.server import databases, networks
+from keyfob.server.alarms import settings as alarms
+from keyfob.server.alarms.settings import WEBHOOK_SECRET_VARIABLE, AlarmSettings
+from keyfob.server.lifecycle import settings as credentials
+from keyfob.server.lifecycle.settings import CredentialSettings
 from keyfob.server.notices import settings as mail
 from keyfob.server.notices.settings import PASSWORD_VARIABLE, MailSettings
 from keyfob.serving import limits
@@ -27,23 +32,15 @@ from keyfob.settings import (
     file_path,
     https_url,
     is_loopback,
+    optional_path,
     positive,
-    sqlite_url,
     text,
 )
 
 __all__ = ["FILE", "LOOPBACK_NAMES", "SETTINGS", "Settings", "Value", "check_issuer", "is_loopback"]
 
-DAY = 24 * 3600
-WEBHOOK_SECRET_VARIABLE = "KEYFOB_ALARMS_WEBHOOK_SECRET"  # noqa: S105  # the name of a variable
-"""No setting: a secret never stands in the file."""
-
-
-MAX_OVERLAP = 90 * DAY
-
-DATABASE_VARIABLE = "KEYFOB_DATABASE_URL"
 SECOND_FOR = frozenset({"rights", "fingerprints"})
-PASSWORD_HINT = f"put it into {DATABASE_VARIABLE}, or into a pass file (PGPASSFILE, or passfile= in the URL)"
+SECRET_VARIABLES = (PASSWORD_VARIABLE, WEBHOOK_SECRET_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +61,11 @@ class Settings:
     tokens_per_client_per_minute: int
     signing_algorithm: str
     signing_key_days: int
-    overlap: int
     jwks_uri_ca: Path | None
     jwks_uri_networks: tuple[str, ...]
     second_operator_for: frozenset[str]
-    alarm_webhook: str | None
-    alarm_webhook_ca: Path | None
-    alarm_syslog: str | None
-    alarm_syslog_ca: Path | None
-    alarm_network_failures: int
-    alarm_repeat_after: int
-    credential_lifetime: int
-    rotate_days_before: int
+    credentials: CredentialSettings
+    alarms: AlarmSettings
     mail: MailSettings | None
 
     @property
@@ -102,17 +92,6 @@ def check_issuer(url: str) -> str:
         raise Misuse("bad-issuer", f"the issuer {wrong}", hint="for example --issuer https://localhost:8443") from None
 
 
-def _webhook(value: Value) -> str:
-    return "" if value == "" else https_url(value)
-
-
-def _syslog(value: Value) -> str:
-    address = text(value)
-    if address:
-        parse_address(address)
-    return address
-
-
 def _networks(value: Value) -> str:
     return " ".join(networks.parse(part) for part in text(value).split())
 
@@ -136,56 +115,6 @@ def _algorithm(value: Value) -> str:
     return str(value)
 
 
-def read_database(url: str, *, home: Path) -> Path | Place:
-    """A SQLite file, or a place of PostgreSQL; relative paths start at `home`. Raises ValueError, without the URL."""
-    if url.startswith("postgres"):
-        return Place.parse(url).under(home)
-    return home / sqlite_url(url).removeprefix("sqlite:///")
-
-
-def write_database(chosen: Path | Place) -> str:
-    """What `read_database` reads, from wherever; without a password."""
-    return str(chosen) if isinstance(chosen, Place) else f"sqlite:///{chosen.absolute()}"
-
-
-def chosen_database(url: str, *, where: str, is_private: bool = False) -> Path | Place:
-    """A database that was named by a person, at `where`; only what `is_private` may hold a password. Raises Misuse."""
-    try:
-        found = read_database(url, home=Path())
-    except ValueError as wrong:
-        # Not repeated: the URL may hold a password.
-        raise Misuse("bad-database", f"{where} {wrong}", hint="sqlite:///PATH or postgresql://USER@HOST/NAME") from None
-    if isinstance(found, Place) and found.password is not None and not is_private:
-        raise Misuse("password-on-command-line", f"{where} holds a password, which others can see", hint=PASSWORD_HINT)
-    return found
-
-
-def _database(value: Value) -> str:
-    url = text(value)
-    read_database(url, home=Path())
-    return url
-
-
-def _shown_database(value: Value) -> str:
-    return write_database(read_database(str(value), home=Path())) if str(value).startswith("postgres") else str(value)
-
-
-def _shown_webhook(value: Value) -> str:
-    """Its host alone: whoever knows the whole of such a URL may often post to it."""
-    parts = urlsplit(str(value))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..." if value else ""
-
-
-SECRET_VARIABLES = (PASSWORD_VARIABLE, WEBHOOK_SECRET_VARIABLE)
-
-
-def _overlap(value: Value) -> int:
-    seconds = count(value)
-    if seconds > MAX_OVERLAP:
-        raise ValueError(f"is more than {MAX_OVERLAP // DAY} days")
-    return seconds
-
-
 def _documentation(value: Value) -> str:
     return "" if value == "" else https_url(value)
 
@@ -199,14 +128,7 @@ SETTINGS = (
         "The URL of a page for your partners' developers (RFC 8414); empty: /documentation at the issuer.",
         _documentation,
     ),
-    Setting(
-        "database",
-        "url",
-        "sqlite:///keyfob.db",
-        "sqlite:///PATH (a relative path starts at the home), or postgresql://USER@HOST/NAME; a password never here.",
-        _database,
-        shown=_shown_database,
-    ),
+    databases.SETTING,
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", file_path),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
@@ -249,13 +171,17 @@ SETTINGS = (
         "keys", "rotation_days", 30, "Days after which a signing key gets its successor; 0: never.", count, unit="days"
     ),
     Setting(
-        "keys", "jwks_uri_ca", "", "The CA of the hosts of your clients' jwks_uri (PEM); else the system's.", file_path
+        "keys",
+        "jwks_uri_ca",
+        "",
+        "The CA of the hosts of your partners' URLs, jwks_uri and webhook (PEM); else the system's.",
+        file_path,
     ),
     Setting(
         "keys",
         "jwks_uri_networks",
         "",
-        "Inner networks (CIDR, parted by blanks) that a jwks_uri may lead to; else only public addresses.",
+        "Inner networks (CIDR, parted by blanks) that partners' URLs may lead to; else only public addresses.",
         _networks,
     ),
     Setting(
@@ -265,54 +191,8 @@ SETTINGS = (
         "What another operator has to approve: rights (keys of clients, operators), fingerprints (of new partners).",
         _second_for,
     ),
-    Setting(
-        "credentials",
-        "overlap",
-        7 * DAY,
-        "Seconds that a secret works after its successor's first use, unless `client rotate --overlap` says otherwise.",
-        _overlap,
-        unit="seconds",
-    ),
-    Setting("credentials", "lifetime", 365 * DAY, "Seconds that a new secret is good for.", positive, unit="seconds"),
-    Setting(
-        "credentials",
-        "rotate_days_before",
-        0,
-        "Days before a secret expires at which its successor is sealed by itself; 0: never.",
-        count,
-        unit="days",
-    ),
-    Setting(
-        "alarms",
-        "webhook",
-        "",
-        "The https URL that alarms are posted to, signed; see `alarm secret`.",
-        _webhook,
-        shown=_shown_webhook,
-    ),
-    Setting("alarms", "webhook_ca", "", "The CA of the webhook's certificate (PEM); else the system's.", file_path),
-    Setting(
-        "alarms", "syslog", "", "unix:/dev/log, udp://HOST:514, tcp://HOST:601 or tls://HOST:6514 (RFC 5424).", _syslog
-    ),
-    Setting(
-        "alarms", "syslog_ca", "", "The CA of the syslog daemon's certificate (PEM); else the system's.", file_path
-    ),
-    Setting(
-        "alarms",
-        "network_failures",
-        200,
-        "Failures of one network an hour that are nothing special yet.",
-        positive,
-        unit="an hour",
-    ),
-    Setting(
-        "alarms",
-        "repeat_after",
-        900,
-        "Seconds before the same kind about the same subject again.",
-        positive,
-        unit="seconds",
-    ),
+    *credentials.SETTINGS,
+    *alarms.SETTINGS,
     *mail.SETTINGS,
 )
 
@@ -333,24 +213,15 @@ def survey(home: Path, environ: Mapping[str, str]) -> Survey:
 
 
 def _check_password(found: Survey, values: Mapping[str, Value]) -> None:
-    database = read_database(str(values["database.url"]), home=Path())
+    database = databases.read(str(values["database.url"]), home=Path())
     is_written = found.find("database.url").source is not Source.ENVIRONMENT
     if isinstance(database, Place) and database.password is not None and is_written:
-        raise Misuse("password-in-file", "database.url holds a password", hint=PASSWORD_HINT)
-
-
-def _check_rotation(_found: Survey, values: Mapping[str, Value]) -> None:
-    if int(values["credentials.rotate_days_before"]) * DAY >= int(values["credentials.lifetime"]):
-        raise Misuse(
-            "rotation-too-early",
-            "credentials.rotate_days_before is not shorter than credentials.lifetime: each secret would be old at once",
-            hint="30 days go well with a year",
-        )
+        raise Misuse("password-in-file", "database.url holds a password", hint=databases.PASSWORD_HINT)
 
 
 _TOGETHER: tuple[tuple[str, Callable[[Survey, Mapping[str, Value]], object]], ...] = (
     ("database.url", _check_password),
-    ("credentials.rotate_days_before", _check_rotation),
+    ("credentials.rotate_days_before", lambda _found, values: credentials.check(values)),
     ("mail.host", lambda _found, values: mail.read(values, home=Path())),
 )
 
@@ -362,11 +233,11 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
-        database=read_database(str(values["database.url"]), home=home),
+        database=databases.read(str(values["database.url"]), home=home),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         asks_for_certificates=values["tls.client_certificates"] == "ask",
-        client_ca=_optional_path(home, values["tls.client_ca"]),
+        client_ca=optional_path(home, values["tls.client_ca"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
         limits=limits.read(values),
@@ -374,24 +245,13 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
-        overlap=int(values["credentials.overlap"]),
-        jwks_uri_ca=_optional_path(home, values["keys.jwks_uri_ca"]),
+        jwks_uri_ca=optional_path(home, values["keys.jwks_uri_ca"]),
         jwks_uri_networks=tuple(str(values["keys.jwks_uri_networks"]).split()),
         second_operator_for=frozenset(str(values["operators.second_for"]).split()),
-        alarm_webhook=str(values["alarms.webhook"]) or None,
-        alarm_webhook_ca=_optional_path(home, values["alarms.webhook_ca"]),
-        alarm_syslog=str(values["alarms.syslog"]) or None,
-        alarm_syslog_ca=_optional_path(home, values["alarms.syslog_ca"]),
-        alarm_network_failures=int(values["alarms.network_failures"]),
-        alarm_repeat_after=int(values["alarms.repeat_after"]),
-        credential_lifetime=int(values["credentials.lifetime"]),
-        rotate_days_before=int(values["credentials.rotate_days_before"]),
+        credentials=credentials.read(values),
+        alarms=alarms.read(values, home=home),
         mail=mail.read(values, home=home),
     )
-
-
-def _optional_path(home: Path, value: Value) -> Path | None:
-    return home / str(value) if value != "" else None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ class ServerState:
             key=entropy(32),
         )
         watch = Watch(
-            network_failures=self.settings.alarm_network_failures, repeat_after=self.settings.alarm_repeat_after
+            network_failures=self.settings.alarms.network_failures, repeat_after=self.settings.alarms.repeat_after
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks

@@ -41,6 +41,7 @@ NOT_YET = {
     "partner resume",
     "partner revoke",
     "partner suspend",
+    "partner webhook",
     "registration allow",
     "registration list",
     "registration renew",

@@ -101,13 +101,26 @@ def test_an_emergency_revokes_every_key_at_once(program, home):
     """The next one, too: who could read the current key could read it as well."""
     (first,) = program.run("key", "list", "--home", home, "--json").json["keys"]
     waiting = program.run("key", "rotate", "--home", home, "--json").json
-    done = program.run("key", "rotate", "--emergency", "--home", home, "--json").json
+    done = program.run("key", "rotate", "--emergency", "--yes", "--home", home, "--json").json
     assert set(done["revoked"]) == {first["kid"], waiting["kid"]}
     listed = program.run("key", "list", "--home", home, "--json").json["keys"]
     assert [(key["kid"], key["state"]) for key in listed] == [(done["kid"], "current")]
     records = program.run("audit", "tail", "--home", home, "--json").json["records"]
     revoked = [record["kid"] for record in records if record["kind"] == "signing_key_revoked"]
     assert set(revoked) == set(done["revoked"])
+
+
+def test_an_emergency_is_confirmed_by_the_name_of_the_issuer(program, home):
+    """All tokens of all partners end: nobody does that by a slip."""
+    before = program.run("key", "list", "--home", home, "--json").json
+    command = ("key", "rotate", "--emergency", "--home", home, "--json")
+    assert program.run(*command, code=2).json["error"] == "not-confirmed"
+    assert program.run(*command, "--confirm", "https://localhost", code=2).json["error"] == "not-confirmed"
+    shown = program.run(*command, "--dry-run").json
+    assert [one["kind"] for one in shown["would_record"]] == ["signing_key_created", "signing_key_revoked"]
+    assert program.run("key", "list", "--home", home, "--json").json == before
+    done = program.run(*command, "--confirm", "https://localhost:8443").json
+    assert done["revoked"] == [before["keys"][0]["kid"]]
 
 
 def test_signing_keys_are_listed_without_their_private_half(program, home):

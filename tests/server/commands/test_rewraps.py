@@ -57,7 +57,7 @@ def rewrap(program, home):
 def used(program, home):
     """With a webhook's secret, and a revoked signing key."""
     program.run("alarm", "secret", "--home", home, "--out", "webhook.secret")
-    program.run("key", "rotate", "--home", home, "--emergency")
+    program.run("key", "rotate", "--home", home, "--emergency", "--yes")
     return home
 
 

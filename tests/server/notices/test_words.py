@@ -26,6 +26,10 @@ FACTS = {
     "to": "old@acme.example",
     "where": "https://git.example/x",
     "left": "another one works",
+    "keys": "jwk-thumbprint",
+    "announcement_id": "ann_1",
+    "effective_at": 1_800_000_000,
+    "by": "the partner",
 }
 
 

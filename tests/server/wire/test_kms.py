@@ -193,11 +193,11 @@ def test_a_server_starts_without_its_signing_key_and_issues_once_it_is_there(ope
 
 def test_an_emergency_leaves_kms_only_when_that_is_said(operator, info, cloud, place):
     before = operator.token(info, scope="studies:read").document["access_token"]
-    assert operator.run("key", "rotate", "--emergency", status=2)["error"] == "key-place"
+    assert operator.run("key", "rotate", "--emergency", "--yes", status=2)["error"] == "key-place"
     other = cloud.new_key("ECC_NIST_P256")
-    made = operator.run("key", "rotate", "--emergency", "--in", other)["kid"]
+    made = operator.run("key", "rotate", "--emergency", "--yes", "--in", other)["kid"]
     assert operator.introspect(before, client=info) == {"active": False}
     assert read(operator, operator.token(info, scope="studies:read").document["access_token"]).header["kid"] == made
-    at_home = operator.run("key", "rotate", "--emergency", "--in", "file")["kid"]
+    at_home = operator.run("key", "rotate", "--emergency", "--yes", "--in", "file")["kid"]
     cloud.proxy.set("away")
     assert read(operator, operator.token(info, scope="studies:read").document["access_token"]).header["kid"] == at_home

@@ -81,7 +81,7 @@ def test_what_ends_soon_is_told_to_both_sides_once_and_again_by_nobody(
         assert "[Keyfob] Brief: its OpenPGP certificate expires in 5 days" in told
         (mine,) = letters[PARTNER]
         assert mine["subject"] == "[Keyfob] the credential of sync expires in one day"
-        assert "keyfob receive" in text(mine) and info.client_id in text(mine)
+        assert "  keyfob rotate\n" in text(mine) and info.client_id in text(mine)
         (about_key,) = [one for one in letters["brief@brief.example"] if "certificate" in one["subject"]]
         assert f"gpg --quick-set-expire {certificate.fingerprint} 1m" in text(about_key)
         kinds = sorted(receiver.next()[1]["kind"] for _ in range(3))
@@ -187,7 +187,7 @@ def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operat
         operator,
         tls_files,
         mailbox,
-        more=f"[credentials]\nlifetime = {2 * DAY + 8}\nrotate_days_before = 2",
+        more=f"[credentials]\nlifetime = {2 * DAY + 8}\noverlap = 300\nrotate_days_before = 2",
     )
     info = operator.client("sync")
     operator.serve()
@@ -207,5 +207,6 @@ def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operat
     assert str(kept) in text(letters[OPERATOR])
     shown = operator.run("client", "show", info.client_id)["credentials"]
     assert [one["state"] for one in shown] == ["active", "active"]
+    assert shown[1]["overlap"] == 300
     assert operator.token(successor, scope="studies:read").status == 200
     assert operator.token(info, scope="studies:read").status == 200

@@ -53,7 +53,7 @@ def by_token(operator, info, token):
 
 
 def by_key(operator, info, token):
-    operator.run("key", "rotate", "--emergency")
+    operator.run("key", "rotate", "--emergency", "--yes")
 
 
 def by_credential(operator, info, token):

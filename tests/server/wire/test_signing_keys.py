@@ -75,7 +75,7 @@ def test_after_an_emergency_no_older_token_is_good_and_the_client_gets_a_new_one
     operator.serve()
     before = operator.token(info, scope="studies:read").document["access_token"]
     assert operator.introspect(before, client=info)["active"] is True
-    done = operator.run("key", "rotate", "--emergency")
+    done = operator.run("key", "rotate", "--emergency", "--yes")
     assert kids(operator) == {done["kid"]}
     assert operator.introspect(before, client=info) == {"active": False}
     after = operator.token(info, scope="studies:read").document["access_token"]

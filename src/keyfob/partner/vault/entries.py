@@ -37,6 +37,7 @@ class Entry:
     """A stored credential. `ciphertext` is ASCII: the armored message, or an envelope in base64.
 
     `received` counts the receipts of a vault, so that two messages of the same second have an order.
+    `usable_from`: a key that the client has upgraded itself to may be announced first, and count from a later date.
     `opened_with` names what opens it, where that is a file or a key in AWS KMS (`aws-kms:ARN`). Never a secret.
     """
 
@@ -56,6 +57,7 @@ class Entry:
     keeping: Keeping
     opened_with: str | None
     ciphertext: str
+    usable_from: int = 0
 
     @property
     def record_id(self) -> str:
@@ -106,6 +108,8 @@ def write(entry: Entry) -> bytes:
         "opened_with": entry.opened_with,
         "ciphertext": entry.ciphertext,
     }
+    if entry.usable_from:
+        document["usable_from"] = entry.usable_from
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
@@ -135,6 +139,7 @@ def read(body: bytes, *, where: str) -> Entry:
             keeping=Keeping(fields.text("key")),
             opened_with=None if document.get("opened_with") is None else fields.text("opened_with"),
             ciphertext=fields.text("ciphertext"),
+            usable_from=fields.number("usable_from") if "usable_from" in document else 0,
         )
     except (ValueError, KeyError, TypeError, RecursionError, InvalidScope) as broken:
         raise VaultProblem("damaged-entry", f"{where} is damaged", hint="receive the sealed message again") from broken

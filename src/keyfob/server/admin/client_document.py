@@ -2,21 +2,38 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE
 from keyfob.server.lifecycle import clients, first_use
 from keyfob.server.lifecycle.states import effective
-from keyfob.server.storage.records import Client, ClientView, Credential, Registration
+from keyfob.server.storage.records import Announcement, Client, ClientView, Credential, Registration
 
 
-def view_document(view: ClientView, partner: str, registered: Registration | None, now: int) -> dict[str, object]:
+def view_document(
+    view: ClientView,
+    partner: str,
+    registered: Registration | None,
+    announced: Sequence[Announcement],
+    now: int,
+) -> dict[str, object]:
+    """`announced`: what waits."""
     return {
         **_rights(view),
         "partner": partner,
         "partner_state": view.partner_state.value,
         "registration": _registration_document(registered),
+        "announced": [
+            {
+                "announcement_id": one.id,
+                "thumbprints": clients.thumbprints(one.jwks),
+                "jwks_uri": one.jwks_uri,
+                "takes_effect_at": one.takes_effect_at,
+            }
+            for one in announced
+        ],
         "credentials": [
             _credential_document(view.client, credential, now)
             | {"used_since_successor": is_used_since_successor(view, credential)}

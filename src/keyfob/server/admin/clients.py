@@ -15,7 +15,7 @@ from keyfob.server.admin import paging
 from keyfob.server.admin.client_document import version, view_document
 from keyfob.server.admin.desk import Desk, Document
 from keyfob.server.admin.operation import Needs, Operation, Page, Text
-from keyfob.server.lifecycle import clients
+from keyfob.server.lifecycle import announcements, clients, information
 from keyfob.server.lifecycle.states import Event
 
 ClientId = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -71,7 +71,13 @@ def _show(desk: Desk, asked: OneClient) -> Document:
         view = clients.get(reading, asked.client_id)
         owner = reading.partner_of(view.client)
         registered = reading.find_registration(asked.client_id)
-    return view_document(view, owner.name, registered, now)
+        announced = announcements.waiting(reading, client_id=asked.client_id)
+    return view_document(view, owner.name, registered, announced, now)
+
+
+def _information(desk: Desk, asked: OneClient) -> Document:
+    signed = information.sign(desk.installation, asked.client_id, now=desk.clock())
+    return {"client_id": asked.client_id, "information": signed}
 
 
 def _suspend(desk: Desk, asked: OneClient) -> Document:
@@ -111,7 +117,7 @@ def _set_keys(desk: Desk, asked: Keys) -> Document:
     see_keys(desk, url, method)
     with desk.change() as change:
         desk.check_version(version(clients.get(change.reading, asked.client_id)))
-        clients.set_keys(change, asked.client_id, jwks=jwks, jwks_uri=url)
+        clients.set_keys(change, asked.client_id, jwks=jwks, jwks_uri=url, now=desk.clock())
     return {"client_id": asked.client_id, "thumbprints": clients.thumbprints(jwks), "jwks_uri": url}
 
 
@@ -146,6 +152,10 @@ LIST = Operation("client.list", "client list", "GET", _ALL, "admin:read", Page, 
 SHOW = Operation(
     "client.show", "client show", "GET", _ONE, "admin:read", OneClient, _show, "One client", versioned=True
 )
+INFORMATION = Operation(
+    "client.information", "client information", "GET", _ONE + "/information", "admin:read", OneClient, _information,
+    "What a client with keys has to know, signed by the operator",
+)  # fmt: skip
 SUSPEND = Operation(
     "client.suspend", "client suspend", "POST", _ONE + "/suspend", _SCOPE, OneClient, _suspend, "Suspend a client"
 )
@@ -164,4 +174,4 @@ SET_KEYS = Operation(
     "client.keys", "client keys", "PUT", _ONE + "/keys", _SCOPE, Keys, _set_keys,
     "Give a client that signs other public keys", needs=Needs.RIGHTS, versioned=True,
 )  # fmt: skip
-OPERATIONS = (LIST, SHOW, SUSPEND, RESUME, REVOKE, ALLOW, SET_KEYS)
+OPERATIONS = (LIST, SHOW, INFORMATION, SUSPEND, RESUME, REVOKE, ALLOW, SET_KEYS)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -100,6 +101,7 @@ def document(partner: Partner) -> Document:
         "fingerprint": partner.fingerprint,
         "fingerprint_confirmed_at": partner.fingerprint_confirmed_at,
         "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
+        "webhook": None if partner.webhook is None else urlsplit(partner.webhook).hostname,
         "created_at": partner.created_at,
     }
 

@@ -5,7 +5,18 @@ An operation that is not here is not served.
 
 from typing import Any
 
-from keyfob.server.admin import alarms, audits, clients, keys, operators, partners, performing, proposals, resources
+from keyfob.server.admin import (
+    alarms,
+    announcements,
+    audits,
+    clients,
+    keys,
+    operators,
+    partners,
+    performing,
+    proposals,
+    resources,
+)
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.proposals import OneProposal
 
@@ -28,6 +39,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *keys.OPERATIONS,
     *audits.OPERATIONS,
     *alarms.OPERATIONS,
+    *announcements.OPERATIONS,
     proposals.LIST,
     proposals.REJECT,
     APPROVE,

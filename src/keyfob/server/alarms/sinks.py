@@ -10,21 +10,21 @@ from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.alarms import webhook
 from keyfob.server.alarms.courier import Sink
+from keyfob.server.alarms.settings import WEBHOOK_SECRET_VARIABLE
 from keyfob.server.alarms.syslog import Syslog, parse_address
 from keyfob.server.alarms.webhook import Webhook
 from keyfob.server.installation import Installation
-from keyfob.server.settings import WEBHOOK_SECRET_VARIABLE
 
 
 def make(installation: Installation, *, environ: Mapping[str, str], clock: Clock) -> tuple[Sink, ...]:
     """The sinks of the settings, each usable. Raises Misuse or Problem that says what is missing."""
-    settings = installation.settings
+    settings = installation.settings.alarms
     found: list[Sink] = []
-    if settings.alarm_webhook is not None:
-        trusted = _Trust(settings.alarm_webhook_ca, environ)
-        found.append(Webhook(settings.alarm_webhook, _key(installation, environ), trusted, clock=clock))
-    if settings.alarm_syslog is not None:
-        found.append(Syslog(parse_address(settings.alarm_syslog), _Trust(settings.alarm_syslog_ca, environ)))
+    if settings.webhook is not None:
+        trusted = _Trust(settings.webhook_ca, environ)
+        found.append(Webhook(settings.webhook, _key(installation, environ), trusted, clock=clock))
+    if settings.syslog is not None:
+        found.append(Syslog(parse_address(settings.syslog), _Trust(settings.syslog_ca, environ)))
     return tuple(found)
 
 

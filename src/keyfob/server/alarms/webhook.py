@@ -11,6 +11,7 @@ import binascii
 import hmac
 import ssl
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from keyfob.ambient import Clock
 from keyfob.secret import Secret
@@ -20,6 +21,7 @@ PREFIX = "whsec_"
 KEY_BYTES = 32
 _MIN_KEY_BYTES = 24
 _TIMEOUT = 10
+_HTTPS = 443
 
 
 def new_secret(random: bytes) -> Secret:
@@ -50,7 +52,17 @@ class Webhook:
 
     name = "webhook"
 
-    def __init__(self, url: str, key: Secret, context: Callable[[], ssl.SSLContext], *, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Secret,
+        context: Callable[[], ssl.SSLContext],
+        *,
+        clock: Clock,
+        choose: Callable[[str, int], str] | None = None,
+    ) -> None:
+        """`choose`: HOST:PORT by the address that may be posted to, of a host and port; raises NotDelivered."""
+        self._choose = choose
         self._url = url
         self._key = key
         self._context = context
@@ -68,10 +80,19 @@ class Webhook:
             "webhook-timestamp": str(now),
             "webhook-signature": sign(self._key, message_id=message.id, timestamp=now, body=body),
         }
+        url, extensions = self._url, {}
+        if self._choose is not None:
+            # By the address that was looked at: asked twice, a name may lead elsewhere. TLS still verifies the name.
+            parts = urlsplit(url)
+            url = parts._replace(netloc=self._choose(parts.hostname or "", parts.port or _HTTPS)).geturl()
+            headers["host"], extensions = parts.netloc, {"sni_hostname": parts.hostname or ""}
+        direct = self._choose is not None
         try:
             with (
-                httpx2.Client(verify=self._context(), timeout=_TIMEOUT, follow_redirects=False) as client,
-                client.stream("POST", self._url, headers=headers, content=body) as response,
+                httpx2.Client(
+                    verify=self._context(), timeout=_TIMEOUT, follow_redirects=False, trust_env=not direct
+                ) as client,
+                client.stream("POST", url, headers=headers, content=body, extensions=extensions) as response,
             ):
                 status = response.status_code
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failed:
@@ -83,5 +104,5 @@ class Webhook:
 def _reason(failed: Exception) -> str:
     """Without the URL, which an exception's text may hold."""
     if "CERTIFICATE_VERIFY_FAILED" in str(failed):
-        return "the receiver's certificate is not trusted (alarms.webhook_ca)"
+        return "the receiver's certificate is not trusted"
     return f"the receiver cannot be reached ({type(failed).__name__})"

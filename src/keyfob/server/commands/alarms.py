@@ -29,10 +29,11 @@ def alarm() -> None:
     metavar="FILE",
     help="Where to write it once, for the receiver. Delete it when the receiver has it.",
 )
-@reason_option()
+@click.option("--dry-run", is_flag=True, help="Only say whether there is a secret that it would replace.")
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def secret(surroundings: Surroundings, *, home: Path, out: Path) -> Result:
+def secret(surroundings: Surroundings, *, home: Path, out: Path, dry_run: bool) -> Result:
     """Make the secret that signs messages to the webhook, in place of an earlier one.
 
     The server keeps it in an envelope; FILE, readable by you alone, is for the receiver, which checks the header
@@ -48,6 +49,10 @@ def secret(surroundings: Surroundings, *, home: Path, out: Path) -> Result:
     now = surroundings.clock()
     made = webhook.new_secret(surroundings.entropy(webhook.KEY_BYTES))
     with opened(surroundings, home) as installation:
+        if dry_run:
+            replaced = installation.webhook_secret() is not None
+            before = "in place of the one that there is" if replaced else "the first one"
+            return Result({"dry_run": True, "replaces": replaced}, f"would make {out}, {before}; nothing was changed")
         homes.write_new_file(out, made.reveal_bytes() + b"\n")
         with installation.store.change(now=now, actor=actor()) as change:
             change.record(Kind.WEBHOOK_SECRET_MADE)

@@ -24,10 +24,11 @@ _COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "recovery.next.asc", "k
 @click.command(short_help="Copy the home, also while the server runs.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @home_option()
-@reason_option()
+@click.option("--dry-run", is_flag=True, help="Only say what would be copied.")
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
+def backup(surroundings: Surroundings, *, folder: Path, home: Path, dry_run: bool) -> Result:
     """Copy the home into the new folder DIR, consistently, while the server runs.
 
     The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. (One that is
@@ -46,6 +47,10 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
     if folder.exists():
         raise Misuse("file-exists", f"{folder} already exists", hint="name a new folder: nothing is overwritten")
     with opened(surroundings, home) as installation:
+        if dry_run:
+            files = _files(installation)
+            text = "\n".join([f"would copy into {folder}; nothing was changed:", *(f"  {one}" for one in files)])
+            return Result({"dry_run": True, "backup": str(folder), "files": files}, text)
         with installation.store.change(now=now, actor=actor()) as change:
             change.record(Kind.BACKUP_STARTED, folder=str(folder.absolute()))
         head = str(installation.store.audit_head())  # before the copy, so that the copy holds it, too
@@ -69,6 +74,14 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path) -> Result:
     return Result(document, "\n".join(lines))
 
 
+def _files(installation: Installation) -> list[str]:
+    """What a backup holds besides the settings: the database, where it is a file, and files by their place at home."""
+    home = installation.home
+    patterns = (*_COPIED, *map(str, key_encryption.files_for_a_backup(home)))
+    found = [str(one.relative_to(home.path)) for pattern in patterns for one in sorted(home.path.glob(pattern))]
+    return found if isinstance(installation.settings.database, Place) else [_DATABASE, *found]
+
+
 def _copy(installation: Installation, folder: Path) -> None:
     """Whole under its name or not there: a copy that was broken off keeps another name."""
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
@@ -78,11 +91,10 @@ def _copy(installation: Installation, folder: Path) -> None:
         is_copied = not isinstance(installation.settings.database, Place)
         if is_copied:
             installation.store.copy_to(draft / _DATABASE)
-        for pattern in (*_COPIED, *map(str, key_encryption.files_for_a_backup(installation.home))):
-            for source in sorted(installation.home.path.glob(pattern)):
-                target = draft / source.relative_to(installation.home.path)
-                target.parent.mkdir(mode=0o700, exist_ok=True)
-                homes.write_file(target, source.read_bytes())
+        for name in _files(installation):
+            if name != _DATABASE:
+                (draft / name).parent.mkdir(mode=0o700, exist_ok=True)
+                homes.write_file(draft / name, (installation.home.path / name).read_bytes())
         content = (installation.home.path / settings.FILE).read_bytes()
         homes.write_file(draft / settings.FILE, _with_its_own_database(content) if is_copied else content)
         draft.replace(folder)

@@ -25,9 +25,8 @@ from keyfob.server.commands.surroundings import (
     show_time,
 )
 from keyfob.server.lifecycle import alterations, clients, credentials, rotation
+from keyfob.server.lifecycle.settings import MAX_OVERLAP_DAYS
 from keyfob.server.storage.records import Credential
-
-_MAX_OVERLAP_DAYS = 90
 
 
 @client.command()
@@ -35,7 +34,7 @@ _MAX_OVERLAP_DAYS = 90
 @home_option()
 @click.option(
     "--overlap",
-    type=click.IntRange(0, _MAX_OVERLAP_DAYS),
+    type=click.IntRange(0, MAX_OVERLAP_DAYS),
     metavar="DAYS",
     help="How long the old secret works after the new one's first use. Default: credentials.overlap, 7 days",
 )
@@ -81,7 +80,7 @@ def rotate(
         issued = credentials.rotate(
             installation,
             client_id,
-            overlap=installation.settings.overlap if overlap is None else overlap * rotation.DAY,
+            overlap=installation.settings.credentials.overlap if overlap is None else overlap * rotation.DAY,
             out=out,
             with_link=link,
             now=now,
@@ -154,7 +153,7 @@ def set_keys(
     "--token-lifetime", type=click.IntRange(1, MAX_TOKEN_LIFETIME), metavar="SECONDS", help="How long its tokens live."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def alter(

@@ -20,6 +20,11 @@ def view_text(one: dict[str, Any]) -> str:
     lines += [f"  key       {name}" for name in one["thumbprints"]]
     lines += [f"  x5t#S256  {name}" for name in one["certificates"]]
     lines += [f"  keys      {one['jwks_uri']}"] if one["jwks_uri"] is not None else []
+    lines += [
+        f"  from {show_time(other['takes_effect_at'])}: {other['jwks_uri'] or ', '.join(other['thumbprints'])} "
+        f"({other['announcement_id']}; announcement stop)"
+        for other in one["announced"]
+    ]
     lines += [f"  at        {grant['resource']}: {grant['scope']}" for grant in one["grants"]]
     lines.append(f"  studies   {studies_text(authorization_details.read_claim(one['authorization_details']))}")
     lines.append(f"  from      {', '.join(one['networks']) or 'anywhere'}")

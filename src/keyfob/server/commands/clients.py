@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from keyfob import home as homes
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import mutual_tls
 from keyfob.oauth import scope as scopes
@@ -58,6 +59,28 @@ def link_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
         is_flag=True,
         help="Make an HTTPS link to the sealed message, too: 5 fetches, 14 days, no right in it.",
     )
+
+
+@client.command(short_help="What a client with keys has to know, signed.")
+@click.argument("client_id")
+@place_options()
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="Write it to this new file.")
+@click.pass_obj
+@shows_result
+def information(surroundings: Surroundings, *, client_id: str, place: Place, out: Path | None) -> Result:
+    """What a client with keys or certificates of its own has to know: no secret, signed by the operator's certificate.
+
+    Partners get it by e-mail when such a client is made and when its keys change. `gpg --decrypt` shows and checks it.
+
+    \b
+    Example:
+      keyfob-server client information cl_3kD... --home ./operator --out lab.asc
+    """
+    document = perform(surroundings, place, operations.INFORMATION, OneClient(client_id=client_id)).document
+    if out is None:
+        return Result(document, str(document["information"]).rstrip("\n"))
+    homes.write_new_file(out, str(document["information"]).encode("ascii"))
+    return Result({"client_id": client_id, "file": str(out)}, f"made {out}: for the partner; it holds no secret")
 
 
 @client.command(short_help="Make a client, its secret sealed to the partner.")

@@ -19,15 +19,15 @@ class Said:
     confirm: str | None
 
 
+def words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --yes and --confirm."""
+    function = click.option("--confirm", metavar="NAME", help="The name, given beforehand: nobody is asked.")(function)
+    return click.option("--yes", is_flag=True, help="Do not ask.")(function)
+
+
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --dry-run, --yes and --confirm."""
-    for option in (
-        click.option("--confirm", metavar="NAME", help="The name, given beforehand: nobody is asked."),
-        click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--dry-run", is_flag=True, help="Show whom it concerns, and change nothing."),
-    ):
-        function = option(function)
-    return function
+    return click.option("--dry-run", is_flag=True, help="Show whom it concerns, and change nothing.")(words(function))
 
 
 def check(said: Said, question: str, name: str, *, instead: str, needs_word: bool = True) -> None:
@@ -39,7 +39,7 @@ def check(said: Said, question: str, name: str, *, instead: str, needs_word: boo
         if said.confirm != name:
             raise Misuse("not-confirmed", f"--confirm is not {name!r}: nothing was done", hint="see what it names")
         return
-    if said.yes:
+    if said.yes or said.dry_run:
         return
     if command.is_attended():
         typed = click.prompt(f"{question} for good? Type its name, {name}", err=True, default="", show_default=False)

@@ -40,7 +40,7 @@ _HEADING = "Partners and clients as they are declared: keyfob-server apply FILE 
 @click.option(
     "--suspend-undeclared", is_flag=True, help="Suspend clients of a declared partner that the file does not name."
 )
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def apply(

@@ -22,7 +22,7 @@ _STOP_PARTNER = "to stop it for a while: partner suspend"
 @click.argument("client_id")
 @home_option()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke(
@@ -56,7 +56,7 @@ def revoke(
 @click.argument("credential_id")
 @home_option()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke_credential(
@@ -98,7 +98,7 @@ def revoke_credential(
 @click.argument("client_id")
 @home_option()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_client(
@@ -132,7 +132,7 @@ def delete_client(
 @click.argument("name")
 @home_option()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke_partner(
@@ -165,7 +165,7 @@ def revoke_partner(
 @click.argument("name")
 @home_option()
 @confirming.options
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_partner(

@@ -9,8 +9,9 @@ from keyfob import command
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
 from keyfob.postgresql import Place
-from keyfob.server import installation, key_encryption, settings
+from keyfob.server import databases, installation, key_encryption, settings
 from keyfob.server.audit.events import Actor
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
 from keyfob.server.installation import Plan
 from keyfob.server.lifecycle.names import check_name
@@ -24,7 +25,7 @@ from keyfob.server.lifecycle.names import check_name
 @click.option(
     "--database",
     metavar="URL",
-    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {settings.DATABASE_VARIABLE}). "
+    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {databases.VARIABLE}). "
     "Default: a file in DIR.",
 )
 @click.option(
@@ -80,7 +81,16 @@ def init(
     chosen = _database(database, surroundings.environ)
     place = key_encryption.parse(kek)
     plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person, place)
-    installation.create(home, plan, now=now, entropy=surroundings.entropy, actor=by, environ=surroundings.environ)
+    with command.progress("making the home"):
+        installation.create(
+            home,
+            plan,
+            now=now,
+            entropy=surroundings.entropy,
+            actor=by,
+            environ=surroundings.environ,
+            rehearses=is_rehearsal(),
+        )
     made = certificates.read_signer(read_file(home / "operator.asc"))
     lost = str(home / "keys" / "kek") if place is None else "that key in AWS KMS"
     has_ca = (home / "tls" / "ca.pem").exists()
@@ -115,7 +125,7 @@ def init(
 def _database(url: str | None, environ: Mapping[str, str]) -> Path | Place | None:
     """From the flag, else from the environment."""
     if url is not None:
-        return settings.chosen_database(url, where="--database")
-    chosen = environ.get(settings.DATABASE_VARIABLE)
-    where = f"the variable {settings.DATABASE_VARIABLE}"
-    return None if chosen is None else settings.chosen_database(chosen, where=where, is_private=True)
+        return databases.choose(url, where="--database")
+    chosen = environ.get(databases.VARIABLE)
+    where = f"the variable {databases.VARIABLE}"
+    return None if chosen is None else databases.choose(chosen, where=where, is_private=True)

@@ -7,7 +7,10 @@ import click
 from keyfob.command import Result, shows_result, table
 from keyfob.server.admin import keys
 from keyfob.server.admin.operation import Nothing
+from keyfob.server.commands import confirming
+from keyfob.server.commands.confirming import Said
 from keyfob.server.commands.place import Place, listed, perform, place_options
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
 from keyfob.server.lifecycle import key_rotation, signing_keys
 
@@ -49,10 +52,13 @@ def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
 @click.option(
     "--emergency", is_flag=True, help="A key may have been stolen: sign with a new one now, refuse all older tokens."
 )
+@confirming.words
 @reason_option()
 @click.pass_obj
 @shows_result
-def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool) -> Result:
+def rotate_key(
+    surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool, yes: bool, confirm: str | None
+) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
     Until then every API can fetch it, so that no call fails. The old key stays published until its last token is dead.
@@ -60,7 +66,8 @@ def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, eme
     keys.algorithm. A key in AWS KMS never leaves it, and gets no successor by itself: rotate to another one with --in.
 
     With --emergency the new key signs at once, and everything that the old ones signed is refused: by guards within
-    5 seconds, each client gets itself a new token at its next call.
+    5 seconds, each client gets itself a new token at its next call. It asks for the issuer; without a terminal, add
+    --confirm ISSUER or --yes.
 
     \b
     Example:
@@ -69,6 +76,9 @@ def rotate_key(surroundings: Surroundings, *, home: Path, place: str | None, eme
     now = surroundings.clock()
     with opened(surroundings, home) as installation:
         if emergency:
+            issuer = installation.settings.issuer
+            said = Said(is_rehearsal(), yes, confirm)
+            confirming.check(said, f"refuse all tokens of {issuer}", issuer, instead="without a theft: key rotate")
             done = key_rotation.replace_all(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
             text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
             return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)

@@ -8,7 +8,8 @@ import click
 from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
-from keyfob.server import installation, relocation, settings
+from keyfob.server import databases, installation, relocation
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
 
 
@@ -35,7 +36,7 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
     Example:
       keyfob-server move-store --home ./operator --to postgresql://keyfob@db.example/keyfob
     """
-    target = settings.chosen_database(url, where="--to")
+    target = databases.choose(url, where="--to")
     homes.check(home, HomeKind.SERVER)
     now, environ, entropy = surroundings.clock(), surroundings.environ, surroundings.entropy
     with (
@@ -43,14 +44,15 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
         progress("moving the store"),
     ):
-        moved = relocation.move(found, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+        source = found.rehearsing() if is_rehearsal() else found
+        moved = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
     rows = sum(moved.counts.values())
     lines = [
         f"moved {rows} rows of {len(moved.counts)} tables from {moved.old} to {target}",
         f"audit head {moved.head}",
     ]
-    if settings.DATABASE_VARIABLE in environ:
-        lines.append(f"WARNING: {settings.DATABASE_VARIABLE} still names the old database: change it before you serve")
+    if databases.VARIABLE in environ:
+        lines.append(f"WARNING: {databases.VARIABLE} still names the old database: change it before you serve")
     lines.append("the old database is as it was: remove it when the new one has proved itself")
     document = {"from": str(moved.old), "to": str(target), "tables": dict(moved.counts), "audit_head": moved.head}
     return Result(document, "\n".join(lines))

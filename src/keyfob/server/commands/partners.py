@@ -209,6 +209,7 @@ def show(surroundings: Surroundings, *, name: str, place: Place) -> Result:
     lines = [
         f"{_heading(document)}, {document['state']}",
         f"  e-mail       {document['email']}",
+        f"  webhook      {document['webhook'] or 'none'}",
         f"  fingerprint  {_fingerprint(document)}",
         f"  confirmed    {confirmed_at} ({document['fingerprint_confirmed_how']})",
         f"  certificate  {trouble or usable}",

@@ -25,6 +25,7 @@ from keyfob.server.admin.operation import MAX_PAGE, Operation, Page
 from keyfob.server.admin.performing import Performed
 from keyfob.server.admin.remote import RemoteDesk
 from keyfob.server.alarms import sinks
+from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, key_sets, opened, read_file, show_time
 
 A = TypeVar("A")
@@ -106,6 +107,8 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
     """The desk at the home or at the server, for the block."""
     key = None if place.operator_key is None else _read_key(place.operator_key)
     if place.server is not None:
+        if is_rehearsal():
+            raise Misuse("dry-run-far", "--dry-run works at the home only", hint="--home DIR instead of --server")
         if key is None:
             raise Misuse("key-missing", "a server is asked with your own key", hint="--operator-key FILE.pem")
         context = tls.client_context(place.ca, environ=surroundings.environ)
@@ -136,7 +139,7 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
 
 def perform(surroundings: Surroundings, place: Place, operation: Operation[A], asked: A) -> Performed:
     """What one operation comes to."""
-    with at_desk(surroundings, place) as desk:
+    with at_desk(surroundings, place) as desk, command.progress(operation.command):
         return desk.perform(operation, asked)
 
 
@@ -147,7 +150,7 @@ def perform_all(
     assert operation.lists is not None
     found: list[object] = []
     cursor: str | None = None
-    with at_desk(surroundings, place) as desk:
+    with at_desk(surroundings, place) as desk, command.progress(operation.command):
         while True:
             limit = MAX_PAGE if count is None else min(MAX_PAGE, count - len(found))
             document = desk.perform(operation, Page(limit=limit, cursor=cursor)).document

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from keyfob import home as homes
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, rewrapping
@@ -23,10 +23,11 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
     metavar="FILE.asc",
     help="OpenPGP certificate that the new recovery copy is sealed to.",
 )
-@reason_option()
+@click.option("--dry-run", is_flag=True, help="Only say what would be put under the new key.")
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: Path | None) -> Result:
+def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: Path | None, dry_run: bool) -> Result:
     """Make a new key-encryption key and put every secret of the home and its database under it, while no server runs.
 
     `--kek aws-kms:ARN` keeps it under that key in AWS KMS (an alias means the key that it names now), `--kek file` in
@@ -45,7 +46,13 @@ def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: P
         homes.in_use(home, alone=True),
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
     ):
-        done = rewrapping.rewrap(found, place, recovery, now=now, actor=actor(), entropy=entropy)
+        if dry_run:
+            rewrapping.check(found, recovery)
+            count, old = rewrapping.count(found), key_encryption.show(key_encryption.place_in_force(found.home))
+            text = f"would put {count} envelopes under a new key-encryption key (now: {old}); nothing was changed"
+            return Result({"dry_run": True, "from": old, "to": key_encryption.show(place), "envelopes": count}, text)
+        with progress("putting everything under the new key"):
+            done = rewrapping.rewrap(found, place, recovery, now=now, actor=actor(), entropy=entropy)
     old, new = key_encryption.show(done.old), key_encryption.show(done.new)
     lines = [f"{done.count} envelopes are under a new key-encryption key, kept in {new} (before: {old})"]
     if done.new is None:

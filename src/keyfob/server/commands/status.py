@@ -10,12 +10,14 @@ from keyfob import tls
 from keyfob.command import Result, shows_result, table
 from keyfob.problem import Problem
 from keyfob.server import attention
+from keyfob.server.admin import announcements
 from keyfob.server.attention import Books
 from keyfob.server.audit import chain
 from keyfob.server.commands import notices
 from keyfob.server.commands.surroundings import Surroundings, home_option, opened, show_time
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import signing_keys
+from keyfob.server.lifecycle.announcements import waiting
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices.calendar import read_certified
 from keyfob.server.notices.due import Certified
@@ -60,10 +62,11 @@ def status(surroundings: Surroundings, *, home: Path) -> Result:
         store = installation.store
         with store.reading() as reading:
             standings, certified = reading.standings(), read_certified(reading)
+            announced = waiting(reading)
         unsettled, unrouted = store.outbox.unsettled(), store.outbox.unrouted()
         keys, glance = _keys_due(installation, now), store.audit_glance()
         issuer = installation.settings.issuer
-    books = attention.read(standings, certified, unsettled, now)
+    books = attention.read(standings, certified, unsettled, announced, now)
     document = {
         "issuer": issuer,
         "at": now,
@@ -71,6 +74,7 @@ def status(surroundings: Surroundings, *, home: Path) -> Result:
         "expiring_certificates": [_certificate(each) for each in books.expiring_certificates],
         "unopened_messages": [_credential(one) for one in books.unopened_messages],
         "old_secrets_in_use": [_credential(one) for one in books.old_secrets_in_use],
+        "announced_changes": [announcements.document(one) for one in books.announced_changes],
         "keys_due": keys,
         "undelivered_notices": [notices.document(one) for one in books.undelivered_notices],
         "notices_waiting": unrouted + sum(one.reason is None for one in unsettled),
@@ -128,6 +132,13 @@ def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int
                 for one in books.old_secrets_in_use
             ],
             "tell the partner which address still uses the old one",
+        ),
+        _Section(
+            "changes that partners asked for",
+            "none announced",
+            ("ANNOUNCEMENT", "CLIENT", "COUNTS FROM"),
+            [(one.id, one.client_id, show_time(one.takes_effect_at)) for one in books.announced_changes],
+            "nothing, where the partner knows of it; else: keyfob-server announcement stop ANNOUNCEMENT",
         ),
         _Section("keys due", "none", ("WHAT",), [(one,) for one in keys], "see the line"),
         _Section(

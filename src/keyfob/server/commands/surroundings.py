@@ -17,6 +17,7 @@ from keyfob.home import HomeKind
 from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.audit.events import Actor
+from keyfob.server.commands.rehearsing import is_rehearsal, rehearsable
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.settings import Settings
@@ -53,15 +54,19 @@ def home_option(*, required: bool = True) -> Callable[[Callable[..., None]], Cal
     )
 
 
-def reason_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """For each command that is recorded in the audit: `actor` finds there what was said."""
-    return click.option(
+def reason_option(*, dry_run: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For each command that is recorded in the audit: `actor` finds there what was said.
+
+    `dry_run`: the command can be rehearsed as it is; False where it shows beforehand in words of its own.
+    """
+    option = click.option(
         "--reason",
         metavar="TEXT",
         expose_value=False,
         callback=_keep_reason,
         help="Why: it stands in the audit, for ever.",
     )
+    return lambda function: option(rehearsable(function) if dry_run else function)
 
 
 def _keep_reason(context: click.Context, _parameter: click.Parameter, typed: str | None) -> None:
@@ -90,9 +95,10 @@ def opened(surroundings: Surroundings, home: Path) -> Iterator[Installation]:
     for name in settings.unknown_variables(surroundings.environ):
         click.echo(f"keyfob-server: the variable {name} is no setting: ignored", err=True)
     with homes.in_use(homes.check(home, HomeKind.SERVER).path):
-        found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
+        with command.progress("opening the home"):  # its database may have to be brought up to date, or be far away
+            found = installation.open(home, environ=surroundings.environ, entropy=surroundings.entropy)
         try:
-            yield found
+            yield found.rehearsing() if is_rehearsal() else found
         finally:
             found.close()
 

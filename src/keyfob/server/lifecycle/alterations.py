@@ -11,6 +11,7 @@ from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Field, Kind
 from keyfob.server.lifecycle import clients, revocations
 from keyfob.server.lifecycle.clients import Application
+from keyfob.server.notices.notice import NoticeKind
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, ResourceGrant, State
@@ -100,6 +101,8 @@ def alter(change: Change, before: Client, after: Client, *, now: int) -> None:
     for name, (old, new) in changed.items():
         fields |= {name: new, f"{name}_before": old}
     change.record(Kind.CLIENT_CHANGED, client_id=before.id, **fields)
+    if (before.jwks, before.jwks_uri) != (after.jwks, after.jwks_uri):
+        clients.tell_keys(change, NoticeKind.CLIENT_KEYS_CHANGED, after, now=now)
 
 
 def takes_away(before: Client, after: Client) -> bool:

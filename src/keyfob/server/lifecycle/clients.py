@@ -1,7 +1,8 @@
 """How a client comes to be, and how its state changes. Everything that was typed is checked before anything is made."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyfob import client_secret
 from keyfob.ambient import Entropy
@@ -20,14 +21,16 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.lifecycle import partners, revocations
 from keyfob.server.lifecycle.names import check_name, near_miss
 from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.notices.notice import BOTH, Fact, Notice, NoticeKind
 from keyfob.server.settings import Settings
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
-from keyfob.server.storage.records import Client, ClientView, Profile, ResourceGrant, State
+from keyfob.server.storage.records import Client, ClientView, Partner, Profile, ResourceGrant, State
 from keyfob.settings import https_url
 
 DETAILS_TYPE = "cdms_study"
 METHODS_WITH_KEYS = frozenset({Method.PRIVATE_KEY_JWT, Method.SELF_SIGNED_TLS_CLIENT_AUTH})
+METHODS_WITHOUT_SECRET = METHODS_WITH_KEYS | METHODS_BY_CERTIFICATE
 _NEEDS_TYPE = "the resource describes what it can limit in its resource.json"
 
 _KINDS = {
@@ -137,6 +140,8 @@ def add(change: Change, client: Client) -> None:
         certificate_bound=int(client.certificate_bound),
         profile=client.profile.value,
     )
+    if client.auth_method in METHODS_WITHOUT_SECRET:
+        tell_keys(change, NoticeKind.CLIENT_ADDED, client, now=client.created_at)
 
 
 def get(reading: Reading, client_id: str) -> ClientView:
@@ -164,9 +169,32 @@ def set_state(change: Change, client_id: str, event: Event, *, now: int) -> Stat
     return state
 
 
-def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
-    """Other keys for a client that has some, from the next request on. Raises Misuse."""
+def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str | None, now: int) -> None:
+    """Other keys for a client that has some, from the next request on; both sides are told. Raises Misuse."""
     client = get(change.reading, client_id).client
+    check_keys(client, jwks)
+    change.set_client_keys(client.id, jwks=jwks, jwks_uri=jwks_uri)
+    change.record(Kind.CLIENT_KEYS_CHANGED, client_id=client.id, thumbprints=thumbprints(jwks), jwks_uri=jwks_uri)
+    tell_keys(change, NoticeKind.CLIENT_KEYS_CHANGED, replace(client, jwks=jwks, jwks_uri=jwks_uri), now=now)
+
+
+def tell_keys(change: Change, kind: NoticeKind, client: Client, *, now: int) -> None:
+    """Both sides hear by which keys the client proves itself from now on."""
+    facts = key_facts(client, change.reading.partner_of(client))
+    subject = f"{client.id} {hashlib.sha256(str(facts['keys']).encode()).hexdigest()[:16]} {now}"
+    change.notify(*(Notice(kind, subject, role, now, 0, client.partner_id, facts) for role in BOTH))
+
+
+def key_facts(client: Client, partner: Partner) -> dict[str, Fact]:
+    """For a notice: whose client it is, and by what it proves itself."""
+    keys = client.jwks_uri or ", ".join(thumbprints(client.jwks))
+    if client.tls_subject is not None:
+        keys = f"a certificate of {client.tls_subject.value}"
+    return {"partner": partner.name, "client_id": client.id, "client_name": client.name, "keys": keys}
+
+
+def check_keys(client: Client, jwks: str | None) -> None:
+    """Raises Misuse unless these could be the keys of `client`; None: it publishes them."""
     if client.auth_method not in METHODS_WITH_KEYS:
         how = "an authority's certificate" if client.auth_method in METHODS_BY_CERTIFICATE else "a secret"
         raise Misuse(
@@ -176,8 +204,6 @@ def set_keys(change: Change, client_id: str, *, jwks: str | None, jwks_uri: str 
         )
     if client.auth_method is Method.SELF_SIGNED_TLS_CLIENT_AUTH and jwks is not None:
         check_certificates(ClientKeys.parse(jwks.encode()))
-    change.set_client_keys(client.id, jwks=jwks, jwks_uri=jwks_uri)
-    change.record(Kind.CLIENT_KEYS_CHANGED, client_id=client.id, thumbprints=thumbprints(jwks), jwks_uri=jwks_uri)
 
 
 def read_jwks(content: bytes, *, where: object) -> str:

@@ -59,7 +59,7 @@ def create_client(
         client,
         partner,
         replaces=None,
-        overlap=installation.settings.overlap,
+        overlap=installation.settings.credentials.overlap,
         first_use_by=now + rotation.UNOPENED_LIFETIME,
         issued_at=now,
         now=now,

@@ -62,7 +62,7 @@ def make(
         state=State.ACTIVE,
         secret_hash=hash_secret(secret, installation.peppers[0]),
         not_before=now,
-        expires_at=now + installation.settings.credential_lifetime,
+        expires_at=now + installation.settings.credentials.lifetime,
         created_at=now,
         replaces=replaces,
         overlap=overlap,

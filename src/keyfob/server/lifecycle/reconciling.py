@@ -10,14 +10,13 @@ from pathlib import Path
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.oauth import scope as scopes
-from keyfob.oauth.client_authentication import Method
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.server.audit.events import Acting
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import alterations, clients, credentials, partners
-from keyfob.server.lifecycle.clients import METHODS_WITH_KEYS, Application
+from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.credentials import Issued
 from keyfob.server.lifecycle.declaration import DeclaredClient, DeclaredPartner
 from keyfob.server.lifecycle.states import Event
@@ -25,8 +24,6 @@ from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, Confirmation, Partner, State
 from keyfob.settings import Fault
-
-_WITHOUT_SECRET = METHODS_WITH_KEYS | {Method.TLS_CLIENT_AUTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class Step:
 
     @property
     def makes_secret(self) -> bool:
-        return self.application is not None and self.application.auth_method not in _WITHOUT_SECRET
+        return self.application is not None and self.application.auth_method not in clients.METHODS_WITHOUT_SECRET
 
     @property
     def subject(self) -> str:
@@ -200,7 +197,7 @@ class _Planner:
             made = clients.described(self._reading, application, client_id="", partner_id="", now=self._now)
             if declared.state is State.SUSPENDED:
                 raise Problem("partner-not-active", "the partner is suspended: it gets no new client")
-            if usable is None and application.auth_method not in _WITHOUT_SECRET:
+            if usable is None and application.auth_method not in clients.METHODS_WITHOUT_SECRET:
                 raise Problem(
                     "certificate-unusable",
                     "its secret cannot be sealed to the partner's certificate, as that is now",
@@ -220,7 +217,7 @@ class _Planner:
     def _create(self, application: Application, made: Client) -> None:
         def create(doing: Doing) -> Issued:
             now, where = doing.clock(), doing.installation
-            if application.auth_method in _WITHOUT_SECRET:
+            if application.auth_method in clients.METHODS_WITHOUT_SECRET:
                 return credentials.create_key_client(
                     where, application, now=now, entropy=doing.entropy, actor=doing.actor
                 )

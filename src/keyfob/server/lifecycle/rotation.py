@@ -12,7 +12,6 @@ from keyfob.server.lifecycle.states import USABLE, Event, after, effective
 from keyfob.server.storage.records import Credential, State
 
 DAY = 24 * 60 * 60
-OVERLAP = 7 * DAY
 UNOPENED_LIFETIME = 14 * DAY
 
 

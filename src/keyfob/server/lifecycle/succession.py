@@ -68,7 +68,7 @@ def ask(installation: Installation, asking: Asking, *, now: int, entropy: Entrop
                 view.client,
                 partner,
                 replaces=None if replaced is None else replaced.id,
-                overlap=installation.settings.overlap,
+                overlap=installation.settings.credentials.overlap,
                 first_use_by=now + rotation.UNOPENED_LIFETIME,
                 issued_at=rotation.next_issued_at(view.credentials, now),
                 now=now,

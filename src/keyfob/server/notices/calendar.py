@@ -1,4 +1,4 @@
-"""What no act causes but time: notices of what ends, and the rotations of the schedule."""
+"""What no act causes but time: notices of what ends, the rotations of the schedule, and what was announced."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import CertificateProblem
 from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import credentials, rotation
+from keyfob.server.lifecycle import announcements, credentials
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices import due as dates
@@ -17,7 +17,7 @@ from keyfob.server.notices.due import Certified
 from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
-from keyfob.server.storage.records import Partner, State
+from keyfob.server.storage.records import Announcement, Partner, State
 from keyfob.server.storage.standing import Standing
 from keyfob.server.storage.store import SERVER
 
@@ -36,11 +36,12 @@ class Calendar:
     def __init__(self, installation: Installation, *, entropy: Entropy) -> None:
         self._installation = installation
         self._entropy = entropy
-        self._ahead = installation.settings.rotate_days_before * DAY
+        self._ahead = installation.settings.credentials.rotate_days_before * DAY
         self._revision = -1
         self._next_look = 0
         self._notices: tuple[Notice, ...] = ()
         self._rotations: tuple[Standing, ...] = ()
+        self._announced: tuple[Announcement, ...] = ()
         self._fingerprints: dict[str, str] = {}
 
     def is_due(self, now: int) -> bool:
@@ -51,29 +52,44 @@ class Calendar:
             self._revision = revision
         elif self._notices:
             self._notices = self._unknown(self._notices)  # another process may have written them
-        return bool(self._notices or self._rotations)
+        return bool(self._notices or self._rotations or self._announced)
 
     def keep(self, now: int) -> None:
-        """Write the notices, and make the rotations, that were found due. For whoever holds the lease."""
-        notices, rotations = self._notices, self._rotations
+        """Write the notices, make the rotations and carry out what was announced. For whoever holds the lease."""
+        notices, rotations, announced = self._notices, self._rotations, self._announced
         if notices:
             self._installation.store.outbox.add(notices)
-        self._notices, self._rotations = (), ()
+        self._notices, self._rotations, self._announced = (), (), ()
+        for each in announced:
+            self._carry_out(each, now)
         for one in rotations:
             self._rotate(one, now)
 
     def _look(self, now: int) -> None:
         with self._installation.store.reading() as reading:
             standings, certified = reading.standings(), read_certified(reading)
+            announced = announcements.waiting(reading)
         found = dates.due(standings, certified, now, ahead=self._ahead)
         self._fingerprints = {each.partner_id: each.fingerprint for each in certified}
         self._notices = self._unknown(found.notices)
         self._rotations = dates.rotations_due(standings, now, ahead=self._ahead)
-        self._next_look = min(now + _LOOK_AGAIN, now + _LOOK_AGAIN if found.next_at is None else found.next_at)
+        self._announced = announcements.due(announced, now)
+        coming = [one.takes_effect_at for one in announced if one not in self._announced]
+        coming += [] if found.next_at is None else [found.next_at]
+        self._next_look = min([now + _LOOK_AGAIN, *coming])
 
     def _unknown(self, notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
         known = self._installation.store.outbox.known([notice.id for notice in notices]) if notices else ()
         return tuple(notice for notice in notices if notice.id not in known)
+
+    def _carry_out(self, one: Announcement, now: int) -> None:
+        """Unless it was stopped in this moment: then there is nothing to do."""
+        try:
+            with self._installation.store.change(now=now, actor=SERVER) as change:
+                overlap = self._installation.settings.credentials.overlap
+                announcements.take_effect(change, one.id, overlap=overlap, now=now)
+        except Problem as failed:
+            _log.warning("announcement_waits id=%s reason=%s", one.id, failed.code)
 
     def _rotate(self, one: Standing, now: int) -> None:
         """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
@@ -99,7 +115,7 @@ class Calendar:
             credentials.rotate(
                 self._installation,
                 client_id,
-                overlap=rotation.OVERLAP,
+                overlap=self._installation.settings.credentials.overlap,
                 out=folder / f"{client_id}.{now}.asc",
                 now=now,
                 entropy=self._entropy,

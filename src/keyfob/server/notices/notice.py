@@ -30,6 +30,10 @@ class NoticeKind(StrEnum):
     CERTIFICATE_RENEWED = "certificate_renewed"
     CERTIFICATE_REPLACED = "certificate_replaced"
     CONTACT_CHANGED = "contact_changed"
+    CLIENT_ADDED = "client_added"
+    CLIENT_KEYS_ANNOUNCED = "client_keys_announced"
+    CLIENT_KEYS_CHANGED = "client_keys_changed"
+    CHANGE_STOPPED = "change_stopped"
     SUCCESSOR_SEALED = "successor_sealed"
     ROTATION_NOT_MADE = "rotation_not_made"
     SECRET_LEAKED = "secret_leaked"  # noqa: S105  # the name of an event
@@ -41,6 +45,8 @@ _SEVERE = frozenset(
     {
         NoticeKind.CERTIFICATE_EXPIRED,
         NoticeKind.CERTIFICATE_REPLACED,
+        NoticeKind.CLIENT_KEYS_ANNOUNCED,
+        NoticeKind.CLIENT_KEYS_CHANGED,
         NoticeKind.CONTACT_CHANGED,
         NoticeKind.ROTATION_NOT_MADE,
         NoticeKind.SECRET_LEAKED,

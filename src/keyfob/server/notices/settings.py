@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keyfob.problem import Misuse
 from keyfob.server.lifecycle.names import check_email
-from keyfob.settings import LOOPBACK_NAMES, Setting, Value, file_path, positive, text
+from keyfob.settings import LOOPBACK_NAMES, Setting, Value, file_path, optional_path, positive, text
 
 PASSWORD_VARIABLE = "KEYFOB_MAIL_PASSWORD"  # noqa: S105  # the name of a variable
 """No setting: a secret never stands in the file."""
@@ -89,13 +89,9 @@ def read(values: Mapping[str, Value], *, home: Path) -> MailSettings | None:
         host=host,
         port=int(values["mail.port"]),
         security=security,
-        ca=_path(home, values["mail.ca"]),
+        ca=optional_path(home, values["mail.ca"]),
         sender=str(values["mail.from"]),
         operator=str(values["mail.operator"]),
         user=str(values["mail.user"]) or None,
-        password_file=_path(home, values["mail.password_file"]),
+        password_file=optional_path(home, values["mail.password_file"]),
     )
-
-
-def _path(home: Path, value: Value) -> Path | None:
-    return home / str(value) if value != "" else None

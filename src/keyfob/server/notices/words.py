@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from keyfob.server.notices.notice import Fact, Notice, NoticeKind, Role
 
-_DATES = ("expires_at", "rotation_at", "use_by")
+_DATES = ("expires_at", "rotation_at", "use_by", "effective_at")
 _SIGNED = (
     "\n\n-- \nKeyfob at {issuer}\nThis message was made by a program and holds no secret. It is about {subject}.\n"
 )
@@ -41,8 +41,8 @@ _WORDS = {
         "the credential of {client_name} expires in {days}",
         "The credential {credential_id} of your client {client_name} ({client_id}) expires on {expires_at}.\n"
         "After that it gets no more tokens.\n\n"
-        "Ask the operator for its successor, and take it up when the sealed message has come:\n"
-        "  keyfob receive FILE.asc\n"
+        "Put a new secret in its place, without a failed call; nobody has to be asked:\n"
+        "  keyfob rotate\n"
         "The old secret goes on working until some days after the first use of the new one.",
     ),
     (NoticeKind.CREDENTIAL_EXPIRES, Role.OPERATOR): Words(
@@ -104,6 +104,60 @@ _WORDS = {
         "{partner}: its secrets are now sealed to another OpenPGP key",
         "From now on the secrets of {partner} are sealed to the key {fingerprint}, and no more to {former}.\n"
         "How it was confirmed: {confirmed}.\n\nSee it with:\n  keyfob-server partner show {quoted}",
+    ),
+    (NoticeKind.CLIENT_ADDED, Role.PARTNER): Words(
+        "your client {client_name} is there",
+        "The operator knows a client {client_name} ({client_id}) of yours that proves itself by keys of its own:\n"
+        "  {keys}\n"
+        "What it needs to know is attached, signed by the operator's certificate. Check it with\n"
+        "  gpg --decrypt {client_id}.asc\n\n"
+        "If it was not asked for by you, tell the operator at once.",
+    ),
+    (NoticeKind.CLIENT_ADDED, Role.OPERATOR): Words(
+        "{partner}: a client {client_name} with keys of its own",
+        "There is a client {client_name} ({client_id}) of {partner} that proves itself by\n  {keys}\n\n"
+        "See it with:\n  keyfob-server client show {client_id}",
+    ),
+    (NoticeKind.CLIENT_KEYS_ANNOUNCED, Role.PARTNER): Words(
+        "{client_name} is to have other keys from {effective_at} on",
+        "Somebody who has the private key of your OpenPGP certificate asked for other keys for your client\n"
+        "{client_name} ({client_id}):\n  {keys}\n"
+        "They count from {effective_at} on, and the present ones no more.\n\n"
+        "If it was not you, stop it, and tell the operator at once that your OpenPGP key is in wrong hands:\n"
+        "  keyfob keys --stop {announcement_id} --client {client_id} --issuer {issuer}",
+    ),
+    (NoticeKind.CLIENT_KEYS_ANNOUNCED, Role.OPERATOR): Words(
+        "{partner}: {client_name} is to have other keys from {effective_at} on",
+        "{partner} asked, by a signature of its certificate, for other keys for {client_name} ({client_id}):\n"
+        "  {keys}\n"
+        "They count from {effective_at} on. To stop it, or to let it count at once:\n"
+        "  keyfob-server announcement stop {announcement_id} --reason TEXT\n"
+        "  keyfob-server announcement hasten {announcement_id} --reason TEXT",
+    ),
+    (NoticeKind.CLIENT_KEYS_CHANGED, Role.PARTNER): Words(
+        "{client_name} has other keys now",
+        "Your client {client_name} ({client_id}) proves itself from now on by\n  {keys}\n"
+        "What it needs to know is attached, signed by the operator's certificate. Check it with\n"
+        "  gpg --decrypt {client_id}.asc\n\n"
+        "If that was not asked for by you, tell the operator at once.",
+    ),
+    (NoticeKind.CLIENT_KEYS_CHANGED, Role.OPERATOR): Words(
+        "{partner}: {client_name} has other keys now",
+        "{client_name} ({client_id}) of {partner} proves itself from now on by\n  {keys}\n\n"
+        "See it with:\n  keyfob-server client show {client_id}",
+    ),
+    (NoticeKind.CHANGE_STOPPED, Role.PARTNER): Words(
+        "{client_name} keeps the keys that it has",
+        "The other keys that were announced for your client {client_name} ({client_id}),\n  {keys}\n"
+        "do not come: {by} stopped it.\n\n"
+        "If it was you who had asked for them, tell the operator.",
+    ),
+    (NoticeKind.CHANGE_STOPPED, Role.OPERATOR): Words(
+        "{partner}: {client_name} keeps the keys that it has",
+        "The other keys that were announced for {client_name} ({client_id}) of {partner},\n  {keys}\n"
+        "do not come: {by} stopped it.\n\n"
+        "Ask the partner whether its OpenPGP key is in wrong hands. See the client with:\n"
+        "  keyfob-server client show {client_id}",
     ),
     (NoticeKind.CONTACT_CHANGED, Role.PARTNER): Words(
         "notices for {partner} go to another address now",

@@ -9,14 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob.oauth import scope as scopes
+from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import forgetting, locks, moving, operators, outbox, schema
+from keyfob.server.storage import announcements, forgetting, locks, moving, operators, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Allowance,
+    Announced,
+    Announcement,
     Client,
     Credential,
     Decision,
@@ -67,6 +70,11 @@ class Change:
         if actor is None:
             fields = {**self._facts, **fields}
         self._events.append(AuditEvent(kind, actor or self._actor.name, fields))
+
+    @property
+    def events(self) -> tuple[AuditEvent, ...]:
+        """What was recorded so far."""
+        return tuple(self._events)
 
     def notify(self, *notices: Notice) -> None:
         """To be told when this transaction has come true: see notices/."""
@@ -121,6 +129,13 @@ class Change:
         """Whether it still waited: of two decisions at once, one is made."""
         return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
 
+    def add_announcement(self, one: Announcement) -> None:
+        self._write(announcements.add(one), changes_rights=False)
+
+    def settle(self, announcement_id: str, state: Announced) -> bool:
+        """Whether it still waited: of two at once, one settles it."""
+        return bool(self._write(announcements.settle(announcement_id, state, now=self._now), changes_rights=False))
+
     def keep_key(self, operator_id: str, key: str, digest: str, *, expires_at: int) -> None:
         """That an act is performed under this Idempotency-Key. The caller has looked that it is free."""
         self._write(operators.forget_answers(now=self._now), changes_rights=False)
@@ -157,6 +172,12 @@ class Change:
             "fingerprint_confirmed_how": partner.fingerprint_confirmed_how.value,
         }
         self._write(sa.update(table).where(table.c.id == partner.id).values(values))
+
+    def set_partner_webhook(self, partner_id: str, url: str | None, key: bytes | None) -> None:
+        """`key`: the envelope of the secret that signs."""
+        table = schema.partner
+        here = sa.update(table).where(table.c.id == partner_id).values(webhook=url, webhook_key=key)
+        self._write(here, changes_rights=False)
 
     def add_client(self, client: Client) -> None:
         row = _row(client)
@@ -215,6 +236,11 @@ class Change:
     def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
         table = schema.client
         self._write(sa.update(table).where(table.c.id == client_id).values(jwks=jwks, jwks_uri=jwks_uri))
+
+    def set_client_method(self, client_id: str, method: Method) -> None:
+        """How it proves itself from now on."""
+        table = schema.client
+        self._write(sa.update(table).where(table.c.id == client_id).values(auth_method=method.value))
 
     def set_client_networks(self, client_id: str, networks: Sequence[str]) -> None:
         """From where the client may come, in place of what was said before; none is anywhere."""

@@ -21,6 +21,7 @@ from keyfob.server.storage import schema
 LEASE = 20
 """Seconds after which another process may deliver in place of one that was killed."""
 NO_CHANNEL = "none"
+PARTNER_WEBHOOK = "partner-webhook"
 _LEASE_NAME = "notices"
 _BATCH = 50
 _FORGET_AFTER = 400 * 24 * 3600
@@ -118,11 +119,19 @@ class Outbox:
             connection.execute(sa.delete(table).where(table.c.created_at < newest - _FORGET_AFTER))
 
     def route(self, channels: Mapping[Role, Sequence[str]], now: int) -> None:
-        """A row for each way that a new notice takes; where there is none, a row that says so."""
+        """A row for each way that a new notice takes; where there is none, a row that says so.
+
+        A partner with a webhook of its own is told there, too.
+        """
         with self._database.write(patience=self._patience) as connection:
-            unrouted = sa.select(schema.notice).where(schema.notice.c.routed_at.is_(None)).limit(_BATCH)
+            table, partner = schema.notice, schema.partner
+            chosen = sa.select(table.c.id, table.c.recipient, partner.c.webhook)
+            joined = chosen.join(partner, partner.c.id == table.c.partner_id, isouter=True)
+            unrouted = joined.where(table.c.routed_at.is_(None)).limit(_BATCH)
             for row in connection.execute(unrouted).all():
                 names = channels[Role(row.recipient)]
+                if row.recipient == Role.PARTNER and row.webhook is not None:
+                    names = [*names, PARTNER_WEBHOOK]
                 state = DeliveryState.WAITING if names else DeliveryState.UNSENT
                 for name in names or (NO_CHANNEL,):
                     values = {"notice_id": row.id, "channel": name, "state": state, "attempts": 0, "next_at": now}

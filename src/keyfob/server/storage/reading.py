@@ -11,9 +11,10 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
-from keyfob.server.storage import operators, schema, standing
+from keyfob.server.storage import announcements, operators, schema, standing
 from keyfob.server.storage.records import (
     Allowance,
+    Announcement,
     Answered,
     Client,
     ClientView,
@@ -204,6 +205,13 @@ class Reading:
     def find_operator(self, key_id: str) -> Operator | None:
         """The living operator whose key has this thumbprint (RFC 7638)."""
         return operators.find_by_key(self._connection, key_id)
+
+    def announcements(self, *, client_id: str | None = None) -> tuple[Announcement, ...]:
+        """Changes that were announced, also those that count by now or were stopped, the oldest first."""
+        return announcements.find(self._connection, client_id=client_id)
+
+    def find_announcement(self, announcement_id: str) -> Announcement | None:
+        return next(iter(announcements.find(self._connection, announcement_id=announcement_id)), None)
 
     def proposals(self) -> tuple[Proposal, ...]:
         return operators.find_proposals(self._connection)

@@ -60,6 +60,8 @@ class Partner:
     fingerprint_confirmed_at: int
     fingerprint_confirmed_how: Confirmation
     created_at: int
+    webhook: str | None = field(default=None, repr=False)  # whoever knows it may be able to post there
+    webhook_key: bytes | None = field(default=None, repr=False)  # an envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,33 @@ class Proposal:
     expires_at: int
     decided_by: str | None = None
     decided_at: int | None = None
+
+
+class Announced(StrEnum):
+    """What became of an announced change. LAPSED: there was nothing left that it could change."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    STOPPED = "stopped"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Other keys of a client that its partner asked for. They count from `takes_effect_at` on, unless it is stopped.
+
+    One of `jwks` and `jwks_uri`. `before`: what the keys were called then, so that no later change is undone by it.
+    """
+
+    id: str
+    client_id: str
+    jwks: str | None
+    jwks_uri: str | None
+    before: str
+    state: Announced
+    announced_at: int
+    takes_effect_at: int
+    settled_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ partner = sa.Table(
     sa.Column("fingerprint_confirmed_at", sa.BigInteger, nullable=False),
     sa.Column("fingerprint_confirmed_how", sa.Text, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("webhook", sa.Text),  # an https URL
+    sa.Column("webhook_key", sa.LargeBinary),  # the envelope of the secret that signs what goes there
 )
 
 resource = sa.Table(
@@ -285,6 +287,21 @@ proposal = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("decided_by", sa.Text, sa.ForeignKey("operator.id")),
     sa.Column("decided_at", sa.BigInteger),
+)
+
+# Other keys of a client that its partner asked for, and that both sides are told of before they count.
+announced_change = sa.Table(
+    "announced_change",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), nullable=False, index=True),
+    sa.Column("jwks", sa.Text),  # a JWK set
+    sa.Column("jwks_uri", sa.Text),
+    sa.Column("before", sa.Text, nullable=False),  # SHA-256 of the keys in whose place they come, in hex
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("announced_at", sa.BigInteger, nullable=False),
+    sa.Column("takes_effect_at", sa.BigInteger, nullable=False),
+    sa.Column("settled_at", sa.BigInteger),
 )
 
 # What was answered to an act with an Idempotency-Key, for a day. No secret: a message in it is sealed to a partner.

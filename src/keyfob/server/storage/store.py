@@ -34,6 +34,7 @@ from keyfob.server.storage.records import (
     TokenRefused,
     Used,
 )
+from keyfob.server.storage.rehearsal import Rehearsed
 from keyfob.server.storage.schema import installation
 
 _GLANCE = 1000
@@ -65,12 +66,14 @@ class Store:
         patience: float | None = None,
         journal: Journal | None = None,
         acting: Within | None = None,
+        rehearses: bool = False,
     ) -> None:
         self._database = database
         self._patience = patience
         self._chain_key = chain_key
         self._journal = journal or Journal(chain_key, entropy)
         self._acting = acting or Within()
+        self._rehearses = rehearses
         self.outbox = Outbox(database, patience=patience)
 
     def revision(self) -> int:
@@ -152,6 +155,9 @@ class Store:
             change.take_rights()
             self._acting.first(change)
             yield change
+            if self._rehearses:
+                change.finish()
+                raise Rehearsed(change.events)
 
     @contextlib.contextmanager
     def change_alone(self, *, now: int, actor: Acting) -> Iterator[Change]:
@@ -214,6 +220,13 @@ class Store:
 
     def acting(self, acting: Within) -> "Store":
         """The same, for somebody."""
+        return self._like(acting, rehearses=self._rehearses)
+
+    def rehearsing(self) -> "Store":
+        """The same, but each change ends in Rehearsed as it is about to become true."""
+        return self._like(self._acting, rehearses=True)
+
+    def _like(self, acting: Within, *, rehearses: bool) -> "Store":
         return Store(
             self._database,
             chain_key=self._chain_key,
@@ -221,6 +234,7 @@ class Store:
             patience=self._patience,
             journal=self._journal,
             acting=acting,
+            rehearses=rehearses,
         )
 
     def keep_answer(self, operator_id: str, key: str, document: str) -> None:
@@ -230,7 +244,13 @@ class Store:
 
     def on(self, database: Database) -> "Store":
         """The same on another database: the same keys, to which the same audit trail belongs."""
-        return Store(database, chain_key=self._chain_key, entropy=self._journal.entropy, patience=self._patience)
+        return Store(
+            database,
+            chain_key=self._chain_key,
+            entropy=self._journal.entropy,
+            patience=self._patience,
+            rehearses=self._rehearses,
+        )
 
     def close(self) -> None:
         self._database.close()

@@ -1,0 +1,93 @@
+"""What a partner may ask for by the signature of its confirmed certificate alone: other keys, or that none come.
+
+    {"purpose": "keyfob-change", "issuer": "https://...", "client_id": "cl_...", "asked_at": 1700000000, ...}
+
+and exactly one of `jwks` (a JWK set, RFC 7517: all keys from then on), `jwks_uri` (where the partner publishes them),
+`certificate` (base64 of its OpenPGP certificate, the same key with a later expiry) and `stop` (what was announced).
+Signed in clear (RFC 9580 §7). For issuer and partner alike.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from keyfob.oauth import strict_json
+
+PURPOSE = "keyfob-change"
+PATH = "/partner/v1/changes"
+MAX_BYTES = 12 * 1024
+_WISHES = ("jwks", "jwks_uri", "certificate", "stop")
+
+
+class MalformedChangeRequest(ValueError):
+    """The text names the member, and quotes no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest:
+    """One wish of the partner of `client_id`, and when it was written, in seconds since 1970. `jwks`: JSON."""
+
+    issuer: str
+    client_id: str
+    asked_at: int
+    jwks: str | None = None
+    jwks_uri: str | None = None
+    certificate: bytes | None = None
+    stop: str | None = None
+
+
+def write(one: ChangeRequest) -> bytes:
+    """The document to sign, in ASCII, without a line that signing in clear would have to change."""
+    wishes: dict[str, object] = {
+        "jwks": None if one.jwks is None else json.loads(one.jwks),
+        "jwks_uri": one.jwks_uri,
+        "certificate": None if one.certificate is None else base64.b64encode(one.certificate).decode(),
+        "stop": one.stop,
+    }
+    document: dict[str, object] = {"purpose": PURPOSE, "issuer": one.issuer, "client_id": one.client_id}
+    document |= {"asked_at": one.asked_at} | {name: value for name, value in wishes.items() if value is not None}
+    return json.dumps(document, indent=1).encode("ascii")
+
+
+def read(text: bytes) -> ChangeRequest:
+    """Raises MalformedChangeRequest, also for another purpose."""
+    try:
+        found = strict_json.parse(text) if len(text) <= MAX_BYTES else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise MalformedChangeRequest("it is no small JSON object")
+    if found.get("purpose") != PURPOSE:
+        raise MalformedChangeRequest("its purpose is another")
+    wished = [name for name in _WISHES if name in found]
+    if len(wished) != 1:
+        raise MalformedChangeRequest(f"exactly one of {', '.join(_WISHES)} is asked for")
+    asked_at, jwks = found.get("asked_at"), found.get("jwks")
+    if type(asked_at) is not int or asked_at < 0:
+        raise MalformedChangeRequest("asked_at is missing or malformed")
+    if "jwks" in found and not isinstance(jwks, dict):
+        raise MalformedChangeRequest("jwks is no JSON object")
+    return ChangeRequest(
+        issuer=_text(found, "issuer"),
+        client_id=_text(found, "client_id"),
+        asked_at=asked_at,
+        jwks=None if jwks is None else json.dumps(jwks),
+        jwks_uri=_text(found, "jwks_uri") if "jwks_uri" in found else None,
+        certificate=_bytes(found, "certificate") if "certificate" in found else None,
+        stop=_text(found, "stop") if "stop" in found else None,
+    )
+
+
+def _text(document: dict[str, object], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise MalformedChangeRequest(f"{name} is missing or malformed")
+    return value
+
+
+def _bytes(document: dict[str, object], name: str) -> bytes:
+    try:
+        return base64.b64decode(_text(document, name), validate=True)
+    except binascii.Error:
+        raise MalformedChangeRequest(f"{name} is not base64") from None

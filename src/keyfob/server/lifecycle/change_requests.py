@@ -1,0 +1,101 @@
+"""What a partner asks for by its signature: believed by that alone, and never twice.
+
+In this order; nothing is believed before 3:
+    1 it is one text signed in clear; the client that it names is UNVERIFIED and serves only to find the certificate
+    2 its date is of now, and its issuer is this one
+    3 the confirmed certificate of the client's partner, usable today, has signed it, and nobody else
+Whoever is refused up to there learns nothing of which it was. What is asked for is called by the text that was signed:
+the same text again is the same wish.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from keyfob import change_request
+from keyfob.change_request import ChangeRequest, MalformedChangeRequest
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import clearsigned
+from keyfob.openpgp.certificate import Certificate
+from keyfob.problem import Problem
+from keyfob.server.lifecycle import announcements, clients, partners
+from keyfob.server.lifecycle.announcements import NotAnnounced
+from keyfob.server.storage.change import Change
+from keyfob.server.storage.reading import Reading
+from keyfob.server.storage.records import Partner, State
+
+MAX_AGE, LEEWAY = 600, 60
+"""Seconds since it was written, and how far a clock may be ahead."""
+
+
+class NotBelieved(Problem):
+    """Nobody is known to have asked. The text is for the operator's log, not for whoever sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a partner asked for; only `check` makes one. `name`: of the very text that was signed."""
+
+    request: ChangeRequest
+    partner: Partner
+    name: str
+
+
+def check(reading: Reading, signed: bytes, *, issuer: str, decoy: Certificate, now: int) -> Asked:
+    """Raises NotBelieved. `decoy` is checked against where there is no such client: the time tells nothing."""
+    try:
+        claimed = change_request.read(clearsigned.read_unverified(signed))
+        if claimed.issuer != issuer or not now - MAX_AGE <= claimed.asked_at <= now + LEEWAY:
+            raise NotBelieved("wrong-time-or-issuer", "its date or issuer is another")
+        view = reading.find_client(claimed.client_id)
+        partner = None if view is None else reading.partner_of(view.client)
+        signer = decoy if partner is None else certificates.read_signer(partner.certificate, now=now)
+        text = clearsigned.verify(signed, signer=signer)
+        verified = change_request.read(text)
+    except (Problem, MalformedChangeRequest) as refused:
+        raise NotBelieved("not-believed", str(refused)) from refused
+    if partner is None or partner.state is not State.ACTIVE or verified != claimed:
+        raise NotBelieved("no-such-client", "it names no client of an active partner")
+    return Asked(verified, partner, f"ann_{hashlib.sha256(text).hexdigest()[:32]}")
+
+
+def carry_out(change: Change, asked: Asked, *, now: int, announced_for: int) -> dict[str, object]:
+    """What came of it, for the partner. Raises NotAnnounced."""
+    request = asked.request
+    try:
+        if request.stop is not None:
+            _check_own(change.reading, request.stop, request.client_id)
+            announcements.stop(change, request.stop, by="the partner", now=now)
+            return {"announcement_id": request.stop, "state": "stopped"}
+        if request.certificate is not None:
+            return _renew(change, asked.partner, request.certificate, now=now)
+        made = announcements.announce(
+            change,
+            request.client_id,
+            named=asked.name,
+            jwks=None if request.jwks is None else clients.read_jwks(request.jwks.encode(), where="jwks"),
+            jwks_uri=None if request.jwks_uri is None else clients.check_jwks_uri(request.jwks_uri),
+            now=now,
+            announced_for=announced_for,
+        )
+    except NotAnnounced:
+        raise
+    except Problem as refused:
+        raise NotAnnounced(refused.code.replace("-", "_"), refused.message) from refused
+    return {"announcement_id": made.id, "state": made.state.value, "takes_effect_at": made.takes_effect_at}
+
+
+def _renew(change: Change, partner: Partner, content: bytes, *, now: int) -> dict[str, object]:
+    """The same key with a later expiry counts at once; another one is confirmed over another channel."""
+    certificate = certificates.check(content, now=now)
+    if certificate.fingerprint != partner.fingerprint:
+        raise NotAnnounced("another_key", "another key is confirmed by its fingerprint: send it to the operator")
+    if certificate.armored != partner.certificate:
+        partners.renew(change, partner, certificate, email=partner.email, now=now)
+    return {"fingerprint": certificate.fingerprint, "expires_at": certificate.expires_at, "state": "done"}
+
+
+def _check_own(reading: Reading, announcement_id: str, client_id: str) -> None:
+    """A partner stops what was announced for its own client, and learns of no other."""
+    found = reading.find_announcement(announcement_id)
+    if found is None or found.client_id != client_id:
+        raise NotAnnounced("unknown_announcement", "nothing is announced for this client under that id")

@@ -1,0 +1,194 @@
+"""Other keys that a partner asks for by its signature: told first, stopped by either side, and counting later.
+
+Seen from outside: a real mail server, a webhook of the partner's own, the real clock.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from keyfob import change_request
+from keyfob.change_request import ChangeRequest
+from keyfob.jose import keys
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import clearsigned
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp.unseal import PrivateKeyUnsealer
+from mail_server import taking_mail
+
+from .test_notices import OPERATOR, PARTNER, by_address, configure, text
+from .test_private_key_jwt import Signer
+
+
+def sign(operator, client_id, *, private_key=None, **wish):
+    key = private_key or operator.private_key
+    asked = {"issuer": operator.issuer, "client_id": client_id, "asked_at": int(time.time())} | wish
+    fingerprint = openpgp_keys.certificate_of(key).fingerprint
+    return PrivateKeyUnsealer(key).clearsign(change_request.write(ChangeRequest(**asked)), fingerprint=fingerprint)
+
+
+def other_keys():
+    key = keys.generate("ES256")
+    return key, keys.write_jwks([key.public_jwk()]).decode()
+
+
+@pytest.fixture(scope="module")
+def place(new_operator, new_receiver, tls_files):
+    """A server with e-mail, and a partner with a webhook of its own; the secret that signs what comes there."""
+    operator = new_operator()
+    with taking_mail(tls_files) as mailbox, new_receiver() as receiver:
+        inner = '[keys]\njwks_uri_networks = "127.0.0.0/8 ::1/128"\n' + f'jwks_uri_ca = "{tls_files.ca}"\n'
+        configure(operator, tls_files, mailbox, more=inner)
+        out = operator.home.parent / "webhook.asc"
+        operator.run("partner", "webhook", "Acme", "--url", receiver.url, "--out", out)
+        told = json.loads(operator.unseal(out).reveal())
+        assert told["webhook_url"] == receiver.url
+        operator.serve()
+        yield SimpleNamespace(operator=operator, mailbox=mailbox, receiver=receiver, secret=told["webhook_secret"])
+        operator.stop()
+
+
+def ask(operator, signed):
+    return operator.request("POST", change_request.PATH, signed)
+
+
+def posted(place):
+    """The next thing that the partner's webhook got, its signature checked."""
+    headers, body = place.receiver.got.get(timeout=20)
+    key = base64.b64decode(place.secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    made = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{made}"
+    return json.loads(body)
+
+
+def information(operator, letter):
+    """What the operator's certificate signed in the attachment of a letter."""
+    (attached,) = letter.iter_attachments()
+    signer = certificates.read_signer((operator.home / "operator.asc").read_bytes())
+    return json.loads(clearsigned.verify(attached.get_content().encode(), signer=signer))
+
+
+def kinds(place, count):
+    return sorted(posted(place)["kind"] for _ in range(count))
+
+
+def test_other_keys_are_told_first_and_count_when_their_time_has_come(place, monkeypatch, until):
+    operator = place.operator
+    operator.stop()
+    monkeypatch.setenv("KEYFOB_CREDENTIALS_ANNOUNCED_FOR", "3")
+    operator.serve()
+    client = Signer(operator, "lab")
+    letters = by_address(place.mailbox, 2)
+    made = information(operator, letters[PARTNER][0])
+    assert (made["client_id"], made["jwk_thumbprints"]) == (client.client_id, [client.key.kid])
+    assert posted(place)["kind"] == "client_added"
+    old, (new, jwks) = client.key, other_keys()
+    signed = sign(operator, client.client_id, jwks=jwks)
+    answer = ask(operator, signed)
+    assert (answer.status, answer.document["state"]) == (202, "waiting"), answer
+    announced = answer.document["announcement_id"]
+    assert client.ask(client.assertion(key=new)).status == 401
+    assert client.ask(client.assertion(key=old)).status == 200
+    assert ask(operator, signed).document["announcement_id"] == announced, "the same text again is the same wish"
+    until(lambda: client.ask(client.assertion(key=new)).status == 200)
+    assert client.ask(client.assertion(key=old)).status == 401
+    letters = by_address(place.mailbox, 4)
+    told = sorted(letters[PARTNER], key=lambda one: "from" not in one["subject"])
+    assert "is to have other keys from" in told[0]["subject"]
+    assert f"--stop {announced}" in text(told[0])
+    assert information(operator, told[1])["jwk_thumbprints"] == [new.kid]
+    assert f"announcement stop {announced}" in "".join(text(one) for one in letters[OPERATOR])
+    assert kinds(place, 2) == ["client_keys_announced", "client_keys_changed"]
+    records = [one for one in operator.audit() if one.get("announcement_id") == announced]
+    assert [one["kind"] for one in records] == ["change_announced"] and records[0]["actor"].startswith("partner:")
+    operator.stop()
+    monkeypatch.delenv("KEYFOB_CREDENTIALS_ANNOUNCED_FOR")
+    operator.serve()
+
+
+def test_either_side_stops_what_was_announced_and_the_operator_hastens_it_with_a_reason(place):
+    operator = place.operator
+    client = Signer(operator, "stopped")
+    new, jwks = other_keys()
+    first = ask(operator, sign(operator, client.client_id, jwks=jwks)).document["announcement_id"]
+    (shown,) = operator.run("client", "show", client.client_id)["announced"]
+    assert (shown["announcement_id"], shown["thumbprints"]) == (first, [new.kid])
+    assert [one["announcement_id"] for one in operator.run("status", status=1)["announced_changes"]] == [first]
+    # Another wish has to wait for the end of this one: a thief could not hide his among others.
+    assert ask(operator, sign(operator, client.client_id, jwks=other_keys()[1])).document["error"] == "change_waits"
+    assert ask(operator, sign(operator, client.client_id, stop=first)).document["state"] == "stopped"
+    second = ask(operator, sign(operator, client.client_id, jwks=other_keys()[1])).document["announcement_id"]
+    assert operator.run("announcement", "stop", second, "--reason", "not theirs")["state"] == "stopped"
+    assert client.ask().status == 200
+    third = ask(operator, sign(operator, client.client_id, jwks=jwks, asked_at=int(time.time()) + 1))
+    third = third.document["announcement_id"]
+    assert operator.run("announcement", "hasten", third, status=2)["error"] == "reason-missing"
+    assert operator.run("announcement", "hasten", third, "--reason", "called back")["state"] == "done"
+    assert client.ask(client.assertion(key=new)).status == 200
+    (record,) = [one for one in operator.audit() if one["kind"] == "client_keys_changed" and one.get("reason")]
+    assert (record["client_id"], record["reason"]) == (client.client_id, "called back")
+    states = [one["state"] for one in operator.run("announcement", "list")["announcements"]]
+    assert states[-3:] == ["stopped", "stopped", "done"]
+    # Added, three announced, two stopped, one changed; the partner hears each at its webhook, too.
+    assert kinds(place, 7).count("change_stopped") == 2
+    by_address(place.mailbox, 14)
+
+
+def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_keys(place):
+    operator = place.operator
+    owner, thief = Signer(operator, "owned"), openpgp_keys.generate_operator_key("Thief <t@thief.example>")[0]
+    _, jwks = other_keys()
+    of_another = sign(operator, owner.client_id, jwks=jwks, private_key=thief)
+    good = sign(operator, owner.client_id, jwks=jwks)
+    before = operator.run("announcement", "list")["announcements"]
+    for wrong in (
+        of_another,
+        good.replace(owner.client_id.encode(), b"cl_another"),
+        change_request.write(ChangeRequest(issuer=operator.issuer, client_id=owner.client_id, asked_at=1, jwks=jwks)),
+        sign(operator, owner.client_id, jwks=jwks, asked_at=int(time.time()) - 3600),
+        sign(operator, owner.client_id, jwks=jwks, issuer="https://other.example"),
+        sign(operator, "cl_nobody", jwks=jwks),
+        b"",
+    ):
+        answer = ask(operator, wrong)
+        assert (answer.status, answer.document["error"]) == (400, "invalid_change_request"), wrong
+    assert operator.run("announcement", "list")["announcements"] == before
+    # Whoever has a client's secret, or its key, has no more: there is no such way.
+    info = operator.client("secret", scope="studies:read")
+    pair = base64.b64encode(f"{info.client_id}:{info.client_secret.reveal()}".encode()).decode()
+    for path in ("/partner/v1/changes", "/partner/v1/credentials", "/oauth2/register"):
+        body = json.dumps({"client_id": owner.client_id, "jwks": json.loads(jwks)}).encode()
+        answer = operator.request("POST", path, body, {"authorization": f"Basic {pair}"})
+        assert answer.status in (400, 401, 405), path
+    assert operator.run("client", "show", owner.client_id)["thumbprints"] == [owner.key.kid]
+    where = "https://partner.example/jwks.json"
+    answer = ask(operator, sign(operator, info.client_id, jwks_uri=where))
+    assert answer.document["error"] == "unusable_keys", "a key takes a secret's place by value"
+
+
+def test_a_prolonged_key_counts_at_once_and_another_key_goes_by_the_operator(place):
+    operator = place.operator
+    client = Signer(operator, "prolongs")
+    same = operator.certificate.read_bytes()
+    assert ask(operator, sign(operator, client.client_id, certificate=same)).document["state"] == "done"
+    another = openpgp_keys.generate_operator_key("Acme <data@acme.example>")[1].armored
+    answer = ask(operator, sign(operator, client.client_id, certificate=another))
+    assert (answer.status, answer.document["error"]) == (409, "another_key")
+
+
+def test_the_signed_information_of_a_key_client_is_there_for_the_asking(place):
+    operator = place.operator
+    client = Signer(operator, "asks")
+    signed = operator.run("client", "information", client.client_id)["information"]
+    signer = certificates.read_signer((operator.home / "operator.asc").read_bytes())
+    said = json.loads(clearsigned.verify(signed.encode(), signer=signer))
+    assert said["purpose"] == "keyfob-client-information"
+    assert (said["token_endpoint_auth_method"], said["scope"]) == ("private_key_jwt", "studies:read subjects:read")
+    refused = operator.run("client", "information", operator.client("plain").client_id, status=2)
+    assert refused["error"] == "has-secret"
