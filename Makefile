@@ -29,7 +29,7 @@ run: $(VENV)/ready ## set the same up in ./demo-home, or start it again; leave b
 	@$(BIN)/python -m keyfob.demo --keep-running demo-home
 
 test: $(VENV)/ready ## run all tests (JOBS=8: in as many processes)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 interop: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node $(INTEROP)/go ## play the clients and verifiers of others (RECORD=1 writes their page)
 	@$(BIN)/python -m pytest tests/interop $(if $(RECORD),--record)

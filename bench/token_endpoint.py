@@ -21,6 +21,7 @@ NOTHING = """
 import sys
 from pathlib import Path
 from keyfob import serving
+from keyfob.serving import listener
 from keyfob.ambient import system_entropy
 
 async def app(scope, receive, send):
@@ -34,8 +35,8 @@ async def app(scope, receive, send):
     await serving.respond(send, serving.json_response(200, {"access_token": "x" * 700}))
 
 home = Path(sys.argv[1])
-serving.serve(serving.edge(app, entropy=system_entropy, max_body_bytes=65536), host="127.0.0.1", port=int(sys.argv[2]),
-              certificate=home / "tls/server.pem", private_key=home / "tls/server.key", ready="nothing")
+listener.serve(serving.edge(app, entropy=system_entropy, max_body_bytes=65536), host="127.0.0.1", port=int(sys.argv[2]),
+               certificate=home / "tls/server.pem", private_key=home / "tls/server.key", ready="nothing")
 """
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,8 +31,16 @@ from keyfob.jose.keys import SigningKey
 from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth.errors import InvalidClient
 from keyfob.oauth.revocation_feed import Feed, Revocation, Subject
+from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp.certificate import Certificate
 from keyfob.secret import Secret
+from keyfob.turn import Turn
 from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+
+# A test starts hundreds of programs: where the environment says that no bytecode is kept, each would compile all of
+# the source again, which takes as long as what it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 NO_DATA = "no test data"
 Answer = tuple[int, dict[str, str], bytes]
@@ -39,6 +48,32 @@ Answer = tuple[int, dict[str, str], bytes]
 # A busy machine is no defect: what a property costs in time is not what it tests.
 settings.register_profile("keyfob", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("keyfob")
+
+
+LONGEST = (
+    "docs/test_documents.py",
+    "demo/test_demo.py",
+    "server/wire/test_kill.py",
+    "cdms/test_kill.py",
+    "server/lifecycle/test_model.py",
+    "server/wire/test_notices.py",
+    "server/commands/test_rewraps.py",
+    "server/commands/test_crowd.py",
+    "hostile/test_no_secret_anywhere.py",
+    "serving/test_wire.py",
+    "server/wire/test_revocation_seen.py",
+    "server/wire/test_kms.py",
+    "server/wire/test_admin.py",
+)
+"""The files that take longest, in that order."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes the longest files begin, so that none of them runs alone at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        places = {Path(__file__).parent / file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -94,6 +129,22 @@ def make_tls_files(folder: Path, *names: str) -> TlsFiles:
     files.private_key.write_bytes(private_key.reveal_bytes())
     files.private_key.chmod(0o600)
     return files
+
+
+@pytest.fixture(scope="session")
+def partner_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Secret, Certificate]:
+    """An OpenPGP key as partners have it, RSA 4096 and for a month: made once, also for tests in several processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    file = folder / "partner-key.asc"
+    with Turn(folder / "partner-key.lock").taken(None):
+        if not file.exists():
+            private_key, _ = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 31 * 24 * 3600)
+            file.touch(mode=0o600)
+            file.write_bytes(private_key.reveal_bytes())
+    private_key = Secret(file.read_bytes())
+    return private_key, openpgp_keys.certificate_of(private_key)
 
 
 @pytest.fixture

@@ -49,10 +49,10 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database_url(database_kind: str, request: pytest.FixtureRequest) -> Callable[[], str | None]:
-    """A new and empty database for `--database`; None leaves it to the home, as SQLite."""
+def new_database_url(database_kind: str, request: pytest.FixtureRequest) -> Callable[..., str | None]:
+    """A new and empty database for `--database`, or a copy of the named one; None leaves it to the home, as SQLite."""
     if database_kind == "sqlite":
-        return lambda: None
+        return lambda template="template0": None
     return request.getfixturevalue("postgresql").new_url
 
 

@@ -58,6 +58,16 @@ def test_a_program_without_its_packages_says_what_installs_them(program):
     assert json.loads(run(script, "--json").stdout)["error"] == "not-installed"
 
 
+@pytest.mark.parametrize(
+    "given", ["from keyfob.server.cli import cli; cli.commands['audit']", "from keyfob.cdms.cli import cli"]
+)
+def test_a_command_does_not_wait_for_what_only_a_server_or_an_upgrade_needs(given):
+    done = run(
+        f"{given}; import sys; sys.exit(str({{'alembic', 'keyfob.serving.listener', 'uvicorn'}} & set(sys.modules)))"
+    )
+    assert done.stderr.strip() == "set()"
+
+
 def test_a_program_with_its_packages_runs():
     done = run("from keyfob.programs import server; server()", "--version")
     assert done.stdout.startswith("keyfob-server ")

@@ -6,6 +6,7 @@ With `--json`, stdout is exactly one JSON document, an error included. Exit code
 import contextlib
 import functools
 import getpass
+import importlib
 import json
 import os
 import sys
@@ -34,6 +35,32 @@ class Result:
     document: Mapping[str, object]
     text: str
     exit_code: int = 0
+
+
+class Imported(Mapping[str, click.Command]):
+    """Commands that are imported when they are asked for: for most of them, imports are most of their time.
+
+    `places` gives for a command's name `module:attribute`, and then the modules that add commands of their own to it.
+    """
+
+    def __init__(self, package: str, places: Mapping[str, Sequence[str]]) -> None:
+        self._package = package
+        self._places = places
+
+    def __getitem__(self, name: str) -> click.Command:
+        place, *more = self._places[name]
+        module, _, attribute = place.partition(":")
+        for other in more:
+            importlib.import_module(f"{self._package}.{other}")
+        found = getattr(importlib.import_module(f"{self._package}.{module}"), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def shows_result(function: Callable[..., Result]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ which starves one of two processes for seconds. PostgreSQL: keyfob.postgresql.
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from keyfob.turn import Turn
 
 _PATIENCE = 2.0
 """Seconds to wait for a free connection: whoever comes later is better told at once."""
+
+_REVISION = 4
+"""Digits of a revision, with which the name of its file begins."""
 
 
 def new_metadata() -> sa.MetaData:
@@ -212,23 +216,25 @@ def upgrade(database: Database, migrations: str) -> None:
 
     Two programs that start at once queue on the write lock. Raises Misuse when the schema is newer than the program.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", migrations)
-    script = ScriptDirectory.from_config(config)
+    package, _, folder = migrations.partition(":")
+    names = sorted(file.name for file in (resources.files(package) / folder / "versions").iterdir())
+    revisions = [name[:_REVISION] for name in names if name[:_REVISION].isdigit()]
     with database.write() as connection:
         if database.migration_lock is not None:
             connection.exec_driver_sql(database.migration_lock)
         found = _schema_revision(connection)
-        if found == script.get_current_head():
+        if found == revisions[-1]:
             return
-        if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
+        if found is not None and found not in revisions:
             raise Misuse(
                 "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
             )
+        # Only here: to import it takes longer than most commands, and nearly always there is nothing to do.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", migrations)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

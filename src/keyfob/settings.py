@@ -7,7 +7,7 @@ an unknown variable is a warning, since the programs share the prefix. All mista
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -146,13 +146,6 @@ def https_url(value: Value) -> str:
     return url
 
 
-def sqlite_url(value: Value) -> str:
-    url = text(value)
-    if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
-        raise ValueError("is not of the form sqlite:///PATH")
-    return url
-
-
 def positive(value: Value) -> int:
     if (number := _whole_number(value)) is None or number == 0:
         raise ValueError("is not a whole number above 0")
@@ -170,8 +163,28 @@ def _whole_number(value: Value) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
 
 
-def survey(settings: Sequence[Setting], home: Path, environ: Mapping[str, str]) -> Survey:
-    """All settings of the home at `home`, and every mistake in its file and in the environment."""
+Together = tuple[str, Callable[[Survey, Mapping[str, Value]], object]]
+"""What does not show in one setting alone: whose name the mistake bears, and a check that raises Misuse."""
+
+
+def survey(
+    settings: Sequence[Setting], home: Path, environ: Mapping[str, str], *, together: Sequence[Together] = ()
+) -> Survey:
+    """All settings of the home at `home`, and every mistake in them; what goes `together` once each is right."""
+    found = _survey(settings, home, environ)
+    if found.faults:
+        return found
+    values, faults = found.values(), []
+    for name, check in together:
+        try:
+            check(found, values)
+        except Misuse as wrong:
+            where = found.find(name).where or str(home / FILE)
+            faults.append(Fault(where, wrong.code, wrong.message, wrong.hint))
+    return replace(found, faults=tuple(faults))
+
+
+def _survey(settings: Sequence[Setting], home: Path, environ: Mapping[str, str]) -> Survey:
     path = home / FILE
     written, faults = _read(settings, path.read_bytes() if path.exists() else b"", where=str(path))
     is_readable = not any(fault.message.startswith("is not TOML") for fault in faults)

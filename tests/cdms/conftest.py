@@ -14,6 +14,9 @@ from urllib.parse import quote
 
 import pytest
 
+import inside
+from keyfob.cdms.cli import cli
+
 ENTRY = "from keyfob.cdms.cli import main; main()"
 ALL_SCOPES = (
     "studies:read metadata:read subjects:read subjects:write clinical-data:read clinical-data:write "
@@ -51,8 +54,7 @@ class Api:
         return f"https://localhost:{self.port}"
 
     def run(self, *arguments: object, status: int = 0) -> dict[str, object]:
-        command = [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 

@@ -218,11 +218,10 @@ def test_the_schema_is_what_the_migrations_make():
 
     from keyfob import database
     from keyfob.cdms.storage import schema
-    from keyfob.cdms.storage.store import MIGRATIONS
 
     engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
     made = database.Database(engine, begin_read="BEGIN", begin_write="BEGIN")
-    database.upgrade(made, MIGRATIONS)
+    database.upgrade(made, schema.TABLES.migrations)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     made.close()

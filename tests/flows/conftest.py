@@ -18,10 +18,10 @@ from databases import (  # fixtures, and the hook that chooses
     pytest_generate_tests,
 )
 from keyfob.oauth.client_information import ClientInformation
-from server.wire.conftest import RESOURCE, Operator, new_operator, partner_key
+from server.wire.conftest import RESOURCE, Operator, acme, new_operator
 
 __all__ = [
-    "database_kind", "new_database_url", "new_operator", "new_postgresql", "partner_key", "postgresql",
+    "acme", "database_kind", "new_database_url", "new_operator", "new_postgresql", "postgresql",
     "pytest_generate_tests",
 ]  # fmt: skip
 

@@ -7,9 +7,9 @@ import pytest
 from interop import matrix
 from interop.relay import Relay
 from interop.scene import Scene
-from server.wire.conftest import Operator, new_operator, partner_key
+from server.wire.conftest import Operator, acme, new_operator
 
-__all__ = ["new_operator", "partner_key"]
+__all__ = ["acme", "new_operator"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

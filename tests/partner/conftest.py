@@ -87,11 +87,10 @@ class _Keys:
 
 
 @pytest.fixture(scope="session")
-def openpgp_keys() -> _Keys:
+def openpgp_keys(partner_key) -> _Keys:
     operator_key, operator = keys.generate_operator_key("Operator")
-    partner_key, partner = keys.generate_partner_key("Partner <p@partner.example>", 86400)
-    _, other = keys.generate_partner_key("Other <o@other.example>", 86400)
-    return _Keys(operator_key, operator, partner_key, partner, other)
+    _, other = keys.generate_operator_key("Another partner")
+    return _Keys(operator_key, operator, *partner_key, other)
 
 
 @pytest.fixture

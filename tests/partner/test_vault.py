@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from keyfob.ambient import system_entropy
-from keyfob.partner import cli, opening
+from keyfob.partner import opening
 from keyfob.partner.errors import VaultProblem
+from keyfob.partner.options import read_keeping
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.folder import Vault
 from keyfob.partner.vault.keeping import Keeper
@@ -228,5 +229,5 @@ def test_an_outage_of_kms_is_the_vaults_problem_and_loses_nothing(handoff, cloud
 @pytest.mark.parametrize("said", ["files", "aws-kms", "file:x", "aws-kms:", "AWS-KMS:arn", ""])
 def test_another_way_of_keeping_is_misuse(said):
     with pytest.raises(Misuse):
-        cli._keeping(said)
-    assert cli._keeping("aws-kms:arn:x") == (Keeping.AWS_KMS, "aws-kms:arn:x")
+        read_keeping(said)
+    assert read_keeping("aws-kms:arn:x") == (Keeping.AWS_KMS, "aws-kms:arn:x")

@@ -15,6 +15,7 @@ APPLICATION = textwrap.dedent(
     import asyncio, contextlib, json, os, sys
     from pathlib import Path
     from keyfob import serving
+    from keyfob.serving import listener
     from keyfob.ambient import system_entropy
 
     async def app(scope, receive, send):
@@ -46,7 +47,7 @@ APPLICATION = textwrap.dedent(
         await serving.respond(send, serving.json_response(200, answer))
 
     port, certificate, key = int(sys.argv[1]), *(Path(p) if p else None for p in sys.argv[2:4])
-    serving.serve_workers(
+    listener.serve_workers(
         lambda: contextlib.nullcontext(serving.edge(app, entropy=system_entropy, max_body_bytes=100_000)),
         workers=int((sys.argv[5:] or ["1"])[0]),
         host="127.0.0.1", port=port, certificate=certificate, private_key=key, ready=f"https://localhost:{port}",

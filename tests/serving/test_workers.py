@@ -132,7 +132,7 @@ def test_a_tls_session_of_one_worker_is_resumed_by_any(start, port, tls_files):
 
 FAILING = """
 import contextlib, sys
-from keyfob import serving
+from keyfob.serving import listener
 from keyfob.problem import Problem
 
 @contextlib.contextmanager
@@ -141,8 +141,8 @@ def broken():
     yield
 
 try:
-    serving.serve_workers(broken, workers=2, host="127.0.0.1", port=int(sys.argv[1]), certificate=None,
-                          private_key=None, ready="never")
+    listener.serve_workers(broken, workers=2, host="127.0.0.1", port=int(sys.argv[1]), certificate=None,
+                           private_key=None, ready="never")
 except Problem as problem:
     sys.exit(problem.code)
 """

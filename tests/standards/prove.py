@@ -102,7 +102,7 @@ def _run(tests: list[Test], folder: Path) -> Mapping[str, list[str]]:
         return {}
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         options = [f"--timeout={_LONGEST}", f"--junitxml={report.name}"]
-        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
         command = [sys.executable, "-m", "pytest", *options, *(test.id for test in tests)]
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
         cases = list(ElementTree.fromstring(Path(report.name).read_text() or "<nothing/>").iter("testcase"))

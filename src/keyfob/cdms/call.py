@@ -11,6 +11,7 @@ from keyfob.cdms.settings import Settings
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor, Study, Subject
 from keyfob.cdms.storage.store import Store
+from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth import authorization_details, strict_json
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.wire import Headers, Response, values
@@ -97,6 +98,14 @@ class Call:
         """The study of the path, if it is granted for this scope. Raises the one 404."""
         study = reading.find_study(path_key=self.params["study"])
         if study is None or not self.permits(study.oid):
+            raise not_found()
+        return study
+
+    def study_to_change(self, writing: Writing) -> Study:
+        """As `study`, and to the end of the transaction nobody else changes it. Raises the one 404."""
+        # Granted first: a stranger must not feel by waiting that somebody writes there.
+        study = writing.take(self.study(writing.reading).oid)
+        if study is None:
             raise not_found()
         return study
 

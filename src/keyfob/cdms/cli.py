@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 import click
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keyfob import command, configuration, ledger, serving, tls
+from keyfob import command, configuration, database_url, ledger, serving, tls
 from keyfob import home as homes
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.cdms import installation, loading, openapi, settings
-from keyfob.cdms.app import make_app
 from keyfob.cdms.call import Surroundings
 from keyfob.cdms.installation import Installation, Plan
 from keyfob.cdms.odm.model import Site
@@ -84,7 +83,12 @@ def check_config(*, home: Path) -> Result:
 @click.option("--issuer", required=True, metavar="URL", help="The authorization server whose tokens are taken.")
 @click.option("--resource", required=True, metavar="URL", help="The API's own https URL: the audience of its tokens.")
 @click.option("--ca", type=_PATH, metavar="FILE", help="The authority of the issuer's TLS certificate, PEM.")
-@click.option("--database", metavar="URL", help="Where the database lies, as sqlite:///PATH. Default: in DIR.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {database_url.VARIABLE}). "
+    "Default: a file in DIR.",
+)
 @click.option("--tls-cert", type=_PATH, metavar="FILE", help="The API's certificate chain, PEM.")
 @click.option("--tls-key", type=_PATH, metavar="FILE", help="Its private key, PEM.")
 @shows_result
@@ -102,8 +106,8 @@ def init(
       keyfob-cdms init --home ./cdms --issuer https://localhost:8443 --resource https://localhost:9443 \\
         --ca ./operator/tls/ca.pem
     """
-    plan = Plan(issuer, resource, ca, tls_cert, tls_key, _database_path(database))
-    installation.create(home, plan, now=system_clock(), entropy=system_entropy)
+    plan = Plan(issuer, resource, ca, tls_cert, tls_key, database_url.choose_new(database, os.environ))
+    installation.create(home, plan, now=system_clock(), entropy=system_entropy, environ=os.environ)
     described = home / "resource.json"
     lines = [
         f"made {home}",
@@ -114,18 +118,6 @@ def init(
     ]
     document = {"home": str(home), "resource": resource, "issuer": issuer, "resource_json": str(described)}
     return Result(document, "\n".join(lines))
-
-
-def _database_path(url: str | None) -> Path | None:
-    if url is None:
-        return None
-    path = url.removeprefix("sqlite:///")
-    if path == url or not path:
-        # Not repeated: another kind of URL may hold a password.
-        raise Misuse(
-            "bad-database", "--database is not of the form sqlite:///PATH", hint="leave it out for the default"
-        )
-    return Path(path)
 
 
 @cli.command(short_help="Load study designs and clinical data.")
@@ -198,6 +190,7 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     try:
         with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
             _check_study(writing.reading, study)
+            writing.take(study)
             is_new = writing.put_site(study, Site(oid, name))
     finally:
         found.close()
@@ -225,6 +218,10 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
     Example:
       keyfob-cdms serve --home ./cdms
     """
+    # Here, not above: what serves takes as long to import as the other commands take in all.
+    from keyfob.cdms.app import make_app
+    from keyfob.serving import listener
+
     found = _open(home)
     settings = found.settings
     try:
@@ -244,7 +241,7 @@ def serve(*, home: Path, host: str, port: int | None) -> None:
         surroundings = Surroundings(
             found.store, settings, system_entropy, found.resource_document, openapi.write(settings)
         )
-        serving.serve(
+        listener.serve(
             make_app(surroundings, guard, clock=system_clock),
             host=host,
             port=port or urlsplit(settings.resource).port or _HTTPS,

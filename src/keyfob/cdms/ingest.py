@@ -111,15 +111,17 @@ def carry_out(plan: Plan, writing: Writing, *, batch: str | None) -> None:
     """Write what was planned; the caller has made sure that there are no errors."""
     for subject in plan.subjects:
         writing.add_subject(subject, reason=None)
+    put = [(group.subject, group.data, group.existing) for group in plan.groups if not group.removes]
+    rows = iter(writing.put_groups(put, version=plan.version))
     for group in plan.groups:
         if group.removes:
             _remove(plan, group, writing, batch)
         else:
-            _put(plan, group, writing, batch)
+            _put(plan, group, next(rows), writing, batch)
+    writing.settle()
 
 
-def _put(plan: Plan, group: GroupWrite, writing: Writing, batch: str | None) -> None:
-    row = writing.put_group(plan.study, group.subject, group.data, group.existing, version=plan.version)
+def _put(plan: Plan, group: GroupWrite, row: int, writing: Writing, batch: str | None) -> None:
     for write in group.items:
         if write.item is None:
             assert write.old is not None

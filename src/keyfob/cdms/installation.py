@@ -14,14 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keyfob import database, home, tls
+from keyfob import database, database_url, databases, home, tls
 from keyfob import settings as homes
 from keyfob.ambient import Entropy
 from keyfob.cdms import settings as setting_files
 from keyfob.cdms.routes import SCOPES
 from keyfob.cdms.settings import SETTINGS, Settings
 from keyfob.cdms.storage.records import Actor
-from keyfob.cdms.storage.store import MIGRATIONS, Store
+from keyfob.cdms.storage.schema import TABLES
+from keyfob.cdms.storage.store import Store
 from keyfob.envelope import format as envelope
 from keyfob.envelope.format import Context
 from keyfob.envelope.wrappers import KeyFileWrapper, Wrapper
@@ -30,6 +31,7 @@ from keyfob.jose import keys
 from keyfob.jose.keys import SigningKey
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.resource_metadata import ResourceMetadata
+from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -48,7 +50,7 @@ class Plan:
     ca_file: Path | None = None
     tls_certificate: Path | None = None
     tls_private_key: Path | None = None
-    database_path: Path | None = None
+    database: Path | Place | None = None  # None: in the home
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ def check_plan(plan: Plan) -> Plan:
     return plan
 
 
-def create(path: Path, plan: Plan, *, now: int, entropy: Entropy) -> None:
-    """A whole installation at `path`, or nothing. Raises Misuse when `path` holds anything."""
+def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, environ: Mapping[str, str] | None = None) -> None:
+    """A whole installation at `path`, or nothing. Raises Misuse when `path` or the database holds anything."""
     check_plan(plan)
     tls.check_believable(plan.tls_certificate, url=plan.resource, now=now)
     installation_id = entropy(16).hex()
@@ -112,9 +114,14 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy) -> None:
             jwks={"keys": [signing_key.public_jwk()]},
         )
         home.write_file(draft / "resource.json", resource_metadata.write(described), mode=0o644)
-        _create_database(draft / _DATABASE, installation_id, chain_key, now=now, entropy=entropy)
-        if plan.database_path is not None:
-            undo.enter_context(database.placed(draft / _DATABASE, plan.database_path))
+        where = plan.database if isinstance(plan.database, Place) else draft / _DATABASE
+        made = undo.enter_context(databases.new(where, TABLES, installation_id=installation_id, environ=environ or {}))
+        store = Store(made, chain_key=chain_key, entropy=entropy)
+        with store.writing(actor=Actor(None, None, "init"), now=now) as writing:
+            writing.add_installation(installation_id, entropy(8).hex())
+        made.close()  # the last connection to a file folds the write-ahead log into it
+        if isinstance(plan.database, Path):
+            undo.enter_context(database.placed(draft / _DATABASE, plan.database))
 
 
 def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # installation.open
@@ -125,26 +132,8 @@ def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Install
     chain_key = _open_key(checked, "audit-chain", wrapper)
     document = _read(path / "resource.json")
     resource_key = keys.load(_open_key(checked, "resource-key", wrapper))
-    if not settings.database_path.is_file():
-        raise Problem(
-            "database-missing",
-            f"there is no database at {settings.database_path}",
-            hint="restore it from a backup, or mend database.url in keyfob.toml",
-        )
-    opened = database.open_sqlite(settings.database_path)
-    try:
-        database.upgrade(opened, MIGRATIONS)
-        store = Store(opened, chain_key=chain_key, entropy=entropy)
-        with store.reading() as reading:
-            if reading.installation_id() != checked.installation_id:
-                raise Misuse(
-                    "other-database",
-                    f"the database {settings.database_path} belongs to another installation than {path}",
-                    hint="mend database.url in keyfob.toml",
-                )
-    except BaseException:
-        opened.close()
-        raise
+    opened = databases.open_own(checked, settings.database, TABLES, environ=environ)
+    store = Store(opened, chain_key=chain_key, entropy=entropy)
     return Installation(checked, settings, store, document, resource_key)
 
 
@@ -157,8 +146,8 @@ def _settings(plan: Plan) -> dict[str, homes.Value]:
     values: dict[str, homes.Value] = {"server.issuer": plan.issuer, "server.resource": plan.resource}
     if plan.ca_file is not None:
         values["server.ca_file"] = "ca.pem"
-    if plan.database_path is not None:
-        values["database.url"] = f"sqlite:///{plan.database_path.absolute()}"
+    if plan.database is not None:
+        values[database_url.NAME] = database_url.write(plan.database)
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())
         values["tls.private_key"] = str(plan.tls_private_key.absolute())
@@ -180,17 +169,6 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
     certificate, private_key = tls.issue_certificate(authority, names=homes.LOOPBACK_NAMES, now=now)
     home.write_file(draft / "tls" / "server.pem", certificate, mode=0o644)
     home.write_file(draft / "tls" / "server.key", private_key.reveal_bytes())
-
-
-def _create_database(path: Path, installation_id: str, chain_key: Secret, *, now: int, entropy: Entropy) -> None:
-    made = database.open_sqlite(path)
-    try:
-        database.upgrade(made, MIGRATIONS)
-        store = Store(made, chain_key=chain_key, entropy=entropy)
-        with store.writing(actor=Actor(None, None, "init"), now=now) as writing:
-            writing.add_installation(installation_id, entropy(8).hex())
-    finally:
-        made.close()  # the last connection folds the write-ahead log into the one file
 
 
 def _open_key(checked: Home, name: str, wrapper: Wrapper) -> Secret:

@@ -60,6 +60,9 @@ def load(
         raise Problem("nothing-to-load", f"{path} holds neither a study design nor clinical data")
     sha256 = hashlib.sha256(body).hexdigest()
     with store.writing(actor=Actor(None, None, operator), now=now) as writing:
+        named = [study for study, _ in file.sites if study is not None]
+        named += [one.study_oid for one in file.designs] + [one.study_oid for one in file.clinical]
+        writing.take_all(named)
         designs = [_load_design(writing, design, body, sha256, study_key, draft=draft) for design in file.designs]
         _load_sites(writing, file)
         data, warnings = [], len(file.warnings)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyfob import database_url
 from keyfob import settings as homes
+from keyfob.postgresql import Place
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
-from keyfob.settings import Setting, Survey, Value, file_path, https_url, positive, sqlite_url
+from keyfob.settings import Setting, Survey, Value, file_path, https_url, positive
 
 SETTINGS = (
     Setting("server", "issuer", None, "The authorization server whose tokens are taken (RFC 8414).", https_url),
@@ -19,7 +21,7 @@ SETTINGS = (
         "The authority that signed the issuer's TLS certificate; empty: the system's.",
         file_path,
     ),
-    Setting("database", "url", "sqlite:///cdms.db", "The database; a relative path starts at the home.", sqlite_url),
+    database_url.setting("cdms.db"),
     Setting("tls", "certificate", "tls/server.pem", "The API's certificate chain (PEM).", file_path),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
@@ -52,7 +54,7 @@ class Settings:
     issuer: str
     resource: str
     ca_file: Path | None
-    database_path: Path
+    database: Path | Place
     tls_certificate: Path
     tls_private_key: Path
     client_ca: Path | None
@@ -64,7 +66,7 @@ class Settings:
 
 def survey(home: Path, environ: Mapping[str, str]) -> Survey:
     """See keyfob.settings."""
-    return homes.survey(SETTINGS, home, environ)
+    return homes.survey(SETTINGS, home, environ, together=((database_url.NAME, database_url.check_password),))
 
 
 def load(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -75,7 +77,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         issuer=str(values["server.issuer"]),
         resource=str(values["server.resource"]),
         ca_file=home / ca_file if ca_file else None,
-        database_path=home / str(values["database.url"]).removeprefix("sqlite:///"),
+        database=database_url.read(str(values[database_url.NAME]), home=home),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         client_ca=home / client_ca if client_ca else None,

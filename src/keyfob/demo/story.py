@@ -178,7 +178,7 @@ def _refuse_impostors(stage: Stage, scene: Scene) -> None:
     receive = ("keyfob", "receive", "forged.asc", "--key", "file", *scene.partner.options)
     stage.run("partner", *receive, *_operator(scene.operator_fingerprint), status=1, shows="sign")
 
-    other, _ = keys.generate_partner_key("Another partner <data@other.example>", 3600)
+    other, _ = keys.generate_operator_key("Another partner <data@other.example>")  # of a kind that is there at once
     path = stage.folder / "another-partner.asc"
     path.touch(mode=0o600)
     path.write_bytes(other.reveal_bytes())

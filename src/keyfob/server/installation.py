@@ -11,16 +11,13 @@ tls/                            on loopback only: a throw-away CA and the server
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from keyfob import database, home, postgresql, tls
+from keyfob import database, database_url, databases, home, tls
 from keyfob.ambient import Entropy
 from keyfob.aws_kms import KeyArn
-from keyfob.database import Database
 from keyfob.envelope import format as envelope
 from keyfob.envelope.wrappers import Wrapper
 from keyfob.home import Home, HomeKind
@@ -31,9 +28,9 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.certificate import Certificate
 from keyfob.postgresql import Place
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import Misuse
 from keyfob.secret import Secret
-from keyfob.server import databases, key_encryption, keys_at_rest, kms_keys
+from keyfob.server import key_encryption, keys_at_rest, kms_keys
 from keyfob.server import settings as setting_files
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.key_encryption import Kept
@@ -41,19 +38,16 @@ from keyfob.server.keys_at_rest import WEBHOOK
 from keyfob.server.lifecycle import operators, signing_keys
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.settings import Settings
-from keyfob.server.storage import emptying
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Operator, Purpose, Role, SigningKeyRecord
+from keyfob.server.storage.schema import TABLES
 from keyfob.server.storage.store import Store
-
-MIGRATIONS = "keyfob.server.storage:migrations"
 
 _DATABASE = "keyfob.db"
 OPERATOR_KEY = "operator-key.pem"
 _OPERATOR_CERTIFICATE = "operator.asc"
 _KEY_BYTES = 32
 _FEED_ALGORITHM = "ES256"
-_UNUSABLE = ("restore it from a backup", "let its user own the database, or restore it from a backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +177,8 @@ def create(
             key_encryption.keep_recovery_copy(draft_home, wrapper, plan.recovery, operator_key)
         _create_tls(draft, plan, now=now)
         person = None if plan.operator is None else _create_operator(draft, plan.operator, now=now, entropy=entropy)
-        made = undo.enter_context(_new_database(draft_home, plan, environ or {}))
+        where = plan.database if isinstance(plan.database, Place) else draft / _DATABASE
+        made = undo.enter_context(databases.new(where, TABLES, installation_id=installation_id, environ=environ or {}))
         store = Store(made, chain_key=chain_key, entropy=entropy, rehearses=rehearses)
         with store.change(now=now, actor=actor) as change:
             _create_records(change, draft_home, wrapper, now=now, entropy=entropy, issuer=plan.issuer)
@@ -207,54 +202,15 @@ def open(  # noqa: A001  # as in installation.open(home)
     chain_key = keys_at_rest.open_file(checked, "audit-chain", wrapper=kek.wrapper)
     peppers = keys_at_rest.open_peppers(checked, kek.wrapper)
     certificate = certificates.read_signer(keys_at_rest.read(path / _OPERATOR_CERTIFICATE))
-    opened = open_database(settings.database, environ=environ, patience=patience)
-    try:
-        upgrade(opened, settings.database)
-        store = Store(opened, chain_key=chain_key, entropy=entropy, patience=patience)
-        with store.reading() as reading:
-            if reading.installation_id() != checked.installation_id:
-                raise Misuse(
-                    "other-database",
-                    f"the database {settings.database} belongs to another installation than {path}",
-                    hint="mend database.url in keyfob.toml",
-                )
-    except BaseException:
-        opened.close()
-        raise
+    opened = databases.open_own(checked, settings.database, TABLES, environ=environ, patience=patience)
+    store = Store(opened, chain_key=chain_key, entropy=entropy, patience=patience)
     return Installation(checked, settings, store, peppers, certificate, kek)
-
-
-def open_database(where: Path | Place, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
-    """Raises Problem when there is none: one that was made anew would mean no partner, no audit, no trace of a loss."""
-    opened = None
-    if isinstance(where, Place):
-        opened = postgresql.open_postgresql(where, environ=environ, patience=patience)
-        is_missing = database.is_empty(opened)
-    else:
-        is_missing = not where.is_file()
-    if is_missing:
-        raise Problem(
-            "database-missing",
-            f"there is no database at {where}",
-            hint="restore it from a backup, or mend database.url in keyfob.toml",
-        )
-    return opened or database.open_sqlite(Path(str(where)))
-
-
-def upgrade(opened: Database, path: Path | Place) -> None:
-    """The schema brought to its newest form. Raises Problem, Misuse when it is newer than this program."""
-    try:
-        database.upgrade(opened, MIGRATIONS)
-    except sa.exc.DatabaseError as failed:
-        raise Problem(
-            "database-unusable", f"{path} cannot be used: {failed.orig}", hint=_UNUSABLE[isinstance(path, Place)]
-        ) from failed
 
 
 def _settings(plan: Plan) -> dict[str, setting_files.Value]:
     values: dict[str, setting_files.Value] = {"server.issuer": plan.issuer}
     if plan.database is not None:
-        values["database.url"] = databases.write(plan.database)
+        values[database_url.NAME] = database_url.write(plan.database)
     # Named where they lie, not copied: their owner renews them there, and the server takes up what changed.
     if plan.tls_certificate is not None and plan.tls_private_key is not None:
         values["tls.certificate"] = str(plan.tls_certificate.absolute())
@@ -291,32 +247,6 @@ def _create_tls(draft: Path, plan: Plan, *, now: int) -> None:
     certificate, private_key = tls.issue_certificate(folder, names=setting_files.LOOPBACK_NAMES, now=now)
     home.write_file(folder / "server.pem", certificate, mode=0o644)
     home.write_file(folder / "server.key", private_key.reveal_bytes())
-
-
-@contextlib.contextmanager
-def _new_database(draft: Home, plan: Plan, environ: Mapping[str, str]) -> Iterator[Database]:
-    """An empty database with our tables."""
-    if isinstance(plan.database, Place):
-        with new_postgresql(plan.database, draft.installation_id, environ) as made:
-            yield made
-        return
-    with contextlib.closing(database.open_sqlite(draft.path / _DATABASE)) as made:
-        upgrade(made, draft.path / _DATABASE)
-        yield made
-
-
-@contextlib.contextmanager
-def new_postgresql(place: Place, installation_id: str, environ: Mapping[str, str]) -> Iterator[Database]:
-    """The empty database at `place`, with our tables; they are taken back when the block fails."""
-    with contextlib.closing(postgresql.open_postgresql(place, environ=environ)) as made:
-        if not database.is_empty(made):
-            raise Misuse("database-exists", f"{place} is not empty", hint="name a new database: createdb NAME")
-        upgrade(made, place)
-        try:
-            yield made
-        except BaseException:
-            emptying.take_back(made, installation_id)
-            raise
 
 
 def _create_operator(draft: Path, name: str, *, now: int, entropy: Entropy) -> Operator:

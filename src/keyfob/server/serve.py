@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from keyfob import home as homes
-from keyfob import serving, tls
+from keyfob import tls
 from keyfob.server import group_commit, installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
@@ -17,7 +17,7 @@ from keyfob.server.commands.surroundings import Surroundings, home_option, key_s
 from keyfob.server.installation import Installation
 from keyfob.server.notices import channels
 from keyfob.server.state import ServerState
-from keyfob.serving import Anchors, App
+from keyfob.serving import Anchors, App, listener
 
 _HTTPS = 443
 
@@ -83,7 +83,7 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
     ):
         click.echo(f"keyfob-server: WARNING: {doubt}: partners will refuse it", err=True)
     with homes.in_use(home):
-        serving.serve_workers(
+        listener.serve_workers(
             app,
             workers=workers,
             host=host,

@@ -3,15 +3,16 @@
 What belongs to one part alone stands in that part's own table.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from keyfob import database_url
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse
-from keyfob.server import databases, networks
+from keyfob.server import networks
 from keyfob.server.alarms import settings as alarms
 from keyfob.server.alarms.settings import WEBHOOK_SECRET_VARIABLE, AlarmSettings
 from keyfob.server.lifecycle import settings as credentials
@@ -23,10 +24,9 @@ from keyfob.serving.limits import Limits
 from keyfob.settings import (
     FILE,
     LOOPBACK_NAMES,
-    Fault,
     Setting,
-    Source,
     Survey,
+    Together,
     Value,
     count,
     file_path,
@@ -128,7 +128,7 @@ SETTINGS = (
         "The URL of a page for your partners' developers (RFC 8414); empty: /documentation at the issuer.",
         _documentation,
     ),
-    databases.SETTING,
+    database_url.setting("keyfob.db"),
     Setting("tls", "certificate", "tls/server.pem", "The server's certificate chain (PEM).", file_path),
     Setting("tls", "private_key", "tls/server.key", "Its private key (PEM, readable by its owner alone).", file_path),
     Setting(
@@ -199,28 +199,11 @@ SETTINGS = (
 
 def survey(home: Path, environ: Mapping[str, str]) -> Survey:
     """All settings of the home at `home`, and every mistake in them; what does not go together once each is right."""
-    found = homes.survey(SETTINGS, home, environ)
-    if found.faults:
-        return found
-    values, faults = found.values(), []
-    for name, check in _TOGETHER:
-        try:
-            check(found, values)
-        except Misuse as wrong:
-            where = found.find(name).where or str(home / FILE)
-            faults.append(Fault(where, wrong.code, wrong.message, wrong.hint))
-    return replace(found, faults=tuple(faults))
+    return homes.survey(SETTINGS, home, environ, together=_TOGETHER)
 
 
-def _check_password(found: Survey, values: Mapping[str, Value]) -> None:
-    database = databases.read(str(values["database.url"]), home=Path())
-    is_written = found.find("database.url").source is not Source.ENVIRONMENT
-    if isinstance(database, Place) and database.password is not None and is_written:
-        raise Misuse("password-in-file", "database.url holds a password", hint=databases.PASSWORD_HINT)
-
-
-_TOGETHER: tuple[tuple[str, Callable[[Survey, Mapping[str, Value]], object]], ...] = (
-    ("database.url", _check_password),
+_TOGETHER: tuple[Together, ...] = (
+    (database_url.NAME, database_url.check_password),
     ("credentials.rotate_days_before", lambda _found, values: credentials.check(values)),
     ("mail.host", lambda _found, values: mail.read(values, home=Path())),
 )
@@ -233,7 +216,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(
         issuer=issuer,
         service_documentation=str(values["server.service_documentation"]) or f"{issuer}/documentation",
-        database=databases.read(str(values["database.url"]), home=home),
+        database=database_url.read(str(values[database_url.NAME]), home=home),
         tls_certificate=home / str(values["tls.certificate"]),
         tls_private_key=home / str(values["tls.private_key"]),
         asks_for_certificates=values["tls.client_certificates"] == "ask",

@@ -1,12 +1,16 @@
 """An operator's home, and the program run in this process with a clock that the test sets."""
 
 import json
+import re
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import inside
+from databases import name_of
 from keyfob import command
 from keyfob.ambient import system_entropy
 from keyfob.oauth import resource_metadata
@@ -50,22 +54,47 @@ def program(capsys, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def partner_key():
-    """An OpenPGP key as a partner has it: (private key, certificate), valid for a month."""
-    return openpgp_keys.generate_partner_key("Acme <data@acme.example>", 31 * 24 * 60 * 60)
-
-
-@pytest.fixture(scope="session")
 def other_key():
     return openpgp_keys.generate_operator_key("Other <other@other.example>")
 
 
+def copy_home(source: Path, target: Path, new_database_url) -> None:
+    """As it is, with a database of its own."""
+    shutil.copytree(source, target)
+    settings = target / "keyfob.toml"
+    text = settings.read_text()
+    for url in re.findall(r'"(postgresql://.*)"', text):
+        settings.write_text(text.replace(url, new_database_url(name_of(url))))
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory, new_database_url, partner_key) -> dict[str, Path]:
+    """Homes to be copied: one as `init` makes it, and one with an API and the partner Acme."""
+    folder = tmp_path_factory.mktemp("made-once")
+    homes = {"new": folder / "new", "with acme": folder / "with-acme"}
+    certificate = folder / "acme.asc"
+    certificate.write_bytes(partner_key[1].armored)
+    url = new_database_url()
+    database = () if url is None else ("--database", url)
+
+    def run(home, *arguments) -> None:
+        done = inside.run(cli, "keyfob-server", *arguments, "--home", home)
+        assert done.returncode == 0, done.stderr
+
+    run(homes["new"], "init", "--issuer", ISSUER, *database)
+    copy_home(homes["new"], homes["with acme"], new_database_url)
+    run(homes["with acme"], "resource", "add", write_resource(folder / "resource.json"))
+    confirmed = ("--confirm-fingerprint", partner_key[1].fingerprint)
+    contact = ("--certificate", certificate, "--email", "data@acme.example")
+    run(homes["with acme"], "partner", "add", "Acme", *contact, *confirmed)
+    return homes
+
+
 @pytest.fixture
-def home(program, tmp_path, new_database_url) -> Path:
+def home(program, tmp_path, new_database_url, made_once, request) -> Path:
     """A home on loopback."""
     folder = tmp_path / "operator"
-    url = new_database_url()
-    program.run("init", "--home", folder, "--issuer", ISSUER, *(() if url is None else ("--database", url)))
+    copy_home(made_once["with acme" if "acme" in request.fixturenames else "new"], folder, new_database_url)
     return folder
 
 
@@ -91,11 +120,7 @@ def acme(program, home, tmp_path, partner_key, resource_file):
     _, certificate = partner_key
     file = tmp_path / "acme.asc"
     file.write_bytes(certificate.armored)
-    program.run("resource", "add", resource_file(), "--home", home)
-    program.run(
-        *("partner", "add", "Acme", "--home", home, "--certificate", file, "--email", "data@acme.example"),
-        *("--confirm-fingerprint", certificate.fingerprint),
-    )
+    resource_file()
     self = SimpleNamespace(home=home, file=file, certificate=certificate)
 
     def create(*more, name="sync", code=0, partner="Acme", scope="a:read", resource=API):

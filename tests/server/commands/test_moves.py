@@ -10,11 +10,12 @@ import sys
 import pytest
 import sqlalchemy as sa
 
+from keyfob import databases, moving
 from keyfob import home as homes
 from keyfob.ambient import system_entropy
 from keyfob.problem import Misuse
 from keyfob.server import installation, settings
-from keyfob.server.storage import moving, schema
+from keyfob.server.storage import schema
 
 pytestmark = pytest.mark.on("sqlite")
 
@@ -23,7 +24,7 @@ def sums(home):
     """What each table holds, but for the record of the move itself."""
     found = {}
     where = settings.load(home, {}).database
-    with contextlib.closing(installation.open_database(where, environ={})) as opened, opened.read() as connection:
+    with contextlib.closing(databases.find(where, environ={})) as opened, opened.read() as connection:
         for table in schema.metadata.sorted_tables:
             rows = connection.execute(sa.select(table)).all()
             kept = [row for row in rows if b"store_moved" not in repr(row).encode()]

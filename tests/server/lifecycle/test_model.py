@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from databases import name_of
+from keyfob import database_url
 from keyfob.ambient import system_entropy
 from keyfob.oauth import client_information
 from keyfob.oauth.access_token import AccessToken
@@ -23,7 +24,6 @@ from keyfob.oauth.revocation_feed import Revocation, Revocations
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.problem import Problem
-from keyfob.server import databases
 from keyfob.server import installation as installations
 from keyfob.server import settings as setting_files
 from keyfob.server.audit import events
@@ -534,7 +534,7 @@ def world(request, database_kind, new_database_url, tmp_path):
     memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
     folder = Path(tempfile.mkdtemp(prefix="keyfob-model-", dir=memory))
     url = new_database_url()
-    plan = Plan("https://localhost:8443", None if url is None else databases.choose(url, where="a test"))
+    plan = Plan("https://localhost:8443", None if url is None else database_url.choose(url, where="a test"))
     home = folder / "template"
     installations.create(home, plan, now=START, entropy=system_entropy, actor="operator:test", environ={})
     with contextlib.closing(installations.open(home, environ={}, entropy=system_entropy)) as opened:

@@ -27,6 +27,7 @@ from keyfob.server.storage.records import (
     State,
     TokenIssued,
 )
+from keyfob.server.storage.schema import TABLES
 from keyfob.server.storage.store import Store
 
 NOW = 1_800_000_000
@@ -78,7 +79,7 @@ def open_database(where: Path | str) -> Database:
 
 def open_store(where: Path | str) -> Store:
     opened = open_database(where)
-    database.upgrade(opened, "keyfob.server.storage:migrations")
+    database.upgrade(opened, TABLES.migrations)
     return Store(opened, chain_key=CHAIN_KEY, entropy=system_entropy)
 
 

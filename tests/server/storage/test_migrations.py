@@ -9,13 +9,11 @@ from keyfob import database
 from keyfob.problem import Misuse
 from keyfob.server.storage import schema
 
-MIGRATIONS = "keyfob.server.storage:migrations"
-
 
 @pytest.fixture
 def migrated(new_place, open_database):
     made = open_database(new_place())
-    database.upgrade(made, MIGRATIONS)
+    database.upgrade(made, schema.TABLES.migrations)
     yield made
     made.close()
 
@@ -55,11 +53,11 @@ def described(opened):
 
 
 def test_a_second_upgrade_changes_nothing(migrated):
-    database.upgrade(migrated, MIGRATIONS)
+    database.upgrade(migrated, schema.TABLES.migrations)
 
 
 def test_a_schema_from_the_future_is_refused(migrated):
     with migrated.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Misuse, match="newer than this program"):
-        database.upgrade(migrated, MIGRATIONS)
+        database.upgrade(migrated, schema.TABLES.migrations)

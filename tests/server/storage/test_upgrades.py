@@ -24,14 +24,13 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.storage import schema
 from keyfob.server.storage.records import Purpose, SigningKeyRecord, State
 
-MIGRATIONS = "keyfob.server.storage:migrations"
 DUMPS = Path(__file__).parent / "dumps"
 HEAD = re.compile(r"-- the head of its audit trail: (.*)\n")
 
 
 def config():
     found = Config()
-    found.set_main_option("script_location", MIGRATIONS)
+    found.set_main_option("script_location", schema.TABLES.migrations)
     return found
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from joserfc import jwk, jwt
 
+import inside
 from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import jws, keys
@@ -26,9 +27,9 @@ from keyfob.oauth import client_assertion, client_authentication, client_informa
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.secret import Secret
+from keyfob.server.cli import cli
 
 RESOURCE = "https://api.example"
 OTHER = "https://other.example"
@@ -63,12 +64,7 @@ class Operator:
         return f"https://localhost:{self.port}"
 
     def run(self, *arguments: str | Path, status: int = 0) -> dict[str, object]:
-        done = subprocess.run(
-            [sys.executable, "-c", ENTRY, *map(str, arguments), "--home", str(self.home), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = inside.run(cli, "keyfob-server", *arguments, "--home", self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
@@ -200,15 +196,15 @@ class Operator:
 
 
 @pytest.fixture(scope="session")
-def partner_key(tmp_path_factory) -> tuple[Secret, Path]:
-    private_key, certificate = openpgp_keys.generate_partner_key("Acme <data@acme.example>", 30 * 24 * 3600)
+def acme(tmp_path_factory, partner_key) -> tuple[Secret, Path]:
+    private_key, certificate = partner_key
     path = tmp_path_factory.mktemp("partner") / "acme.asc"
     path.write_bytes(certificate.armored)
     return private_key, path
 
 
 @pytest.fixture(scope="session")
-def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Callable[[], Operator]]:
+def new_operator(tmp_path_factory, acme, new_database_url) -> Iterator[Callable[[], Operator]]:
     made: list[Operator] = []
 
     def make(database: str | None = None) -> Operator:
@@ -218,7 +214,7 @@ def new_operator(tmp_path_factory, partner_key, new_database_url) -> Iterator[Ca
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        operator = Operator(folder / "home", port, *partner_key)
+        operator = Operator(folder / "home", port, *acme)
         made.append(operator)
         url = database or new_database_url()
         operator.run("init", "--issuer", operator.issuer, *(() if url is None else ("--database", url)))

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from joserfc import jwk, jwt
 
-from keyfob.server import installation, settings
+from keyfob import databases
+from keyfob.server import settings
 from kms import id_of, reached
 
 ENTRY = "from keyfob.server.cli import main; main()"
@@ -46,7 +47,7 @@ def well(cloud):
 def sign_now(operator, kid):
     """What a quarter of an hour would have done."""
     where = settings.load(operator.home, {}).database
-    opened = installation.open_database(where, environ={})
+    opened = databases.find(where, environ={})
     with opened.write() as connection:
         values = {"at": int(time.time()), "kid": kid}
         connection.execute(sa.text("UPDATE signing_key SET not_before = :at WHERE kid = :kid"), values)

@@ -5,7 +5,8 @@ import contextlib
 import pytest
 
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.openpgp import keys as openpgp_keys
+from keyfob.openpgp import sequoia
+from keyfob.openpgp.certificate import read_signer
 from keyfob.server import installation
 from keyfob.server.notices.calendar import Calendar
 from keyfob.server.notices.notice import Role
@@ -50,7 +51,8 @@ def mailbox(tls_files):
 
 def take_up_soon_ending_certificate(operator, lifetime):
     """A partner whose certificate ends in `lifetime` seconds, with one client."""
-    _, certificate = openpgp_keys.generate_partner_key("Brief <brief@brief.example>", lifetime)
+    _, made = sequoia.generate("Brief <brief@brief.example>", lifetime=lifetime)
+    certificate = read_signer(made.armored)
     file = operator.home.parent / "brief.asc"
     file.write_bytes(certificate.armored)
     added = ("--certificate", file, "--email", "brief@brief.example", "--confirm-fingerprint", certificate.fingerprint)

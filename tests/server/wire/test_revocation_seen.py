@@ -9,7 +9,7 @@ import pytest
 RESOURCE = "https://api.example"
 BOUND = 5.0
 
-# An API that is called every 20 ms, by a token that it knows well.
+# An API that is called every few milliseconds, by a token that it knows well.
 API = """
 import asyncio, sys, time
 from keyfob.guard import Guard
@@ -31,7 +31,7 @@ async def main():
         calls += 1
         if calls == 200:
             print("warm", flush=True)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.004)
 
 asyncio.run(main())
 """

@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 from joserfc import jwk, jwt
 
-from keyfob.server import installation, settings
+from keyfob import databases
+from keyfob.server import settings
 
 
 def write(operator, statement: str, **values: object) -> None:
     """What time would have done: the server reads it from the next request on."""
     where = settings.load(operator.home, {}).database
-    with contextlib.closing(installation.open_database(where, environ={})) as opened, opened.write() as connection:
+    with contextlib.closing(databases.find(where, environ={})) as opened, opened.write() as connection:
         connection.execute(sa.text(statement), values)
         connection.execute(sa.text("UPDATE installation SET revision = revision + 1"))
 

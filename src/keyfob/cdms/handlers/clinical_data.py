@@ -42,7 +42,7 @@ def post_clinical_data(call: Call) -> Answer:
     dry_run = _flag(call, "dry_run")
     try:
         with call.store.writing(actor=call.actor, now=call.now) as writing:
-            study = call.study(writing.reading)
+            study = call.study_to_change(writing)
             clinical = _of_study(file, study)
 
             def do() -> Response:

@@ -32,7 +32,7 @@ def get_group(call: Call) -> Answer:
 def put_group(call: Call) -> Answer:
     items, reason = _read_body(call)
     with call.store.writing(actor=call.actor, now=call.now) as writing:
-        study = call.study(writing.reading)
+        study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
         _check_open(subject)
         design = live_design(writing.reading, study)
@@ -57,7 +57,7 @@ def delete_group(call: Call) -> Answer:
     if not reason:
         raise ApiProblem(422, "reason-required", "a removal needs a reason: send the header Keyfob-Reason")
     with call.store.writing(actor=call.actor, now=call.now) as writing:
-        study = call.study(writing.reading)
+        study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
         _check_open(subject)
         existing = writing.reading.find_group(subject.id, _place(call))

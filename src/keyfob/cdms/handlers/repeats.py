@@ -21,7 +21,7 @@ def once(call: Call, writing: Writing, key: str | None, asked: str, do: Callable
     if not 0 < len(key) <= MAX_KEY:
         raise ApiProblem(400, "bad-idempotency-key", f"an Idempotency-Key has 1 to {MAX_KEY} characters")
     client = call.granted.client_id
-    known = writing.reading.find_answer(client, key)
+    known = writing.take_answer(client, key)
     if known is not None:
         if known.fingerprint != asked:
             raise ApiProblem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")

@@ -63,7 +63,7 @@ def register(call: Call) -> Answer:
     status = _status(document)
     reason = _text(document, "reason")[:_MAX_REASON] if document.get("reason") is not None else None
     with call.store.writing(actor=call.actor, now=call.now) as writing:
-        study = call.study(writing.reading)
+        study = call.study_to_change(writing)
 
         def do() -> Response:
             return _register(call, writing, study, key=key, site=site, status=status, reason=reason)

@@ -26,22 +26,18 @@ class Reading:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def installation_id(self) -> str | None:
-        found = self._connection.execute(sa.select(schema.installation.c.installation_id)).scalar_one_or_none()
-        return None if found is None else str(found)
-
     def epoch(self) -> str:
         return str(self._connection.execute(sa.select(schema.installation.c.epoch)).scalar_one())
 
     def studies(self) -> tuple[Study, ...]:
         rows = self._connection.execute(sa.select(schema.study).order_by(schema.study.c.path_key))
-        return tuple(_study(row) for row in rows)
+        return tuple(read_study(row) for row in rows)
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
         columns = schema.study.c
         wanted = columns.oid == oid if path_key is None else columns.path_key == path_key
         row = self._connection.execute(sa.select(schema.study).where(wanted)).one_or_none()
-        return None if row is None else _study(row)
+        return None if row is None else read_study(row)
 
     def sites(self, study: str) -> tuple[Site, ...]:
         chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(schema.site.c.oid)
@@ -140,7 +136,7 @@ class Reading:
         return StoredAnswer(row.fingerprint, row.status, headers, bytes(row.body))
 
 
-def _study(row: sa.Row[*tuple[object, ...]]) -> Study:
+def read_study(row: sa.Row[*tuple[object, ...]]) -> Study:
     return Study(row.oid, row.path_key, row.name, row.protocol, row.live_version, row.seq)
 
 

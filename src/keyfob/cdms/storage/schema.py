@@ -7,6 +7,7 @@ uses them, from the study's row: a reader that has seen one has seen all before 
 import sqlalchemy as sa
 
 from keyfob.database import new_metadata
+from keyfob.databases import Tables
 
 metadata = new_metadata()
 
@@ -130,3 +131,5 @@ batch = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),  # zlib
     sa.Column("at", sa.BigInteger, nullable=False),
 )
+
+TABLES = Tables(metadata, "keyfob.cdms.storage:migrations")

@@ -13,8 +13,6 @@ from keyfob.cdms.storage.writing import Writing, study_key
 from keyfob.database import Database
 from keyfob.secret import Secret
 
-MIGRATIONS = "keyfob.cdms.storage:migrations"
-
 
 class Store:
     """Safe to use from threads."""
@@ -34,7 +32,9 @@ class Store:
     def writing(self, *, actor: Actor, now: int) -> Iterator[Writing]:
         """One transaction: the changes and their audit records come together or not at all."""
         with self._database.write() as connection:
-            yield Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
+            writing = Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
+            yield writing
+            writing.finish()
 
     def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail of a study is whole."""

@@ -1,8 +1,15 @@
-"""What can be changed inside a transaction; every change writes its own audit record, numbered by the study."""
+"""What can be changed inside a transaction; every change writes its own audit record, numbered by the study.
 
+Who changes a study has taken it first, and has it alone until the transaction ends: so its numbers come in the order of
+commits, and a reader that has seen one has seen all before it. Rows are written many at a time.
+"""
+
+import hashlib
 import hmac
 import json
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -10,7 +17,7 @@ from keyfob import ledger
 from keyfob.ambient import Entropy
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema
-from keyfob.cdms.storage.reading import Reading
+from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.secret import Secret
 
@@ -28,8 +35,38 @@ def fold(key: str) -> str:
     return key.strip().casefold()
 
 
+_SUBJECT, _ITEM, _AUDIT = sa.insert(schema.subject), sa.insert(schema.item_value), sa.insert(schema.audit)
+_GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
+_GROUP_AGAIN = (
+    sa.update(schema.item_group)
+    .where(schema.item_group.c.id == sa.bindparam("row"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("version", "removed", "metadata_version")})
+)
+_HERE = (schema.item_value.c.item_group == sa.bindparam("row")) & (schema.item_value.c.oid == sa.bindparam("item"))
+_ITEM_AGAIN = (
+    sa.update(schema.item_value)
+    .where(_HERE)
+    .values({name: sa.bindparam(f"new_{name}") for name in ("value", "unit", "seq")})
+)
+_ITEM_GONE = sa.delete(schema.item_value).where(_HERE)
+_AT_ONCE = 1000
+"""Rows that wait to be written."""
+_ANSWERS = 0x6B68
+"""The class of the advisory locks of Idempotency-Keys; those below are taken (keyfob.postgresql)."""
+
+
+@dataclass(slots=True)
+class _Trail:
+    """The end of the audit trail of a study that was taken."""
+
+    key: Secret
+    seq: int
+    head: bytes
+    began: int
+
+
 class Writing:
-    """The one writer's hands. `reading` asks inside the same transaction."""
+    """A writer's hands. `reading` asks inside the same transaction. `settle` before what was changed is asked for."""
 
     def __init__(
         self, connection: sa.Connection, *, chain_key: Secret, entropy: Entropy, actor: Actor, now: int
@@ -39,7 +76,27 @@ class Writing:
         self._entropy = entropy
         self._actor = actor
         self._now = now
+        self._trails: dict[str, _Trail] = {}
+        self._waiting: dict[sa.Executable, list[Mapping[str, object]]] = {}
         self.reading = Reading(connection)
+
+    def take(self, study: str) -> Study | None:
+        """The study as it is now; to the end of the transaction it is this writer's alone. None when there is none."""
+        chosen = sa.select(schema.study).where(schema.study.c.oid == study).with_for_update(key_share=True)
+        row = self._connection.execute(chosen).one_or_none()
+        if row is None:
+            return None
+        if study not in self._trails:
+            key = study_key(self._chain_key, study)
+            self._trails[study] = _Trail(key, int(row.seq), bytes(row.head), began=int(row.seq))
+        return read_study(row)
+
+    def take_all(self, studies: Iterable[str]) -> None:
+        """Those of them that there are, in one order, so that no two writers wait for each other; new ones are ours."""
+        # Who makes a study has the installation's row: of two who make the same one, the second finds it made.
+        self._connection.execute(sa.select(schema.installation.c.id).with_for_update())
+        for study in sorted(set(studies)):
+            self.take(study)
 
     def add_installation(self, installation_id: str, epoch: str) -> None:
         self._connection.execute(
@@ -55,6 +112,7 @@ class Writing:
                     live_version=None, seq=0, head=ledger.GENESIS,
                 )
             )  # fmt: skip
+            self.take(design.study_oid)
         self._connection.execute(
             sa.insert(schema.metadata_version).values(
                 study=design.study_oid, oid=design.version_oid, body=body, sha256=sha256, loaded_at=self._now
@@ -83,43 +141,32 @@ class Writing:
         return old is None
 
     def add_subject(self, subject: Subject, *, reason: str | None) -> None:
-        self._connection.execute(
-            sa.insert(schema.subject).values(
-                id=subject.id, study=subject.study, key=subject.key, key_folded=fold(subject.key), site=subject.site,
-                status=subject.status.value, version=subject.version, created_at=self._now,
-            )
-        )  # fmt: skip
+        row = {
+            "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
+            "site": subject.site, "status": subject.status.value, "version": subject.version, "created_at": self._now,
+        }  # fmt: skip
+        self._write_later(_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
 
-    def put_group(
-        self, study: Study, subject: Subject, data: GroupData, existing: StoredGroup | None, *, version: str
-    ) -> int:
-        """The row of the group at this place, its version moved on; made if need be."""
-        table = schema.item_group
-        if existing is not None:
-            self._connection.execute(
-                sa.update(table)
-                .where(table.c.id == existing.row)
-                .values(version=existing.version + 1, removed=False, metadata_version=version)
-            )
-            return existing.row
-        event, event_repeat, form, form_repeat, group, group_repeat = (part or "" for part in data.place)
-        made = self._connection.execute(
-            sa.insert(table).values(
-                subject=subject.id, event=event, event_repeat=event_repeat, form=form, form_repeat=form_repeat,
-                oid=group, oid_repeat=group_repeat, metadata_version=version, version=1, removed=False,
-            )
-        )  # fmt: skip
-        key = made.inserted_primary_key
-        assert key is not None
-        return int(key[0])
+    def put_groups(
+        self, groups: Sequence[tuple[Subject, GroupData, StoredGroup | None]], *, version: str
+    ) -> tuple[int, ...]:
+        """The row of the group at each of these places, with its version moved on; made where there is none."""
+        self.settle()
+        known = [existing for _, _, existing in groups if existing is not None]
+        self._write(_GROUP_AGAIN, [
+            {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
+            for one in known
+        ])  # fmt: skip
+        fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
+        made = iter(self._connection.execute(_GROUP, fresh).scalars().all() if fresh else ())
+        return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
 
     def put_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, item: ItemValue, old: ItemValue | None, *,
         reason: str | None, batch: str | None, soft_checks: list[str],
     ) -> None:  # fmt: skip
-        table = schema.item_value
         seq = self._record(
             study.oid,
             subject.id,
@@ -133,12 +180,12 @@ class Writing:
                 "soft_checks": soft_checks or None,
             },
         )
-        values = {"value": item.value, "unit": item.unit, "seq": seq}
         if old is None:
-            self._connection.execute(sa.insert(table).values(item_group=row, oid=item.oid, **values))
+            new = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
+            self._write_later(_ITEM, new)
         else:
-            here = (table.c.item_group == row) & (table.c.oid == item.oid)
-            self._connection.execute(sa.update(table).where(here).values(values))
+            changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
+            self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
 
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
@@ -154,8 +201,7 @@ class Writing:
             "batch": batch,
         }
         self._record(study.oid, subject.id, event)
-        table = schema.item_value
-        self._connection.execute(sa.delete(table).where(table.c.item_group == row, table.c.oid == old.oid))
+        self._write_later(_ITEM_GONE, {"row": row, "item": old.oid})
 
     def remove_group(self, group: StoredGroup) -> None:
         """Mark a group as removed, its values having been removed before."""
@@ -164,11 +210,23 @@ class Writing:
             sa.update(table).where(table.c.id == group.row).values(removed=True, version=group.version + 1)
         )
 
+    def take_answer(self, client_id: str, key: str) -> StoredAnswer | None:
+        """The answer that was kept under that key; until the transaction ends nobody else asks for it, or keeps one."""
+        if self._connection.dialect.name == "postgresql":
+            # Whoever sends it at once to two studies has it taken once, as on one study.
+            digest = hashlib.sha256(f"{client_id} {key}".encode()).digest()
+            number = int.from_bytes(digest[:4], "big", signed=True)
+            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ANSWERS, number)))
+        return self.reading.find_answer(client_id, key)
+
     def keep_answer(self, client_id: str, key: str, answer: StoredAnswer) -> None:
-        """Keep it for ANSWERS_KEPT; older ones of anybody are forgotten on the way."""
-        self._connection.execute(sa.delete(schema.answer).where(schema.answer.c.at < self._now - ANSWERS_KEPT))
+        """Keep it for ANSWERS_KEPT; older ones are forgotten on the way, those that another forgets left to it."""
+        table = schema.answer
+        over = sa.select(table.c.client_id, table.c.key).where(table.c.at < self._now - ANSWERS_KEPT)
+        mine = over.with_for_update(skip_locked=True)
+        self._connection.execute(sa.delete(table).where(sa.tuple_(table.c.client_id, table.c.key).in_(mine)))
         self._connection.execute(
-            sa.insert(schema.answer).values(
+            sa.insert(table).values(
                 client_id=client_id, key=key, fingerprint=answer.fingerprint, status=answer.status,
                 headers=json.dumps(answer.headers), body=answer.body, at=self._now,
             )
@@ -182,11 +240,30 @@ class Writing:
             )
         )  # fmt: skip
 
+    def settle(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, {}
+        for statement in (_SUBJECT, _ITEM, _ITEM_AGAIN, _ITEM_GONE, _AUDIT):
+            self._write(statement, waiting.get(statement, []))
+
+    def finish(self) -> None:
+        """Write what waits, and how far each study has come."""
+        self.settle()
+        for study, trail in self._trails.items():
+            if trail.seq != trail.began:
+                ended = sa.update(schema.study).where(schema.study.c.oid == study)
+                self._connection.execute(ended.values(seq=trail.seq, head=trail.head))
+
+    def _write(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> None:
+        if rows:
+            self._connection.execute(statement, rows)
+
+    def _write_later(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
+        self._waiting.setdefault(statement, []).append(row)
+
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
-        """Number, commit to and chain one event. The study's row holds number and head, so there is one next."""
-        table = schema.study
-        row = self._connection.execute(sa.select(table.c.seq, table.c.head).where(table.c.oid == study)).one()
-        seq = int(row.seq) + 1
+        """Number, commit to and chain one event, of a study that was taken."""
+        trail = self._trails[study]
         who = {"client_id": self._actor.client_id, "token_id": self._actor.token_id, "operator": self._actor.operator}
         document = {name: value for name, value in {**event, **who}.items() if value is not None}
         if subject_id is not None:
@@ -194,16 +271,24 @@ class Writing:
         payload = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         salt = self._entropy(ledger.SALT_BYTES)
         commitment = ledger.commit(salt, payload)
-        key = study_key(self._chain_key, study)
-        link = ledger.link(key, bytes(row.head), sequence=seq, at=self._now, commitment=commitment)
-        self._connection.execute(
-            sa.insert(schema.audit).values(
-                study=study, seq=seq, at=self._now, subject=subject_id, salt=salt, payload=payload,
-                commitment=commitment, link=link,
-            )
-        )  # fmt: skip
-        self._connection.execute(sa.update(table).where(table.c.oid == study).values(seq=seq, head=link))
-        return seq
+        trail.seq += 1
+        trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=self._now, commitment=commitment)
+        row = {
+            "study": study, "seq": trail.seq, "at": self._now, "subject": subject_id, "salt": salt, "payload": payload,
+            "commitment": commitment, "link": trail.head,
+        }  # fmt: skip
+        self._write_later(_AUDIT, row)
+        if len(self._waiting[_AUDIT]) >= _AT_ONCE:
+            self.settle()
+        return trail.seq
+
+
+def _group_row(subject: Subject, data: GroupData, version: str) -> dict[str, object]:
+    event, event_repeat, form, form_repeat, group, group_repeat = (part or "" for part in data.place)
+    return {
+        "subject": subject.id, "event": event, "event_repeat": event_repeat, "form": form, "form_repeat": form_repeat,
+        "oid": group, "oid_repeat": group_repeat, "metadata_version": version, "version": 1, "removed": False,
+    }  # fmt: skip
 
 
 def _place(data: GroupData, item: str) -> dict[str, str | None]:

@@ -1,15 +1,13 @@
 """`keyfob-server init`: a new operator's home."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from keyfob import command
+from keyfob import command, database_url
 from keyfob.command import Result, shows_result
 from keyfob.openpgp import certificate as certificates
-from keyfob.postgresql import Place
-from keyfob.server import databases, installation, key_encryption, settings
+from keyfob.server import installation, key_encryption, settings
 from keyfob.server.audit.events import Actor
 from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
@@ -25,7 +23,7 @@ from keyfob.server.lifecycle.names import check_name
 @click.option(
     "--database",
     metavar="URL",
-    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {databases.VARIABLE}). "
+    help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {database_url.VARIABLE}). "
     "Default: a file in DIR.",
 )
 @click.option(
@@ -78,7 +76,7 @@ def init(
     recovery = None if recovery_cert is None else certificates.check(read_file(recovery_cert), now=now)
     person = check_name(operator or command.system_user(), of="operator")
     by = Actor(f"operator:{person}", actor().reason)
-    chosen = _database(database, surroundings.environ)
+    chosen = database_url.choose_new(database, surroundings.environ)
     place = key_encryption.parse(kek)
     plan = Plan(settings.check_issuer(issuer), chosen, recovery, tls_cert, tls_key, person, place)
     with command.progress("making the home"):
@@ -120,12 +118,3 @@ def init(
         "recovery": None if recovery is None else str(home / "recovery.asc"),
     }
     return Result(document, "\n".join(lines))
-
-
-def _database(url: str | None, environ: Mapping[str, str]) -> Path | Place | None:
-    """From the flag, else from the environment."""
-    if url is not None:
-        return databases.choose(url, where="--database")
-    chosen = environ.get(databases.VARIABLE)
-    where = f"the variable {databases.VARIABLE}"
-    return None if chosen is None else databases.choose(chosen, where=where, is_private=True)

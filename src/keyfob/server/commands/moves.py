@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from keyfob import database_url
 from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
-from keyfob.server import databases, installation, relocation
+from keyfob.server import installation, relocation
 from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
 
@@ -36,7 +37,7 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
     Example:
       keyfob-server move-store --home ./operator --to postgresql://keyfob@db.example/keyfob
     """
-    target = databases.choose(url, where="--to")
+    target = database_url.choose(url, where="--to")
     homes.check(home, HomeKind.SERVER)
     now, environ, entropy = surroundings.clock(), surroundings.environ, surroundings.entropy
     with (
@@ -45,14 +46,5 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         progress("moving the store"),
     ):
         source = found.rehearsing() if is_rehearsal() else found
-        moved = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
-    rows = sum(moved.counts.values())
-    lines = [
-        f"moved {rows} rows of {len(moved.counts)} tables from {moved.old} to {target}",
-        f"audit head {moved.head}",
-    ]
-    if databases.VARIABLE in environ:
-        lines.append(f"WARNING: {databases.VARIABLE} still names the old database: change it before you serve")
-    lines.append("the old database is as it was: remove it when the new one has proved itself")
-    document = {"from": str(moved.old), "to": str(target), "tables": dict(moved.counts), "audit_head": moved.head}
-    return Result(document, "\n".join(lines))
+        moved, head = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+    return Result(moved.document(audit_head=head), moved.lines(f"audit head {head}", environ=environ))

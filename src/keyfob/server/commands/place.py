@@ -23,7 +23,6 @@ from keyfob.server.admin.desk import Document
 from keyfob.server.admin.local import LocalDesk
 from keyfob.server.admin.operation import MAX_PAGE, Operation, Page
 from keyfob.server.admin.performing import Performed
-from keyfob.server.admin.remote import RemoteDesk
 from keyfob.server.alarms import sinks
 from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, key_sets, opened, read_file, show_time
@@ -111,6 +110,8 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
             raise Misuse("dry-run-far", "--dry-run works at the home only", hint="--home DIR instead of --server")
         if key is None:
             raise Misuse("key-missing", "a server is asked with your own key", hint="--operator-key FILE.pem")
+        from keyfob.server.admin.remote import RemoteDesk  # an HTTP client, which a home does without
+
         context = tls.client_context(place.ca, environ=surroundings.environ)
         far = RemoteDesk(
             settings.check_issuer(place.server),

@@ -8,12 +8,13 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from keyfob import moving
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import announcements, forgetting, locks, moving, operators, outbox, schema
+from keyfob.server.storage import announcements, forgetting, locks, operators, outbox, schema
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -87,7 +88,7 @@ class Change:
 
     def take_alone(self) -> None:
         """Nobody else writes until the transaction ends. Raises Problem when other nodes are connected."""
-        moving.take_alone(self._connection)
+        moving.take_alone(self._connection, schema.TABLES)
 
     def add_installation(self, installation_id: str) -> None:
         row = {"id": 1, "installation_id": installation_id, "revision": 0, "created_at": self._now}

@@ -47,11 +47,6 @@ class Reading:
     def revision(self) -> int:
         return int(self._connection.execute(sa.select(schema.installation.c.revision)).scalar_one())
 
-    def installation_id(self) -> str | None:
-        """Whose database this is; None before it belongs to anyone."""
-        found = self._connection.execute(sa.select(schema.installation.c.installation_id)).scalar_one_or_none()
-        return None if found is None else str(found)
-
     def partners(self) -> tuple[Partner, ...]:
         rows = self._connection.execute(sa.select(schema.partner).order_by(schema.partner.c.name))
         return tuple(_partner(row) for row in rows)

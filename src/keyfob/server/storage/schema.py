@@ -7,6 +7,7 @@ reason why a column could not come later.
 import sqlalchemy as sa
 
 from keyfob.database import new_metadata
+from keyfob.databases import Tables
 
 metadata = new_metadata()
 
@@ -397,4 +398,11 @@ registration_token = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("used_at", sa.BigInteger),
     sa.UniqueConstraint("client_id", "generation"),
+)
+
+TABLES = Tables(
+    metadata,
+    "keyfob.server.storage:migrations",
+    # A successor comes after what it replaces.
+    order={credential.name: (credential.c.client_id, credential.c.generation)},
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from keyfob import moving
 from keyfob.ambient import Entropy
 from keyfob.database import Database
 from keyfob.problem import Misuse
@@ -17,7 +18,7 @@ from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.lifecycle import first_use, rotation
 from keyfob.server.refusals.explanation import Explanation
-from keyfob.server.storage import explanations, journal, moving, operators, refusals
+from keyfob.server.storage import explanations, journal, operators, refusals
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.outbox import Outbox
@@ -35,7 +36,7 @@ from keyfob.server.storage.records import (
     Used,
 )
 from keyfob.server.storage.rehearsal import Rehearsed
-from keyfob.server.storage.schema import installation
+from keyfob.server.storage.schema import TABLES, installation
 
 _GLANCE = 1000
 """Records of each chain."""
@@ -215,7 +216,7 @@ class Store:
     def alone(self) -> Iterator[sa.Connection]:
         """Nobody else writes for the block. Raises Problem when other nodes are connected."""
         with self._database.write() as connection:
-            moving.take_alone(connection)
+            moving.take_alone(connection, TABLES)
             yield connection
 
     def acting(self, acting: Within) -> "Store":
