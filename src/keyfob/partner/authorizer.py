@@ -62,7 +62,9 @@ class Authorizer:
     def _at_hand(self, method: str, url: str, scope: Scope | None) -> HeldToken | None:
         """The token of a call that was made before, and was found safe then."""
         wish = self._wishes.get((method, url, scope))
-        return None if wish is None or self._is_outdated() else self.source.find(wish)
+        if wish is None or (scope is None and self._is_outdated()):
+            return None
+        return self.source.find(wish)
 
     def steps(
         self, method: str, url: str, scope: Scope | None, refused: HeldToken | None = None

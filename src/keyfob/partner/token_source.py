@@ -7,7 +7,6 @@ or a socket.
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Protocol
 
 from keyfob.oauth.authorization_details import Details
@@ -29,16 +28,6 @@ class Asker(Protocol):
     def ask(self, wish: Wish, *, patient: bool) -> Steps[HeldToken]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """All that a token hangs on."""
-
-    issuer: str
-    client_id: str
-    identity: Identity
-    wish: Wish
-
-
 class TokenSource:
     """The tokens of one client at one pinned issuer; share one between threads and asyncio tasks.
 
@@ -51,7 +40,8 @@ class TokenSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._identity: Identity | None = None
-        self._held: dict[_Key, HeldToken] = {}
+        # All that a token hangs on: issuer and client are the asker's, who it was asked for as is `_identity`.
+        self._held: dict[Wish, HeldToken] = {}
         self._flights: dict[Wish, Future[object]] = {}
 
     @property
@@ -140,24 +130,15 @@ class TokenSource:
 
     def find(self, wish: Wish) -> HeldToken | None:
         """The token in memory that nobody has to renew yet: what most calls need, without a lock."""
-        identity = self._identity
-        if identity is None:
-            return None
-        held = self._held.get(self._key(wish, identity))
+        held = self._held.get(wish)
         return held if held is not None and self._clock() < held.times.renew_at else None
 
     def _find(self, wish: Wish, refused: HeldToken | None) -> HeldToken | None:
-        if self._identity is None:
-            return None
-        key = self._key(wish, self._identity)
-        held = self._held.get(key)
+        held = self._held.get(wish)
         if held is not None and held is refused:
-            del self._held[key]
+            del self._held[wish]
             return None
         return held
-
-    def _key(self, wish: Wish, identity: Identity) -> _Key:
-        return _Key(self._asker.issuer, self._asker.client_id, identity, wish)
 
     def _fly(self, flight: "Future[object]", wish: Wish, previous: HeldToken | None) -> Steps[HeldToken]:
         if previous is not None and self._clock() >= previous.expires_at:
@@ -189,4 +170,4 @@ class TokenSource:
         if held.identity != self._identity:
             self._identity = held.identity
             self._held.clear()
-        self._held[self._key(wish, held.identity)] = held
+        self._held[wish] = held
