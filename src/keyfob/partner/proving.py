@@ -9,7 +9,7 @@ What the credential holds decides; a certificate, which is no part of it, is the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keyfob.ambient import Entropy
 from keyfob.oauth import client_assertion, client_authentication, form, token_endpoint
@@ -30,7 +30,7 @@ class Proof:
     """A client's proof: what goes into the form, and what into the Authorization header."""
 
     method: Method
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)
     authorization: Secret | None = None
 
 

@@ -15,7 +15,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.partner.adapters.httpx2 import KeyfobAuth
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.opening import AnyPath, open_binding
-from keyfob.partner.transport import unreachable
+from keyfob.partner.transport import connecting, unreachable
 
 _TIMEOUT = httpx2.Timeout(60, connect=10)
 
@@ -76,7 +76,8 @@ class Session(_Bound):
 
     def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
         super().__init__(authorizer)
-        self._client = httpx2.Client(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+        with connecting():
+            self._client = httpx2.Client(verify=context, timeout=_TIMEOUT, follow_redirects=False)
 
     @classmethod
     def open(
@@ -159,7 +160,8 @@ class AsyncSession(_Bound):
 
     def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
         super().__init__(authorizer)
-        self._client = httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+        with connecting():
+            self._client = httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, follow_redirects=False)
 
     @classmethod
     def open(

@@ -3,7 +3,9 @@
 A token is asked for once in minutes, so no connection is kept, and nothing is bound to an event loop.
 """
 
+import contextlib
 import ssl
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from keyfob import shown_chain
@@ -29,6 +31,9 @@ _CERTIFICATE_HINTS = (
 )
 
 
+_HINT_PROXY = "HTTPS_PROXY=http://HOST:PORT, by CONNECT; what is reached without it stands in NO_PROXY"
+
+
 class HttpsTransport:
     """Sends requests over `context`, which keyfob.tls made. Proxies come from the environment (CONNECT only)."""
 
@@ -40,9 +45,11 @@ class HttpsTransport:
         """The response to `request`. Raises Unreachable."""
         import httpx2
 
+        with connecting():
+            client = httpx2.Client(verify=self._context, timeout=self._timeout)
         try:
             with (
-                httpx2.Client(verify=self._context, timeout=self._timeout) as client,
+                client,
                 client.stream(
                     request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
@@ -59,9 +66,11 @@ class HttpsTransport:
         """The response to `request`. Raises Unreachable."""
         import httpx2
 
+        with connecting():
+            client = httpx2.AsyncClient(verify=self._context, timeout=self._timeout)
         try:
             async with (
-                httpx2.AsyncClient(verify=self._context, timeout=self._timeout) as client,
+                client,
                 client.stream(
                     request.method, _https(request), headers=_headers(request), content=_content(request)
                 ) as response,
@@ -75,10 +84,21 @@ class HttpsTransport:
             raise unreachable(request.url, failed) from failed
 
 
+@contextlib.contextmanager
+def connecting() -> Iterator[None]:
+    """Says what is wrong with the proxies of the environment, which are read when a client is made, as Unreachable."""
+    try:
+        yield
+    except (ImportError, ValueError):
+        # Without the cause: a proxy's URL may hold a password.
+        raise Unreachable("proxy", "the proxy of the environment cannot be used", hint=_HINT_PROXY) from None
+
+
 def unreachable(url: str, failed: Exception) -> Unreachable:
     """`failed` as a Problem that names the server and, for a certificate, what to do. Never the query."""
     from httpx2 import URL, InvalidURL
 
+    _forget_frames(failed)
     try:
         host = URL(url).netloc.decode()
     except InvalidURL:
@@ -96,6 +116,13 @@ def unreachable(url: str, failed: Exception) -> Unreachable:
     return Unreachable(
         "unreachable", f"{host} does not answer over HTTPS: {reason}", hint="check the address, the network, the proxy"
     )
+
+
+def _forget_frames(failed: BaseException | None) -> None:
+    """Their local variables hold the headers as they were sent, and some programs print those with a traceback."""
+    while failed is not None:
+        failed.__traceback__ = None
+        failed = failed.__cause__ or failed.__context__
 
 
 def _https(request: Request) -> str:
