@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UnsafeCall,
         VaultProblem,
     )
+    from keyfob.partner.keyed import open_keyed
     from keyfob.partner.opening import finish_rotation, open_authorizer, rotate, upgrade_to_key
     from keyfob.partner.rotating import LivingCredential, Rotation
     from keyfob.partner.session import AsyncSession, Session
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from keyfob.partner.vault.folder import Vault
 
 __all__ = [
-    "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer",
+    "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer", "open_keyed",
     "rotate", "finish_rotation", "Rotation", "LivingCredential", "upgrade_to_key", "Upgrade",
     "Fault", "UnsafeCall", "ScopeNotHeld", "UnknownOperation", "TokenDenied", "CredentialRefused", "MessageRefused",
     "VaultProblem", "Unreachable",
 ]  # fmt: skip
 
 _HOMES = {
+    "keyed": ("open_keyed",),
     "opening": ("finish_rotation", "open_authorizer", "rotate", "upgrade_to_key"),
     "rotating": ("LivingCredential", "Rotation"),
     "session": ("AsyncSession", "Session"),
