@@ -35,7 +35,7 @@ class Issuer:
 
     issuer, client_id = "https://id.example", "cl_1"
 
-    def ask(self, wish: Wish, *, patient: bool) -> Steps[HeldToken]:
+    def ask(self, wish: Wish, *, patient: bool, refused: HeldToken | None = None) -> Steps[HeldToken]:
         yield from ()
         identity = Identity("c1", Method.CLIENT_SECRET_BASIC, "")
         return HeldToken(Secret("t" * 800), identity, wish.scope or frozenset(), (), times(monotonic(), 900, chance=0))

@@ -15,6 +15,7 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.broker_command import broker
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, ca_option, read_keeping, using_options, vault_option
 from keyfob.partner.rotate_command import rotate
@@ -51,6 +52,7 @@ def main() -> None:
 
 cli.add_command(rotate)
 cli.add_command(keys)
+cli.add_command(broker)
 cli.add_command(upgrade_to_key)
 
 

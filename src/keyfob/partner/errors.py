@@ -90,7 +90,7 @@ class TokenDenied(Problem):
         self.error_id = error_id
         self.retry_after = retry_after
         self.asked_again_in = asked_again_in
-        self._description = description
+        self.description = description
 
     @property
     def is_passing(self) -> bool:
@@ -100,7 +100,7 @@ class TokenDenied(Problem):
     @property
     def again(self) -> Callable[..., "TokenDenied"]:
         """Makes the same refusal anew, for who asks while it holds; it keeps nothing of this one alive."""
-        return partial(type(self), self.code, self._description, status=self.status, error_id=self.error_id)
+        return partial(type(self), self.code, self.description, status=self.status, error_id=self.error_id)
 
 
 class CredentialRefused(TokenDenied):

@@ -74,7 +74,7 @@ class Issuer:
         self._pause: Stop | None = None
         self._failures = 0
 
-    def ask(self, wish: Wish, *, patient: bool) -> Steps[HeldToken]:
+    def ask(self, wish: Wish, *, patient: bool, refused: HeldToken | None = None) -> Steps[HeldToken]:
         """A new token. `patient`: there is none to go on with, so a short pause is waited for.
 
         Raises TokenDenied, CredentialRefused, Unreachable or VaultProblem.

@@ -1,7 +1,6 @@
 """From a folder and a client's name to an authorizer that works: the composition root of the partner's library.
 
-Chooses the vault, the credential, the resource, the way it is opened and the certificate authorities; the clock and
-the environment are read here and in cli.py only. Nothing is decrypted and nothing is sent yet.
+Chooses the vault, the credential, the resource, and whom to trust. Nothing is decrypted and nothing is sent yet.
 """
 
 import getpass
@@ -22,6 +21,7 @@ from keyfob.partner import client_key, explaining, linking, telling
 from keyfob.partner.acknowledging import acknowledge
 from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
+from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
@@ -31,7 +31,7 @@ from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.telling import Notice
-from keyfob.partner.token_source import TokenSource
+from keyfob.partner.token_source import Asker, TokenSource
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.upgrading import Upgrade, Upgrader
 from keyfob.partner.vault.entries import Entry, Keeping
@@ -40,8 +40,7 @@ from keyfob.partner.vault.keeping import Keeper, check_unattended
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
-_PATIENCE = 5
-"""Seconds for what is only useful."""
+_PATIENCE = 5  # seconds for what is only useful
 AnyPath = str | os.PathLike[str]
 
 
@@ -80,14 +79,15 @@ def open_binding(
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: AnyPath | None = None,
-    dpop: bool = False,
+    dpop: bool | None = False,
     secret_in_body: bool = False,
+    broker: bool = True,
     tell: Callable[[Notice], None] = telling.log,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
-    `dpop`: bind every token to a key of this session; where the client is registered so, it is done by itself.
-    `secret_in_body`: for a proxy that takes the Authorization header away.
+    `dpop`: bind every token to a key of this session; False: where the client is registered so; None: never.
+    `secret_in_body`: for a proxy that takes the Authorization header away. `broker`: ask the one of KEYFOB_BROKER.
     Raises Misuse or VaultProblem when it is not clear which credential is meant, or there is none.
     """
     environ = os.environ
@@ -104,8 +104,12 @@ def open_binding(
         return None if older is None else keeper.open(older)
 
     context = tls.client_context(None if ca is None else Path(ca), environ=environ)
+
+    def new_prover() -> Prover:
+        return Prover(client_key.generate(), now=issuer_clock.now, entropy=ambient.system_entropy)
+
     issuer_clock = IssuerClock(ambient.system_clock_precise)
-    issuer = Issuer(
+    asker: Asker = Issuer(
         issuer=entry.issuer,
         client_id=entry.client_id,
         open_credential=open_current,
@@ -114,14 +118,15 @@ def open_binding(
         issuer_clock=issuer_clock,
         clock=ambient.monotonic,
         chance=ambient.chance,
-        new_prover=lambda: Prover(client_key.generate(), now=issuer_clock.now, entropy=ambient.system_entropy),
-        with_dpop=dpop,
+        new_prover=None if dpop is None else new_prover,
+        with_dpop=dpop is True,
         tell=tell,
     )
-    source = TokenSource(issuer, transport=HttpsTransport(context), clock=ambient.monotonic)
-    return Binding(
-        Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
-    )
+    if broker and not dpop and (named := environ.get("KEYFOB_BROKER")):
+        asker = Broker(Path(named), entry.issuer, entry.client_id, ambient.monotonic)
+    source = TokenSource(asker, transport=HttpsTransport(context), clock=ambient.monotonic)
+    authorizer = Authorizer(source, resource=bound, held=entry.scope)
+    return Binding(authorizer, entry, context, folder.damaged(entry.client_id))
 
 
 def explain(
@@ -156,8 +161,8 @@ def rotate(
 ) -> Rotation:
     """A new secret for `client` in the vault, proven by a token; the old one works on through the overlap.
 
-    `private_key` opens the message where gpg does not. Several vaults of one client end with the same secret, and
-    sessions that are open take it up by themselves. Raises Problem: then the old secret is still in use.
+    Several vaults of one client end with the same secret, and open sessions take it up by themselves. Raises Problem:
+    then the old secret is still in use.
     """
     return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).rotate()
 

@@ -25,7 +25,9 @@ class Asker(Protocol):
     @property
     def client_id(self) -> str: ...
 
-    def ask(self, wish: Wish, *, patient: bool) -> Steps[HeldToken]: ...
+    def ask(self, wish: Wish, *, patient: bool, refused: HeldToken | None = None) -> Steps[HeldToken]:
+        """`patient`: there is no token to go on with. `refused`: the one that the API has just not taken."""
+        ...
 
 
 class TokenSource:
@@ -69,6 +71,10 @@ class TokenSource:
         in memory. Raises TokenDenied, CredentialRefused, Unreachable or VaultProblem.
         """
         return run(self.steps(scope, resource=resource, details=details, refused=refused), self._transport)
+
+    def token_for(self, wish: Wish, refused: HeldToken | None = None) -> HeldToken:
+        """`token`, for what is wished for already."""
+        return run(self.steps_for(wish, refused), self._transport)
 
     async def token_async(
         self,
@@ -116,7 +122,7 @@ class TokenSource:
                 if flight is None:
                     flight = self._flights[wish] = Future()
             if first:
-                return (yield from self._fly(flight, wish, held))
+                return (yield from self._fly(flight, wish, held, refused))
             outcome = yield Wait(flight)
             if isinstance(outcome, HeldToken) and outcome is not refused:
                 return outcome
@@ -140,12 +146,14 @@ class TokenSource:
             return None
         return held
 
-    def _fly(self, flight: "Future[object]", wish: Wish, previous: HeldToken | None) -> Steps[HeldToken]:
+    def _fly(
+        self, flight: "Future[object]", wish: Wish, previous: HeldToken | None, refused: HeldToken | None
+    ) -> Steps[HeldToken]:
         if previous is not None and self._clock() >= previous.expires_at:
             previous = None
         outcome: object = None  # what those who wait see when this one is cancelled
         try:
-            held = yield from self._asker.ask(wish, patient=previous is None)
+            held = yield from self._asker.ask(wish, patient=previous is None, refused=refused)
             outcome = held
             return held
         except (Unreachable, TokenDenied) as failed:
