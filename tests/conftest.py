@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import HealthCheck, settings
 
+from databases import roomy_memory
 from keyfob import tls
 from keyfob.ambient import system_clock
 from keyfob.jose import keys
@@ -41,6 +42,11 @@ from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
 # the source again, which takes as long as what it does.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Every commit is flushed, and waits for a disk that others use too. Nothing of it is kept, and what kills a program
+# leaves what it has written; so folders of tests lie in memory, where there is room. Who names a folder has it.
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (memory := roomy_memory()) is not None:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = memory
 
 NO_DATA = "no test data"
 Answer = tuple[int, dict[str, str], bytes]
@@ -260,6 +266,12 @@ def session_issuer(tls_files) -> Iterator[Issuer]:
     """One for tests that leave it as it was."""
     with serving_issuer(tls_files, free_port()) as issuer:
         yield issuer
+
+
+@pytest.fixture(scope="session")
+def serving_an_issuer(tls_files) -> Callable[[], contextlib.AbstractContextManager[Issuer]]:
+    """Each call is an issuer of its own, for as long as it is entered."""
+    return lambda: serving_issuer(tls_files, free_port())
 
 
 @pytest.fixture(scope="session")

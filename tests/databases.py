@@ -23,6 +23,10 @@ from pathlib import Path
 
 import pytest
 
+from keyfob import database
+from keyfob.database import Database
+from keyfob.postgresql import Place, open_postgresql
+
 BOTH = ("sqlite", "postgresql")
 USUAL = os.environ.get("KEYFOB_TEST_DATABASE", "sqlite")
 ON_BOTH = ("test_token", "test_revocations")
@@ -54,6 +58,26 @@ def new_database_url(database_kind: str, request: pytest.FixtureRequest) -> Call
     if database_kind == "sqlite":
         return lambda template="template0": None
     return request.getfixturevalue("postgresql").new_url
+
+
+@pytest.fixture
+def new_place(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path | str]:
+    """Where a database may be made: a file that is not there, or an empty one's URL; there a copy of `template`."""
+    numbers = itertools.count(1)
+
+    def new(template: str = "template0") -> Path | str:
+        if database_kind == "sqlite":
+            return tmp_path / f"keyfob-{next(numbers)}.db"
+        return str(request.getfixturevalue("postgresql").new_url(template))
+
+    return new
+
+
+def open_database(where: Path | str) -> Database:
+    """A file, or the URL of a PostgreSQL database."""
+    if str(where).startswith("postgresql://"):
+        return open_postgresql(Place.parse(str(where)), environ={})
+    return database.open_sqlite(Path(where))
 
 
 def programs() -> Path:
@@ -175,7 +199,7 @@ def _end_with_the_tests() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
-def _roomy_memory() -> str | None:
+def roomy_memory() -> str | None:
     """A database for each test is much to write on a busy disk, and nothing of it is kept."""
     memory = Path("/dev/shm")
     is_roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3
@@ -187,7 +211,7 @@ def new_postgresql(tls_files, tmp_path_factory) -> Iterator[Callable[[], Postgre
     with contextlib.ExitStack() as ending:
 
         def make() -> Postgresql:
-            folder = Path(tempfile.mkdtemp(prefix="keyfob-pg-", dir=_roomy_memory()))
+            folder = Path(tempfile.mkdtemp(prefix="keyfob-pg-", dir=roomy_memory()))
             ending.callback(shutil.rmtree, folder, ignore_errors=True)
             ca = tmp_path_factory.mktemp("postgresql") / "ca.pem"
             shutil.copy(tls_files.ca, ca)

@@ -19,6 +19,7 @@ from keyfob.ambient import monotonic
 from keyfob.problem import Misuse, Problem
 from keyfob.turn import Turn
 
+_CONNECTIONS = 128
 _PATIENCE = 2.0
 """Seconds to wait for a free connection: whoever comes later is better told at once."""
 
@@ -46,14 +47,15 @@ class Unreachable(Problem):
 class Database:
     """An engine with two verbs, `read()` and `write()`, each a transaction.
 
-    `explain` makes an Unreachable of an error that only says so; None for any other. `migration_lock` is said first
-    when the schema is brought up to date.
+    `connections`: how many transactions there can be at once. `explain` makes an Unreachable of an error that only says
+    so; None for any other. `migration_lock` is said first when the schema is brought up to date.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
         *,
+        connections: int = _CONNECTIONS,
         begin_read: str,
         begin_write: str,
         turn: Turn | None = None,
@@ -61,6 +63,7 @@ class Database:
         migration_lock: str | None = None,
     ) -> None:
         self.engine = engine
+        self.connections = connections
         self.migration_lock = migration_lock
         self._begin_read = begin_read
         self._begin_write = begin_write
@@ -165,7 +168,7 @@ def open_sqlite(path: Path) -> Database:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # hide_parameters: what a statement was given never reaches an exception's text or a log.
     engine = sa.create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=120, pool_timeout=_PATIENCE,
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=8, max_overflow=_CONNECTIONS - 8, pool_timeout=_PATIENCE,
         hide_parameters=True,
     )  # fmt: skip
 

@@ -25,11 +25,14 @@ class Tables:
     """The tables of one program, and the package folder of their migrations (`package:folder`).
 
     `order`, by a table's name: the columns to copy its rows by, where a row may name one that came before it.
+    `connections`, `reader_pause`: how a process of the program uses PostgreSQL (see open_postgresql).
     """
 
     metadata: sa.MetaData
     migrations: str
     order: Mapping[str, Sequence[sa.Column[object]]] = field(default_factory=dict)
+    connections: int = postgresql.CONNECTIONS
+    reader_pause: int = postgresql.PAUSE
 
     @property
     def owner(self) -> sa.Select[str]:
@@ -41,7 +44,7 @@ def open_own(
     owner: Home, where: Path | Place, tables: Tables, *, environ: Mapping[str, str], patience: float | None = None
 ) -> Database:
     """The database of the home `owner`, its schema brought up to date. Raises Problem that says what to do."""
-    opened = find(where, environ=environ, patience=patience)
+    opened = find(where, tables, environ=environ, patience=patience)
     try:
         upgrade(opened, tables, where)
         if opened.scalar(tables.owner) != owner.installation_id:
@@ -56,11 +59,17 @@ def open_own(
     return opened
 
 
-def find(where: Path | Place, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
+def find(where: Path | Place, tables: Tables, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
     """Raises Problem when there is none: one that was made anew would mean no row, no audit, no trace of a loss."""
     opened = None
     if isinstance(where, Place):
-        opened = postgresql.open_postgresql(where, environ=environ, patience=patience)
+        opened = postgresql.open_postgresql(
+            where,
+            environ=environ,
+            patience=patience,
+            connections=tables.connections,
+            reader_pause=tables.reader_pause,
+        )
         is_missing = database.is_empty(opened)
     else:
         is_missing = not where.is_file()

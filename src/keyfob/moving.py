@@ -96,7 +96,7 @@ def _copy(source: sa.Connection, target: sa.Connection, tables: Tables) -> Mappi
             arrived = arrived.plus(rows)
         if arrived != read:
             raise Problem("move-differs", f"{table.name} did not arrive as it was: {read.count} rows, {arrived.count}")
-        _go_on_counting(target, table)
+        go_on_counting(target, table)
         counts[table.name] = read.count
     return counts
 
@@ -108,7 +108,7 @@ def _batches(
     yield from connection.execute(chosen, execution_options={"yield_per": _BATCH}).partitions()
 
 
-def _go_on_counting(connection: sa.Connection, table: sa.Table) -> None:
+def go_on_counting(connection: sa.Connection, table: sa.Table) -> None:
     """The next number that PostgreSQL gives comes after those that came with the rows; SQLite's does by itself."""
     counted = table.autoincrement_column
     if counted is None or connection.dialect.name != "postgresql":

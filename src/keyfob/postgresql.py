@@ -33,6 +33,10 @@ _VERIFIED = "verify-full"
 _SYSTEM_CAS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 _POOL = 8
+CONNECTIONS = 16
+"""What one process holds at most, unless it says otherwise."""
+PAUSE = 15
+"""Seconds that a transaction may do nothing: a node that was cut off in a change must not hold its locks for hours."""
 _PATIENCE = 2.0
 """Seconds to wait for a free connection, and for the answer to a new one."""
 _SILENCE_MS = 5_000
@@ -133,10 +137,18 @@ def _is_local(parameters: Mapping[str, str]) -> bool:
     return all(host in LOOPBACK_NAMES or host.startswith("/") for host in parameters["host"].split(","))
 
 
-def open_postgresql(place: Place, *, environ: Mapping[str, str], patience: float | None = None) -> Database:
+def open_postgresql(
+    place: Place,
+    *,
+    environ: Mapping[str, str],
+    patience: float | None = None,
+    connections: int = CONNECTIONS,
+    reader_pause: int = PAUSE,
+) -> Database:
     """The database at `place`; the first use connects, and raises Unreachable or Misuse that says why it cannot.
 
-    `patience`: seconds that a statement waits for the locks of others; None: half a minute.
+    `patience`: seconds that a statement waits for the locks of others; None: half a minute. `connections`: how many
+    there are at most. `reader_pause`: seconds that a reader, who holds no lock, may let pass between two questions.
     """
     driver = _driver()
     parameters: dict[str, Any] = {"connect_timeout": str(int(_PATIENCE)), **place.parameters, **_ALWAYS}
@@ -146,8 +158,7 @@ def open_postgresql(place: Place, *, environ: Mapping[str, str], patience: float
     patience = 30.0 if patience is None else patience
     settings = (
         f"SET lock_timeout = {int(patience * 1000)}; SET statement_timeout = {int(patience * 2000)}; "
-        # A node that was cut off in the middle of a change must not hold its locks for hours.
-        "SET idle_in_transaction_session_timeout = 15000; "
+        f"SET idle_in_transaction_session_timeout = {PAUSE * 1000}; "
         "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
         # Evidence is durable before it counts. `local` and the stronger modes are, and the operator's choice.
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -171,13 +182,15 @@ def open_postgresql(place: Place, *, environ: Mapping[str, str], patience: float
         creator=connect,
         poolclass=QueuePool,
         pool_size=_POOL,
-        max_overflow=_POOL,
+        max_overflow=connections - _POOL,
         pool_timeout=_PATIENCE,
         hide_parameters=True,
     )
+    pause = f"; SET LOCAL idle_in_transaction_session_timeout = {reader_pause * 1000}"
     return Database(
         engine,
-        begin_read="BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        connections=connections,
+        begin_read="BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" + (pause if reader_pause != PAUSE else ""),
         # Statements see what was committed before each of them: after a lock was waited for, what its owner left.
         begin_write="BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
         explain=lambda failed: _explain(failed, place),

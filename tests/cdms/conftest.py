@@ -1,5 +1,6 @@
 """A real `keyfob-cdms` process on a home made with the real commands, and tokens by a small real issuer."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,9 +14,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import sqlalchemy as sa
 
 import inside
+from databases import (  # noqa: F401  # fixtures, and the hook that chooses
+    database_kind,
+    new_database_url,
+    new_place,
+    new_postgresql,
+    postgresql,
+    pytest_generate_tests,
+)
+from keyfob import databases
+from keyfob.cdms import settings
 from keyfob.cdms.cli import cli
+from keyfob.cdms.storage.schema import TABLES
 
 ENTRY = "from keyfob.cdms.cli import main; main()"
 ALL_SCOPES = (
@@ -58,9 +71,15 @@ class Api:
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    def serve(self) -> subprocess.Popen[str]:
+    def sql(self, *statements: str) -> list[sa.CursorResult]:
+        """Behind the API's back, in one transaction; what each of them came to."""
+        where = settings.load(self.home, {}).database
+        with contextlib.closing(databases.find(where, TABLES, environ={})) as opened, opened.write() as connection:
+            return [connection.exec_driver_sql(statement) for statement in statements]
+
+    def serve(self, *options: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", ENTRY, "serve", "--home", str(self.home)],
+            [sys.executable, "-c", ENTRY, "serve", "--home", str(self.home), *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=(self.home.parent / "cdms.log").open("a"),
             text=True,
@@ -135,14 +154,18 @@ def demo_study() -> Callable[[str], bytes]:
 
 
 @pytest.fixture(scope="session")
-def new_api(tmp_path_factory, tls_files, session_issuer, free_port_of) -> Iterator[Callable[[], Api]]:
+def new_api(
+    tmp_path_factory, tls_files, session_issuer, free_port_of, new_database_url,  # noqa: F811  # a fixture
+) -> Iterator[Callable[[], Api]]:  # fmt: skip
     made: list[Api] = []
 
     def make() -> Api:
         folder = tmp_path_factory.mktemp("cdms")
         api = Api(folder / "home", free_port_of(), session_issuer)
         made.append(api)
-        api.run("init", "--issuer", session_issuer.url, "--resource", api.resource, "--ca", tls_files.ca)
+        url = new_database_url()
+        where = () if url is None else ("--database", url)
+        api.run("init", "--issuer", session_issuer.url, "--resource", api.resource, "--ca", tls_files.ca, *where)
         return api
 
     yield make

@@ -40,7 +40,7 @@ def test_the_handler_runs_for_a_token_with_the_scope_and_for_no_other(client, is
     # RFC 6750 §3, §3.1: no error code when no token came; RFC 9728 §5.1: where to find out what is needed.
     absent = get()
     assert absent.status_code == 401
-    assert absent.headers["www-authenticate"] == f'Bearer resource_metadata="{METADATA}"'
+    assert absent.headers["www-authenticate"] == f'Bearer scope="{scope}", resource_metadata="{METADATA}"'
     assert absent.headers["content-type"] == "application/problem+json"
     assert absent.headers["cache-control"] == "no-store"
 

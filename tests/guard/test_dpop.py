@@ -139,17 +139,25 @@ def test_a_proof_by_another_key_is_told_in_the_scheme_of_proofs(guard, token):
 
 def test_what_was_used_is_remembered_for_as_long_as_it_could_work():
     used = MemoryReplays()
-    assert used.use("a", until=NOW + 90, now=NOW)
-    assert not used.use("a", until=NOW + 90, now=NOW + 89)
-    assert used.use("a", until=NOW + 180, now=NOW + 90)
-    assert used.use("b", until=NOW + 90, now=NOW + 90)
+
+    def use(name, *, until, now):
+        return asyncio.run(used.use(name, until=until, now=now))
+
+    assert use("a", until=NOW + 90, now=NOW)
+    assert not use("a", until=NOW + 90, now=NOW + 89)
+    assert use("a", until=NOW + 180, now=NOW + 90)
+    assert use("b", until=NOW + 90, now=NOW + 90)
 
 
 def test_a_full_memory_admits_nobody_rather_than_a_replay(monkeypatch):
     monkeypatch.setattr("keyfob.guard.replays._MAX_REMEMBERED", 2)
     used = MemoryReplays()
-    assert used.use("a", until=NOW + 90, now=NOW) and used.use("b", until=NOW + 90, now=NOW)
+
+    def use(name, *, until, now):
+        return asyncio.run(used.use(name, until=until, now=now))
+
+    assert use("a", until=NOW + 90, now=NOW) and use("b", until=NOW + 90, now=NOW)
     with pytest.raises(IssuerUnavailable):
-        used.use("c", until=NOW + 90, now=NOW)
-    assert not used.use("a", until=NOW + 90, now=NOW)
-    assert used.use("c", until=NOW + 180, now=NOW + 90)
+        use("c", until=NOW + 90, now=NOW)
+    assert not use("a", until=NOW + 90, now=NOW)
+    assert use("c", until=NOW + 180, now=NOW + 90)

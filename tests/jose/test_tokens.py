@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwk, jws, jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey
 
 from keyfob.jose import keys
@@ -208,3 +209,56 @@ def test_any_bytes_are_refused_as_an_invalid_token(token: bytes):
 def test_any_signed_claims_are_read_or_refused(changes: dict[str, object]):
     with contextlib.suppress(InvalidToken):
         verify(signed(HEADER, json.dumps({**CLAIMS, **changes}).encode()))
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers(-5, NOW + 400) | st.floats() | st.text(max_size=8) | st.just([AUDIENCE])
+)
+WORDS = st.sampled_from(["ES256", "ES384", "HS256", "none", "JWT", "at+jwt", KEY.kid, "", "https://evil.example"])
+HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ", "cty"]), WORDS, max_size=2) | st.sampled_from(
+    [{"crit": ["x"], "x": 1}, {"b64": False}, {"b64": True, "crit": ["b64"]}, {"jwk": KEY.public_jwk()}]
+)
+THEIRS = jwk.import_key(KEY.public_jwk())
+REGISTRY = jwt.JWTClaimsRegistry(
+    now=NOW,
+    leeway=30,
+    iss={"essential": True, "value": ISSUER},
+    aud={"essential": True, "value": AUDIENCE},
+    exp={"essential": True},
+)
+
+
+def theirs(token: bytes) -> dict[str, object] | None:
+    """The claims by joserfc, when it believes the token."""
+    try:
+        found = jwt.decode(token.decode(), THEIRS, ["ES256"])
+        REGISTRY.validate(found.claims)
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return found.claims
+
+
+@given(
+    header=HEADERS,
+    changes=st.dictionaries(st.sampled_from([*CLAIMS, "nbf", "cnf"]), VALUES, max_size=2),
+    without=st.sets(st.sampled_from([*CLAIMS]), max_size=1),
+    spoilt=st.none() | st.tuples(st.integers(0, 600), st.sampled_from(b"A_-=.+/ ")),
+    text=st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_what_we_believe_another_library_believes_and_reads_alike(header, changes, without, spoilt, text):
+    """Our own path may be the stricter one, and never the laxer: whatever it takes, joserfc takes for the same."""
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if name not in without}
+    token = signed({**HEADER, **header}, json.dumps(claims, separators=text).encode())
+    if spoilt is not None:
+        place = spoilt[0] % len(token)
+        token = token[:place] + bytes([spoilt[1]]) + token[place + 1 :]
+    try:
+        ours = verify(token)
+    except InvalidToken:
+        honest = not header and not changes and not without and spoilt is None
+        assert not honest
+        return
+    read = theirs(token)
+    assert read is not None
+    assert (ours.client_id, ours.jti, ours.issued_at) == (read["client_id"], read["jti"], int(read["iat"]))
+    assert ours.scope == set(read["scope"].split(" ")) and ours.expires_at == int(read["exp"])

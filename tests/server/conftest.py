@@ -14,6 +14,7 @@ import pytest
 from databases import (  # noqa: F401  # fixtures, and the hook that chooses
     database_kind,
     new_database_url,
+    new_place,
     new_postgresql,
     postgresql,
     pytest_generate_tests,

@@ -51,6 +51,8 @@ def test_the_commands_are_those_that_work():
         ("client", "revoke-credential"),
         ("client", "delete"),
         ("client", "allow"),
+        ("client", "usage"),
+        ("client", "narrow"),
         ("apply",),
         ("export",),
         ("import",),
@@ -112,6 +114,7 @@ READING = {
     *(("serve",), ("resource", "list"), ("partner", "list"), ("partner", "show"), ("client", "list")),
     *(
         ("client", "show"),
+        ("client", "usage"),
         ("registration", "list"),
         ("key", "list"),
         ("audit", "tail"),

@@ -112,7 +112,7 @@ def test_what_is_no_key_set_is_said_and_nothing_is_followed(key_sets, issuer):
 
 def test_a_server_that_drips_is_given_up_as_a_whole(key_sets, issuer, monkeypatch):
     """Each read may be quick, and the answer still never end: also where it is fetched once, at the command line."""
-    monkeypatch.setattr("keyfob.server.key_sets._DEADLINE", 0.5)
+    monkeypatch.setattr("keyfob.server.fetching._DEADLINE", 0.5)
     hangs = threading.Event()
     issuer.answers["/client.jwks"] = lambda _: (hangs.wait(20), (500, {}, b""))[1]
     with pytest.raises(CannotFetch, match="no whole answer"):

@@ -21,7 +21,7 @@ from keyfob.serving.messages import ClientGone
 
 _HANDLERS = 32
 _EXPORTS = 64
-"""At once; together fewer than the database has connections, so that nobody waits for one."""
+"""At once, and each no more than half of the database's connections less one, so that nobody waits for one."""
 _EXPORTERS = 4
 """Threads of their own for what exports: they can keep no handler from running."""
 
@@ -32,8 +32,9 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
     """The application, behind the edge. Raises AssertionError when the routes table contradicts itself."""
     check_routes()
     metadata_url = resource_metadata.well_known(surroundings.settings.resource)
-    exports = Exports(per_client=surroundings.settings.exports_per_client, in_all=_EXPORTS)
-    handlers = ThreadPoolExecutor(_HANDLERS, "handler")
+    share = surroundings.store.connections // 2 - 1
+    exports = Exports(per_client=surroundings.settings.exports_per_client, in_all=min(_EXPORTS, share))
+    handlers = ThreadPoolExecutor(min(_HANDLERS, share), "handler")
     exporters = ThreadPoolExecutor(_EXPORTERS, "exporter")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

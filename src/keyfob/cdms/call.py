@@ -159,6 +159,8 @@ def read_query(query_string: bytes, allowed: frozenset[str]) -> dict[str, str]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ApiProblem(400, "bad-query", "a query parameter is repeated")
+    if any("\0" in value for value in found.values()):
+        raise ApiProblem(400, "bad-query", "a query parameter holds what no database keeps")
     if not set(found) <= allowed:
         known = ", ".join(sorted(allowed)) or "none"
         raise ApiProblem(400, "bad-query", f"a query parameter is unknown here; known: {known}")

@@ -1,33 +1,27 @@
 """The program `keyfob-cdms`: for the operator of the clinical data API. Parses, calls, prints."""
 
+import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import NoReturn
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from keyfob import command, configuration, database_url, ledger, serving, tls
+from keyfob import command, configuration, database_url, ledger
 from keyfob import home as homes
 from keyfob.ambient import system_clock, system_entropy
-from keyfob.cdms import installation, loading, openapi, settings
-from keyfob.cdms.call import Surroundings
-from keyfob.cdms.installation import Installation, Plan
+from keyfob.cdms import installation, loading, relocation, settings
+from keyfob.cdms.installation import Plan
 from keyfob.cdms.odm.model import Site
+from keyfob.cdms.options import PATH, home_option, open_home
+from keyfob.cdms.serve import serve
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
-from keyfob.client_certificates import read_authorities
-from keyfob.command import Result, shows_result
-from keyfob.guard import Guard
+from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.problem import Misuse, Problem
 
-F = TypeVar("F", bound=Callable[..., object])
-_HTTPS = 443
 _MAX_FILE_BYTES = 256 * 1024 * 1024
-_PATH = click.Path(path_type=Path)
 
 
 @command.version_option()
@@ -49,21 +43,8 @@ def main() -> NoReturn:
     command.run(cli, "keyfob-cdms")
 
 
-def _home_option(function: F) -> F:
-    return click.option(
-        "--home", type=_PATH, envvar="KEYFOB_HOME", show_envvar=True, required=True, metavar="DIR",
-        help="The API's data folder.",
-    )(function)  # fmt: skip
-
-
-def _open(home: Path) -> Installation:
-    for name in installation.unknown_variables(os.environ):
-        click.echo(f"keyfob-cdms: the variable {name} is no setting: ignored", err=True)
-    return installation.open(home, environ=os.environ, entropy=system_entropy)
-
-
 @cli.command("check-config", short_help="Say every mistake in the settings, and what each comes to.")
-@_home_option
+@home_option
 @shows_result
 def check_config(*, home: Path) -> Result:
     """Read keyfob.toml and the environment, and say every mistake with its line or variable. Nothing is changed.
@@ -79,18 +60,18 @@ def check_config(*, home: Path) -> Result:
 
 
 @cli.command(short_help="Make a new API's home.")
-@_home_option
+@home_option
 @click.option("--issuer", required=True, metavar="URL", help="The authorization server whose tokens are taken.")
 @click.option("--resource", required=True, metavar="URL", help="The API's own https URL: the audience of its tokens.")
-@click.option("--ca", type=_PATH, metavar="FILE", help="The authority of the issuer's TLS certificate, PEM.")
+@click.option("--ca", type=PATH, metavar="FILE", help="The authority of the issuer's TLS certificate, PEM.")
 @click.option(
     "--database",
     metavar="URL",
     help=f"sqlite:///PATH or postgresql://USER@HOST/NAME, without a password (see {database_url.VARIABLE}). "
     "Default: a file in DIR.",
 )
-@click.option("--tls-cert", type=_PATH, metavar="FILE", help="The API's certificate chain, PEM.")
-@click.option("--tls-key", type=_PATH, metavar="FILE", help="Its private key, PEM.")
+@click.option("--tls-cert", type=PATH, metavar="FILE", help="The API's certificate chain, PEM.")
+@click.option("--tls-key", type=PATH, metavar="FILE", help="Its private key, PEM.")
 @shows_result
 def init(
     *, home: Path, issuer: str, resource: str, ca: Path | None, database: str | None, tls_cert: Path | None,
@@ -121,8 +102,8 @@ def init(
 
 
 @cli.command(short_help="Load study designs and clinical data.")
-@click.argument("files", type=_PATH, nargs=-1, required=True, metavar="FILE...")
-@_home_option
+@click.argument("files", type=PATH, nargs=-1, required=True, metavar="FILE...")
+@home_option
 @click.option("--study-key", metavar="KEY", help="The study's name in URLs, where its OID cannot stand in one.")
 @click.option("--draft", is_flag=True, help="Do not make the design live yet.")
 @shows_result
@@ -135,9 +116,8 @@ def load(*, files: tuple[Path, ...], home: Path, study_key: str | None, draft: b
     Example:
       keyfob-cdms load --home ./cdms design.xml data.xml
     """
-    found = _open(home)
     loaded = []
-    try:
+    with contextlib.closing(open_home(home, entropy=system_entropy)) as found:
         for path in files:
             body = command.read_file(path, max_bytes=_MAX_FILE_BYTES)
             loaded.append(
@@ -148,8 +128,6 @@ def load(*, files: tuple[Path, ...], home: Path, study_key: str | None, draft: b
             )  # fmt: skip
             if len(files) > 1:
                 click.echo(f"loaded {path} ({len(loaded)} of {len(files)})", err=True)
-    finally:
-        found.close()
     return Result({"loaded": [one.document for one in loaded]}, "\n".join(_loaded_text(one) for one in loaded))
 
 
@@ -175,7 +153,7 @@ def site() -> None:
 @click.argument("study")
 @click.argument("oid", metavar="ID")
 @click.argument("name")
-@_home_option
+@home_option
 @shows_result
 def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     """Add a site to STUDY (its OID), or give a known one another NAME.
@@ -186,14 +164,14 @@ def add_site(*, study: str, oid: str, name: str, home: Path) -> Result:
     """
     if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip():
         raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
-    found = _open(home)
-    try:
-        with found.store.writing(actor=Actor(None, None, command.system_user()), now=system_clock()) as writing:
-            _check_study(writing.reading, study)
-            writing.take(study)
-            is_new = writing.put_site(study, Site(oid, name))
-    finally:
-        found.close()
+    actor = Actor(None, None, command.system_user())
+    with (
+        contextlib.closing(open_home(home, entropy=system_entropy)) as found,
+        found.store.writing(actor=actor, now=system_clock()) as writing,
+    ):
+        _check_study(writing.reading, study)
+        writing.take(study)
+        is_new = writing.put_site(study, Site(oid, name))
     done = "added" if is_new else "known"
     return Result({"study": study, "site": oid, "name": name, "state": done}, f"{done}: site {oid} of {study}")
 
@@ -205,54 +183,40 @@ def _check_study(reading: Reading, study: str) -> None:
         raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
 
 
-@cli.command(short_help="Serve the API over HTTPS.")
-@_home_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: the resource's]")
-def serve(*, home: Path, host: str, port: int | None) -> None:
-    """Serve the API over HTTPS; `ready https://...` is printed once it answers, also while the issuer is away.
+cli.add_command(serve)
 
-    SIGTERM lets running requests end (within 10 seconds); a renewed certificate file is taken up while running.
+
+@cli.command("move-store", short_help="Move the clinical data to another database.")
+@home_option
+@click.option(
+    "--to",
+    "url",
+    required=True,
+    metavar="URL",
+    help="sqlite:///PATH or postgresql://USER@HOST/NAME, without a password.",
+)
+@shows_result
+def move_store(*, home: Path, url: str) -> Result:
+    """Move the clinical data to another database, SQLite or PostgreSQL, while no server runs on it.
+
+    Every row is copied, counted and compared, each study's audit trail is verified in its new place, and only then
+    keyfob.toml is pointed there. Whatever goes wrong before, the old database stays in force; it is never changed. The
+    new one must be empty. A password comes from a pass file (PGPASSFILE, or passfile= in the URL).
 
     \b
     Example:
-      keyfob-cdms serve --home ./cdms
+      keyfob-cdms move-store --home ./cdms --to postgresql://cdms@db.example/cdms
     """
-    # Here, not above: what serves takes as long to import as the other commands take in all.
-    from keyfob.cdms.app import make_app
-    from keyfob.serving import listener
-
-    found = _open(home)
-    settings = found.settings
-    try:
-        if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
-            click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
-        anchors = None
-        if settings.client_ca is not None:
-            listed = read_authorities(settings.client_ca)
-            anchors = serving.Anchors(one.public_bytes(Encoding.DER) for one in listed)
-        guard = Guard.discover(
-            settings.issuer,
-            audience=settings.resource,
-            ca_file=settings.ca_file,
-            resource_key=found.resource_key,
-            max_feed_age=settings.max_feed_age,
-        )
-        surroundings = Surroundings(
-            found.store, settings, system_entropy, found.resource_document, openapi.write(settings)
-        )
-        listener.serve(
-            make_app(surroundings, guard, clock=system_clock),
-            host=host,
-            port=port or urlsplit(settings.resource).port or _HTTPS,
-            certificate=settings.tls_certificate,
-            private_key=settings.tls_private_key,
-            ready=settings.resource,
-            limits=settings.limits,
-            anchors=anchors,
-        )
-    finally:
-        found.close()
+    target = database_url.choose(url, where="--to")
+    homes.check(home, HomeKind.CDMS)
+    with (
+        homes.in_use(home, alone=True),
+        contextlib.closing(open_home(home, entropy=system_entropy)) as found,
+        progress("moving the store"),
+    ):
+        moved, heads = relocation.move(found, target, environ=os.environ)
+    told = [f"audit head of {study}: {head}" for study, head in heads.items()]
+    return Result(moved.document(audit_heads=heads), moved.lines(*told, environ=os.environ))
 
 
 @cli.group()
@@ -262,7 +226,7 @@ def audit() -> None:
 
 @audit.command(short_help="Check that a study's audit trail is whole.")
 @click.argument("study")
-@_home_option
+@home_option
 @click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a cut tail.")
 @shows_result
 def verify(*, study: str, home: Path, expect: str | None) -> Result:
@@ -272,14 +236,11 @@ def verify(*, study: str, home: Path, expect: str | None) -> Result:
     Example:
       keyfob-cdms audit verify S.1 --home ./cdms
     """
-    found = _open(home)
-    try:
-        head = None if expect is None else ledger.Head.parse(expect)
+    head = None if expect is None else ledger.Head.parse(expect)
+    with contextlib.closing(open_home(home, entropy=system_entropy)) as found:
         with found.store.reading() as reading:
             _check_study(reading, study)
         verdict = found.store.audit_verdict(study, expect=head)
-    finally:
-        found.close()
     if verdict.findings:
         shown = "".join(f"\n  {finding}" for finding in verdict.findings)
         raise Problem("audit-not-whole", f"the audit trail of {study} is not whole:{shown}", hint="keep the database")

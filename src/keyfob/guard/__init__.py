@@ -7,9 +7,11 @@ async def subjects(request): ...
 """
 
 try:
-    from keyfob.guard.asgi import presented_certificate, protect, require
+    from keyfob.guard.asgi import protect, require
     from keyfob.guard.errors import IssuerUnavailable, MissingToken
+    from keyfob.guard.file_replays import FileReplays
     from keyfob.guard.guard import Guard
+    from keyfob.guard.presented import presented_certificate
     from keyfob.guard.refusal import refusal
     from keyfob.guard.replays import Replays
     from keyfob.oauth.access_token import AccessToken
@@ -27,6 +29,7 @@ __all__ = [
     "presented_certificate",
     "refusal",
     "Replays",
+    "FileReplays",
     "MissingToken",
     "IssuerUnavailable",
 ]

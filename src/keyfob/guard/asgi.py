@@ -4,20 +4,14 @@ from __future__ import annotations  # help(protect) then shows the names of the 
 
 import functools
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, ParamSpec, TypeVar
 
 from keyfob.guard.guard import Guard
-from keyfob.guard.refusal import refusal
-from keyfob.oauth import asgi_tls
-from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.client_cert_header import MalformedClientCert
+from keyfob.guard.presented import from_asgi
+from keyfob.guard.refusal import refuse
 from keyfob.oauth.errors import OAuthError
-from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Response
-
-_log = logging.getLogger("keyfob.guard")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -48,9 +42,9 @@ def require(
         async def guarded(*args: P.args, **options: P.kwargs) -> T:
             request: Any = signature.bind(*args, **options).arguments["request"]
             try:
-                token = await _admit(guard, request.scope, scope, trusted_proxy)
+                token = await from_asgi(request.scope, trusted_proxy=trusted_proxy).admit(guard, scope)
             except OAuthError as refused:
-                answer: Any = _starlette(_refuse(refused, resource_metadata, request.scope))
+                answer: Any = _starlette(_refuse(refused, scope, resource_metadata, request.scope))
                 return answer  # type: ignore[no-any-return]  # a Response, as every handler of a framework may return
             request.state.access_token = token
             return await handler(*args, **options)
@@ -74,9 +68,9 @@ def protect(
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            token = await _admit(guard, asgi, scope, trusted_proxy)
+            token = await from_asgi(asgi, trusted_proxy=trusted_proxy).admit(guard, scope)
         except OAuthError as refused:
-            response = _refuse(refused, resource_metadata, asgi)
+            response = _refuse(refused, scope, resource_metadata, asgi)
             length = (b"content-length", str(len(response.body)).encode())
             headers = [*response.headers, length]
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -88,31 +82,9 @@ def protect(
     return protected
 
 
-async def _admit(guard: Guard, asgi: Scope, scope: str, trusted_proxy: str | None) -> AccessToken:
-    # A server may leave raw_path away: then a path of plain characters is what came.
-    path = asgi.get("raw_path") or str(asgi["path"]).encode("utf-8")
-    certificate = presented_certificate(asgi, trusted_proxy=trusted_proxy)
-    return await guard.admit(
-        asgi["headers"], asgi["query_string"], scope, method=asgi["method"], path=path, certificate=certificate
-    )
-
-
-def presented_certificate(asgi: Scope, *, trusted_proxy: str | None = None) -> PresentedCertificate | None:
-    """The client's certificate, for `Guard.admit`: from the ASGI server's TLS extension, or from the trusted proxy.
-
-    None when there is none, or when what there is cannot be read: no token that is bound to one is admitted then.
-    """
-    try:
-        return asgi_tls.presented_certificate(asgi, trusted_proxy=trusted_proxy)
-    except MalformedClientCert as malformed:
-        _log.error("client_certificate_unreadable reason=%s", malformed)
-        return None
-
-
-def _refuse(refused: OAuthError, resource_metadata: str | None, asgi: Scope) -> Response:
+def _refuse(refused: OAuthError, scope: str, resource_metadata: str | None, asgi: Scope) -> Response:
     error_id = asgi.get("state", {}).get("request_id")
-    _log.info("request_refused code=%s detail=%s id=%s", refused.code or "missing_token", refused.detail, error_id)
-    return refusal(refused, resource_metadata=resource_metadata, error_id=error_id)
+    return refuse(refused, scope=scope, resource_metadata=resource_metadata, error_id=error_id)
 
 
 def _starlette(response: Response) -> object:

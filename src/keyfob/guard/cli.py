@@ -8,6 +8,7 @@ import click
 
 from keyfob import command, home
 from keyfob.command import Result, shows_result
+from keyfob.guard.serve_command import routes, serve
 from keyfob.jose import keys
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.server_metadata import MalformedMetadata, parse_object
@@ -19,11 +20,13 @@ _MAX_BYTES = 64 * 1024
 @command.version_option()
 @click.group(context_settings=command.HELP)
 def cli() -> None:
-    """Let an API of your own take Keyfob's access tokens. The guard itself is in your program: keyfob.guard.
+    """Let an API of your own take Keyfob's access tokens: in a Python program by keyfob.guard, else behind a proxy.
 
     \b
     Begin with:
       keyfob-guard key orders.json --out orders-key.pem
+    Behind a proxy:
+      keyfob-guard serve --issuer URL --resource URL --routes routes.json --resource-key orders-key.pem
     """
 
 
@@ -63,5 +66,13 @@ def key(*, resource: Path, out: Path) -> Result:
     return Result({"kid": made.kid, "private_key": str(out), "resource": str(resource)}, text)
 
 
+cli.add_command(routes)
+cli.add_command(serve)
+
+
 def main() -> NoReturn:
     command.run(cli, "keyfob-guard")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from keyfob import home, tls
 from keyfob.ambient import Clock, system_clock, system_entropy
+from keyfob.guard import paths
 from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.guard.issuer import KEYS, MAX_FEED_AGE, Issuer, Withdrawn, feed_ages
 from keyfob.guard.replays import MemoryReplays, Replays
+from keyfob.guard.usage import Usage
 from keyfob.jose import keys as jose_keys
 from keyfob.jose.keys import KeySet, SigningKey
 from keyfob.jose.proofs import verify_proof
@@ -45,12 +47,14 @@ class Guard:
         withdrawn: Refreshing[Withdrawn] | None,
         replays: Replays,
         clock: Clock,
+        usage: Usage | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self._keys = keys
         self._withdrawn = withdrawn
         self._replays = replays
+        self._usage = usage
         self._origin = resource_indicator.origin(audience)
         self._clock = clock
         self._remembered: OrderedDict[bytes, AccessToken] = OrderedDict()
@@ -66,6 +70,7 @@ class Guard:
         resource_key: SigningKey | Secret | str | os.PathLike[str] | None = None,
         max_feed_age: int = MAX_FEED_AGE,
         replays: Replays | None = None,
+        report_usage: bool = True,
         clock: Clock = system_clock,
     ) -> "Guard":
         """A guard that finds the issuer's keys by its metadata (RFC 8414) when the first token comes.
@@ -79,21 +84,36 @@ class Guard:
         seconds, then nobody is admitted (503). Without it a token lives until it expires.
 
         `replays`: where used DPoP proofs are remembered; by default in this process's memory, which several processes
-        in front of one API do not share: give them one of their own.
+        in front of one API do not share: FileReplays is for those of one machine.
 
-        Raises Problem when a file, a key or a URL is unusable.
+        `report_usage`: with a `resource_key`, tell the issuer each minute which client used which scope on which route
+        (its template, never a path), from which the operator learns what nobody needs.
+
+        Raises Problem when a file, a key or a URL is unusable, or when WEB_CONCURRENCY (which gunicorn and uvicorn
+        obey) says that there are several processes and `replays` is missing.
         """
         for name, url in (("issuer", issuer), ("audience", audience)):
             _check_url(name, url)
         source = Issuer(issuer, tls.client_context(ca_file, environ=os.environ), clock=clock, entropy=system_entropy)
         withdrawn: Refreshing[Withdrawn] | None = None
+        usage: Usage | None = None
         if resource_key is not None:
             key = _load(resource_key)
+            tell = functools.partial(source.tell, resource=audience, key=key)
+            usage = Usage(tell, clock=clock, entropy=system_entropy) if report_usage else None
             fetch = functools.partial(source.withdrawn, resource=audience, key=key)
             withdrawn = Refreshing(fetch, feed_ages(max_feed_age), what=f"revocation feed of {issuer}", clock=clock)
         keys = Refreshing(source.keys, KEYS, what=f"keys of {issuer}", clock=clock)
-        known = replays or MemoryReplays()
-        return cls(issuer=issuer, audience=audience, keys=keys, withdrawn=withdrawn, replays=known, clock=clock)
+        known = replays or _own_replays(os.environ.get("WEB_CONCURRENCY", "1"))
+        return cls(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            withdrawn=withdrawn,
+            replays=known,
+            clock=clock,
+            usage=usage,
+        )
 
     async def admit(
         self,
@@ -104,6 +124,7 @@ class Guard:
         method: str = "",
         path: bytes = b"",
         certificate: PresentedCertificate | None = None,
+        route: str = "",
     ) -> AccessToken:
         """The token of a request that may do what needs `scope`.
 
@@ -111,22 +132,51 @@ class Guard:
         is bound to a key is admitted. `certificate`: the client's in the TLS handshake, without which no token that is
         bound to one is; `presented_certificate` reads it from an ASGI scope.
 
+        `route`: the template of the route, for the reports of use; never the path itself.
+
+        `scope`: one, or several with a space between them, of which the token must have each.
+
         Raises MissingToken (401, RFC 6750 §3.1), InvalidRequest (400), InvalidToken or RefusedProof (401),
         InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
+        token = await self.identify(headers, query_string, method=method, path=path, certificate=certificate)
+        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
+        if scope not in token.scope and not token.scope.issuperset(scope.split(" ")):
+            raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
+        self.count_use(token, scope, method=method, route=route)
+        return token
+
+    def count_use(self, token: AccessToken, scope: str, *, method: str, route: str) -> None:
+        """For who compares scopes itself: that `token` was admitted for what needed `scope`."""
+        if self._usage is not None:
+            self._usage.count(token.client_id, scope, method, route, self._clock())
+
+    async def flush(self) -> None:
+        """Tell the issuer of the use that was not told yet: when the API ends."""
+        if self._usage is not None:
+            await self._usage.flush()
+
+    async def identify(
+        self,
+        headers: Headers,
+        query_string: bytes,
+        *,
+        method: str = "",
+        path: bytes = b"",
+        certificate: PresentedCertificate | None = None,
+    ) -> AccessToken:
+        """The good token of a request, whatever its scope: for who compares scopes itself. Raises as `admit` does."""
+        paths.check(path)
         presented, proof = bearer.read(headers, query_string), None
         if presented is None:
             presented, proof = self._read_bound(headers)
         try:
             token = await self._verify(presented)
-            self._check_possession(token, presented, proof, certificate, method=method, path=path)
+            await self._check_possession(token, presented, proof, certificate, method=method, path=path)
         except InvalidToken as refused:
             if proof is None:
                 raise
             raise RefusedBoundToken(detail=refused.detail) from refused
-        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
-        if scope not in token.scope:
-            raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         return token
 
     async def verify(self, presented: Secret) -> AccessToken:
@@ -174,7 +224,7 @@ class Guard:
             raise MissingToken
         return found
 
-    def _check_possession(
+    async def _check_possession(
         self,
         token: AccessToken,
         presented: Secret,
@@ -199,9 +249,9 @@ class Guard:
                 else "the token is not bound to the key of a DPoP proof"
             )
         if proof is not None and key_id is not None:
-            self._check_proof(proof, presented, key_id, method=method, path=path)
+            await self._check_proof(proof, presented, key_id, method=method, path=path)
 
-    def _check_proof(self, proof: Secret, presented: Secret, key_id: str, *, method: str, path: bytes) -> None:
+    async def _check_proof(self, proof: Secret, presented: Secret, key_id: str, *, method: str, path: bytes) -> None:
         """RFC 9449 §7.1, §7.2. Raises InvalidToken or RefusedProof."""
         now = self._clock()
         url = self._origin + path.decode("latin-1")
@@ -211,7 +261,7 @@ class Guard:
             raise RefusedProof(detail=refused.detail) from refused
         if not hmac.compare_digest(found.key_id, key_id):
             raise InvalidToken(detail="the proof is by another key than the token's")
-        if not self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
+        if not await self._replays.use(f"{found.key_id}:{found.jti}", until=found.expires_at, now=now):
             raise RefusedProof(detail="the proof was used before")
 
     def _check(self, presented: Secret, keys: KeySet, now: int) -> AccessToken:
@@ -231,6 +281,16 @@ class Guard:
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return token
+
+
+def _own_replays(processes: str) -> MemoryReplays:
+    if processes.strip().isdecimal() and int(processes) > 1:
+        raise Misuse(
+            "needs-replays",
+            f"WEB_CONCURRENCY is {processes}: one process does not know which DPoP proofs another has used",
+            hint='give Guard.discover(..., replays=FileReplays("FILE"))',
+        )
+    return MemoryReplays()
 
 
 def _check_unbound(token: AccessToken) -> None:

@@ -11,9 +11,10 @@ from keyfob.ambient import Clock, Entropy
 from keyfob.jose.assertions import sign_assertion
 from keyfob.jose.feeds import MAX_BYTES, UnknownFeedKey, verify_feed
 from keyfob.jose.keys import MAX_JWKS_BYTES, KeySet, MalformedKeySet, SigningKey
-from keyfob.oauth import client_authentication, revocation_feed, server_metadata
+from keyfob.oauth import client_authentication, revocation_feed, server_metadata, usage_report
 from keyfob.oauth.revocation_feed import MalformedFeed, Revocations
 from keyfob.oauth.server_metadata import MalformedMetadata, ServerMetadata
+from keyfob.oauth.usage_report import Report
 from keyfob.refreshing import Ages, CannotFetch
 
 _log = logging.getLogger("keyfob.guard")
@@ -87,8 +88,7 @@ class Issuer:
     ) -> Withdrawn:
         now = self._clock()
         since = 0 if known is None else known.sequence
-        assertion = sign_assertion(resource, key, audience=self._url, now=now, jti=self._entropy(16).hex())
-        form = revocation_feed.write_request(since) | client_authentication.write_assertion(assertion)
+        form = revocation_feed.write_request(since) | self._proof(resource, key)
         body = await _read(client, "POST", metadata.keyfob_revocations_endpoint, max_bytes=MAX_BYTES, form=form)
         try:
             keys = KeySet.parse(json.dumps(metadata.keyfob_revocations_jwks).encode())
@@ -103,6 +103,19 @@ class Issuer:
             raise CannotFetch("the feed is older than one that was read before")
         before = Revocations() if known is None else known.revocations
         return Withdrawn(before.plus(feed.revocations, now=now), feed.sequence, feed.issued_at)
+
+    async def tell(self, report: Report, *, resource: str, key: SigningKey) -> None:
+        """Hand in a report of use. An issuer that takes none is told none."""
+        async with self._client() as client:
+            metadata = await self._described(client)
+            if metadata.keyfob_usage_endpoint:
+                form = usage_report.write(report) | self._proof(resource, key)
+                await _read(client, "POST", metadata.keyfob_usage_endpoint, max_bytes=MAX_BYTES, form=form)
+
+    def _proof(self, resource: str, key: SigningKey) -> dict[str, str]:
+        jti = self._entropy(16).hex()
+        assertion = sign_assertion(resource, key, audience=self._url, now=self._clock(), jti=jti)
+        return client_authentication.write_assertion(assertion)
 
     def _nothing(self) -> Withdrawn:
         """An issuer that offers no feed: its tokens live until they expire, and that is said once."""
@@ -138,6 +151,8 @@ async def _read(
         async with client.stream(method, url, data=form) as response:
             if response.status_code == 401:
                 raise CannotFetch(f"{url} does not know this resource and its key: register its resource.json there")
+            if response.status_code == 204:
+                return b""
             if response.status_code != 200:
                 raise CannotFetch(f"{url} answered {response.status_code}")
             body = b""

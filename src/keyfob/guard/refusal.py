@@ -1,6 +1,8 @@
 """RFC 6750 §3 and RFC 9457: how a resource says no."""
 
 import json
+import logging
+from http import HTTPStatus
 
 from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
 from keyfob.jose.algorithms import ALGORITHMS
@@ -8,19 +10,35 @@ from keyfob.oauth import bearer, dpop
 from keyfob.oauth.errors import InsufficientScope, OAuthError
 from keyfob.oauth.wire import Response
 
-_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+_log = logging.getLogger("keyfob.guard")
 
 
-def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id: str | None = None) -> Response:
+def refuse(
+    error: OAuthError, *, scope: str | None, resource_metadata: str | None = None, error_id: str | None = None
+) -> Response:
+    """`refusal`, and a line in the log that holds the reason."""
+    _log.info("request_refused code=%s detail=%s id=%s", error.code or "missing_token", error.detail, error_id)
+    return refusal(error, scope=scope, resource_metadata=resource_metadata, error_id=error_id)
+
+
+def refusal(
+    error: OAuthError,
+    *,
+    scope: str | None = None,
+    resource_metadata: str | None = None,
+    error_id: str | None = None,
+) -> Response:
     """The response to a request that `admit` refused: the challenge, a problem document, never cached.
 
+    `scope`: what the route needs, which every challenge then names, so that a client knows what to ask for.
     `resource_metadata`: the URL of the RFC 9728 document, which the challenge then names (RFC 9728 §5.1).
     """
     # RFC 6750 §3.1: a refusal for lack of scope names the scope that is needed.
-    scope = error.scope if isinstance(error, InsufficientScope) else None
+    if isinstance(error, InsufficientScope):
+        scope = error.scope
     problem: dict[str, object] = {
         "type": "about:blank",
-        "title": _TITLES[error.status],
+        "title": HTTPStatus(error.status).phrase,
         "status": error.status,
         "code": error.code or "missing_token",
         "detail": error.description,
@@ -42,3 +60,8 @@ def refusal(error: OAuthError, *, resource_metadata: str | None = None, error_id
         # RFC 6750 §3: a challenge stands in every refusal.
         headers.append((b"www-authenticate", challenge))
     return Response(error.status, tuple(headers), json.dumps(problem).encode())
+
+
+def text_headers(response: Response) -> dict[str, str]:
+    """The headers as frameworks take them."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}

@@ -11,7 +11,7 @@ _MAX_REMEMBERED = 200_000
 class Replays(Protocol):
     """Where used proofs are remembered. Several processes in front of one API must share one."""
 
-    def use(self, name: str, *, until: int, now: int) -> bool:
+    async def use(self, name: str, *, until: int, now: int) -> bool:
         """Whether nobody has used `name` before; from now to `until` it counts as used. Raises IssuerUnavailable."""
         ...
 
@@ -23,7 +23,7 @@ class MemoryReplays:
         self._used: set[str] = set()
         self._ends: list[tuple[int, str]] = []
 
-    def use(self, name: str, *, until: int, now: int) -> bool:
+    async def use(self, name: str, *, until: int, now: int) -> bool:
         while self._ends and self._ends[0][0] <= now:
             self._used.discard(heapq.heappop(self._ends)[1])
         if name in self._used:

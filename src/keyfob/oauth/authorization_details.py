@@ -36,6 +36,7 @@ Details = tuple[CdmsStudy, ...]
 """Alternatives: a right holds when one element alone allows it; elements are never merged across."""
 
 _LIMITS = tuple(field.name for field in fields(CdmsStudy) if field.name != "identifier")
+_FIELDS = frozenset(("type", "identifier", *_LIMITS))
 
 
 def parse(text: str) -> Details:
@@ -60,34 +61,39 @@ def read_claim(value: object) -> Details:
     # RFC 9396 §2: the details are an array.
     if not isinstance(value, list):
         raise InvalidAuthorizationDetails("authorization_details must be an array")
-    return tuple(dict.fromkeys(_element(member, place) for place, member in enumerate(value)))
+    elements = [_element(member, place) for place, member in enumerate(value)]
+    return tuple(elements) if len(elements) < 2 else tuple(dict.fromkeys(elements))
 
 
 def _element(member: object, place: int) -> CdmsStudy:
-    where = f"authorization_details[{place}]"
     if not isinstance(member, dict):
-        raise InvalidAuthorizationDetails(f"{where} must be an object")
+        raise _wrong(place, "", "must be an object")
     # RFC 9396 §2, §5: an unknown type, which may have meant a restriction, is refused.
     if member.get("type") != TYPE:
-        raise InvalidAuthorizationDetails(f"{where} must have the type {TYPE}")
+        raise _wrong(place, "", f"must have the type {TYPE}")
     # RFC 9396 §5: an unknown field is refused.
-    if not set(member) <= {"type", "identifier", *_LIMITS}:
-        raise InvalidAuthorizationDetails(f"{where} has a field that {TYPE} does not know")
-    limits = {name: _names(member[name], f"{where}.{name}") for name in _LIMITS if name in member}
-    return CdmsStudy(_name(member.get("identifier"), f"{where}.identifier"), **limits)
+    if not member.keys() <= _FIELDS:
+        raise _wrong(place, "", f"has a field that {TYPE} does not know")
+    limits = {name: _names(member[name], place, name) for name in _LIMITS if name in member}
+    return CdmsStudy(_name(member.get("identifier"), place, "identifier"), **limits)
 
 
-def _names(value: object, where: str) -> frozenset[str]:
+def _names(value: object, place: int, field: str) -> frozenset[str]:
     # RFC 9396 §5: a field of the wrong type is refused, and an empty one.
     if not isinstance(value, list) or not value:
-        raise InvalidAuthorizationDetails(f"{where} must be an array of at least one: leave it out to mean all")
-    return frozenset(_name(name, where) for name in value)
+        raise _wrong(place, field, "must be an array of at least one: leave it out to mean all")
+    return frozenset([_name(name, place, field) for name in value])
 
 
-def _name(value: object, where: str) -> str:
+def _name(value: object, place: int, field: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME or not value.isprintable():
-        raise InvalidAuthorizationDetails(f"{where} must be text of 1 to {_MAX_NAME} printable characters")
+        raise _wrong(place, field, f"must be text of 1 to {_MAX_NAME} printable characters")
     return value
+
+
+def _wrong(place: int, field: str, what: str) -> InvalidAuthorizationDetails:
+    where = f"authorization_details[{place}]" + (f".{field}" if field else "")
+    return InvalidAuthorizationDetails(f"{where} {what}")
 
 
 def write_claim(details: Details) -> list[dict[str, object]]:

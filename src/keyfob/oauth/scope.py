@@ -1,5 +1,6 @@
 """RFC 6749 §3.3: the scope parameter. Scope-tokens are opaque and compared whole; nothing implies anything else."""
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -13,6 +14,8 @@ _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _MAX_CHARACTERS = 4096
 
 
+# The same few come with every token of a client.
+@functools.lru_cache(maxsize=256)
 def parse(text: str) -> Scope:
     """The set of scope-tokens in `text`; order and repeats are ignored.
 

@@ -52,9 +52,15 @@ class ServerMetadata:
     response_types_supported: tuple[str, ...] = ()
     """Required by RFC 8414 §2; empty, since there is no authorization endpoint."""
 
+    keyfob_leaks_endpoint: str = ""
+    """Where whoever holds a leaked secret of the server's presents it."""
+
     keyfob_revocations_endpoint: str = ""
     keyfob_revocations_jwks: Mapping[str, object] | None = None
     """Where resources poll the revocation feed, and the keys that sign it, which sign nothing else."""
+
+    keyfob_usage_endpoint: str = ""
+    """Where resources tell which scopes are used."""
 
 
 _LISTS = tuple(
@@ -65,7 +71,9 @@ _URLS = (
     "introspection_endpoint",
     "revocation_endpoint",
     "service_documentation",
+    "keyfob_leaks_endpoint",
     "keyfob_revocations_endpoint",
+    "keyfob_usage_endpoint",
 )
 
 

@@ -21,12 +21,12 @@ def parse(document: bytes | str) -> object:
         text = document if isinstance(document, str) else document.decode("utf-8")
         if _depth(text) > _MAX_DEPTH:
             raise ValueError("the JSON is nested too deeply")
-        value: object = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        value: object = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise ValueError("the JSON is not UTF-8") from None
     except json.JSONDecodeError as broken:
         raise ValueError(f"not JSON: {broken.msg} at character {broken.pos}") from None
-    if _SURROGATE.search(text):
+    if ("\\" in text or not text.isascii()) and _SURROGATE.search(text):
         _check_texts(value)
     return value
 
@@ -80,3 +80,7 @@ def _depth(text: str) -> int:
         elif character in "]}":
             depth -= 1
     return deepest
+
+
+# Made once: to make one takes as long as to read a small document.
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)

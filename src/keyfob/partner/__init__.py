@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         UnsafeCall,
         VaultProblem,
     )
-    from keyfob.partner.keyed import open_keyed
-    from keyfob.partner.opening import finish_rotation, open_authorizer, rotate, upgrade_to_key
+    from keyfob.partner.keyed import open_keyed, upgrade_to_key
+    from keyfob.partner.opening import finish_rotation, open_authorizer, rotate
     from keyfob.partner.rotating import LivingCredential, Rotation
     from keyfob.partner.session import AsyncSession, Session
     from keyfob.partner.token_source import TokenSource
@@ -35,8 +35,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "keyed": ("open_keyed",),
-    "opening": ("finish_rotation", "open_authorizer", "rotate", "upgrade_to_key"),
+    "keyed": ("open_keyed", "upgrade_to_key"),
+    "opening": ("finish_rotation", "open_authorizer", "rotate"),
     "rotating": ("LivingCredential", "Rotation"),
     "session": ("AsyncSession", "Session"),
     "token_source": ("TokenSource",),

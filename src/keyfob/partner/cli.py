@@ -18,6 +18,7 @@ from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.broker_command import broker
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, ca_option, read_keeping, using_options, vault_option
+from keyfob.partner.report_leak_command import report_leak
 from keyfob.partner.rotate_command import rotate
 from keyfob.partner.upgrade_command import upgrade_to_key
 from keyfob.problem import Misuse, Problem
@@ -54,6 +55,7 @@ cli.add_command(rotate)
 cli.add_command(keys)
 cli.add_command(broker)
 cli.add_command(upgrade_to_key)
+cli.add_command(report_leak)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")

@@ -1,4 +1,5 @@
-"""For clients that have no secret: from a key or a certificate of the partner's own to an authorizer that works.
+"""For clients that have no secret, or will have none: from a key or a certificate of their own to an authorizer that
+works, and how the issuer comes to know of other keys.
 
 A composition root like opening.py. The issuer is named by the program; where its token endpoint is, it says itself
 (RFC 8414), over verified TLS, once. Nothing is sent before the first call.
@@ -10,24 +11,30 @@ import ssl
 from pathlib import Path
 
 from keyfob import ambient, home, tls
+from keyfob.change_request import ChangeRequest
 from keyfob.oauth import scope as scopes
 from keyfob.oauth import server_metadata
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.server_metadata import MalformedMetadata
+from keyfob.openpgp import keys as key_pairs
 from keyfob.partner import client_key, safe_url
+from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
 from keyfob.partner.issuer_clock import IssuerClock
+from keyfob.partner.opening import AnyPath, default_keeper, default_vault
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
+from keyfob.partner.upgrading import Upgrade, Upgrader
+from keyfob.partner.vault.entries import Keeping
+from keyfob.partner.vault.folder import Vault
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
-AnyPath = str | os.PathLike[str]
 _MAX_KEY_BYTES = 64 * 1024
 
 
@@ -94,6 +101,77 @@ def open_keyed(
     )
     source = TokenSource(asker, transport=transport, clock=ambient.monotonic)
     return Authorizer(source, resource=resource, held=held), context
+
+
+def upgrade_to_key(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    keeping: Keeping | None = None,
+    kms_key: str | None = None,
+    ca: AnyPath | None = None,
+) -> Upgrade:
+    """A key in `vault` in the place of the secret of `client`, believed by the issuer from the date that it says.
+
+    `keeping`: by default as the secret is kept. Raises Problem: then nothing changed.
+    """
+    environ = os.environ
+    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    entry = folder.choose(client=client, url=None)
+    named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
+    chosen = keeping or entry.keeping
+    if keeping is None and chosen is Keeping.AWS_KMS:
+        kms_key = entry.opened_with
+    if chosen is Keeping.MESSAGE:
+        raise Misuse(
+            "no-key-named", "a key is kept in an envelope, and not as a message", hint="--key file, passphrase, aws-kms"
+        )
+    keeper = default_keeper(folder, private_key=named_key, key_file=named_file, kms_key=kms_key)
+    opened_with = entry.opened_with if entry.keeping is Keeping.MESSAGE else None
+    upgrader = Upgrader(
+        vault=folder,
+        keeper=keeper,
+        prepared=keeper.prepare(chosen, others=folder.all_entries()),
+        signer=keeper.opener(opened_with),
+        transport=HttpsTransport(tls.client_context(authority, environ=environ)),
+        new_key=client_key.generate,
+    )
+    return upgrader.upgrade(entry.client_id, now=ambient.system_clock())
+
+
+def ask_for_change(
+    issuer: str,
+    client_id: str,
+    *,
+    jwks: Path | None,
+    jwks_uri: str | None,
+    certificate: Path | None,
+    stop: str | None,
+    signer: str | None,
+    private_key: Path | None,
+    ca: Path | None,
+) -> dict[str, object]:
+    """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
+    opener = default_keeper(Vault(Path(), ""), private_key=private_key).opener()
+    if signer is None and private_key is not None:
+        signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
+    if signer is None:
+        raise Misuse(
+            "signer-missing", "gpg must be told which key signs", hint="add --signer FPR, or --private-key FILE"
+        )
+    request = ChangeRequest(
+        issuer=issuer,
+        client_id=client_id,
+        asked_at=ambient.system_clock(),
+        jwks=None if jwks is None else read_jwks(jwks),
+        jwks_uri=jwks_uri,
+        certificate=None if certificate is None else certificate.read_bytes(),
+        stop=stop,
+    )
+    transport = HttpsTransport(tls.client_context(ca, environ=os.environ))
+    return ask(request, signer=opener, fingerprint="".join(signer.split()).upper(), transport=transport)
 
 
 def _find_token_endpoint(issuer: str, transport: Transport) -> str:

@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
-from keyfob.change_request import ChangeRequest
 from keyfob.oauth.client_information import ClientInformation
-from keyfob.openpgp import keys as key_pairs
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import client_key, explaining, linking, telling
+from keyfob.partner import client_key, explaining, leak_reporting, linking, telling
 from keyfob.partner.acknowledging import acknowledge
-from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
@@ -33,7 +30,6 @@ from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.telling import Notice
 from keyfob.partner.token_source import Asker, TokenSource
 from keyfob.partner.transport import HttpsTransport
-from keyfob.partner.upgrading import Upgrade, Upgrader
 from keyfob.partner.vault.entries import Entry, Keeping
 from keyfob.partner.vault.folder import Vault, resource_of
 from keyfob.partner.vault.keeping import Keeper, check_unattended
@@ -220,44 +216,6 @@ def _rotator(
     )
 
 
-def upgrade_to_key(
-    client: str | None = None,
-    vault: AnyPath | None = None,
-    *,
-    private_key: AnyPath | None = None,
-    key_file: AnyPath | None = None,
-    keeping: Keeping | None = None,
-    kms_key: str | None = None,
-    ca: AnyPath | None = None,
-) -> Upgrade:
-    """A key in `vault` in the place of the secret of `client`, believed by the issuer from the date that it says.
-
-    `keeping`: by default as the secret is kept. Raises Problem: then nothing changed.
-    """
-    environ = os.environ
-    folder = Vault.open(default_vault(environ) if vault is None else vault)
-    entry = folder.choose(client=client, url=None)
-    named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
-    chosen = keeping or entry.keeping
-    if keeping is None and chosen is Keeping.AWS_KMS:
-        kms_key = entry.opened_with
-    if chosen is Keeping.MESSAGE:
-        raise Misuse(
-            "no-key-named", "a key is kept in an envelope, and not as a message", hint="--key file, passphrase, aws-kms"
-        )
-    keeper = default_keeper(folder, private_key=named_key, key_file=named_file, kms_key=kms_key)
-    opened_with = entry.opened_with if entry.keeping is Keeping.MESSAGE else None
-    upgrader = Upgrader(
-        vault=folder,
-        keeper=keeper,
-        prepared=keeper.prepare(chosen, others=folder.all_entries()),
-        signer=keeper.opener(opened_with),
-        transport=HttpsTransport(tls.client_context(authority, environ=environ)),
-        new_key=client_key.generate,
-    )
-    return upgrader.upgrade(entry.client_id, now=ambient.system_clock())
-
-
 def default_keeper(
     vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
 ) -> Keeper:
@@ -267,7 +225,7 @@ def default_keeper(
         installation_id=vault.installation_id,
         environ=os.environ,
         entropy=ambient.system_entropy,
-        ask=_ask if attended() else None,
+        ask=ask_secret if attended() else None,
         private_key=private_key,
         key_file=key_file,
         kms_key=kms_key,
@@ -334,40 +292,28 @@ def fetch_message(link: str, *, ca: Path | None) -> bytes:
     return linking.fetch(link, HttpsTransport(context))
 
 
-def ask_for_change(
-    issuer: str,
-    client_id: str,
-    *,
-    jwks: Path | None,
-    jwks_uri: str | None,
-    certificate: Path | None,
-    stop: str | None,
-    signer: str | None,
-    private_key: Path | None,
-    ca: Path | None,
-) -> dict[str, object]:
-    """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
-    opener = default_keeper(Vault(Path(), ""), private_key=private_key).opener()
-    if signer is None and private_key is not None:
-        signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
-    if signer is None:
+def report_leak(
+    text: str, *, issuer: str | None, vault: Path | None, where: str | None, ca: Path | None
+) -> tuple[int, str]:
+    """How many secrets of `text` were presented, and where. Raises Misuse, UnsafeCall, Unreachable or Problem."""
+    found = leak_reporting.secrets_in(text)
+    chosen = issuer.rstrip("/") if issuer else _only_issuer(vault or default_vault(os.environ))
+    context = tls.client_context(ca, environ=os.environ)
+    return len(found), leak_reporting.report(chosen, found, where=where, transport=HttpsTransport(context))
+
+
+def _only_issuer(path: Path) -> str:
+    known = {entry.issuer for entry in Vault.open(path).all_entries()} if path.exists() else set()
+    if len(known) != 1:
         raise Misuse(
-            "signer-missing", "gpg must be told which key signs", hint="add --signer FPR, or --private-key FILE"
+            "which-issuer",
+            "it is not known who has issued the secret",
+            hint=f"name its issuer: --issuer {' or '.join(sorted(known)) or 'https://...'}",
         )
-    request = ChangeRequest(
-        issuer=issuer,
-        client_id=client_id,
-        asked_at=ambient.system_clock(),
-        jwks=None if jwks is None else read_jwks(jwks),
-        jwks_uri=jwks_uri,
-        certificate=None if certificate is None else certificate.read_bytes(),
-        stop=stop,
-    )
-    transport = HttpsTransport(tls.client_context(ca, environ=os.environ))
-    return ask(request, signer=opener, fingerprint="".join(signer.split()).upper(), transport=transport)
+    return known.pop()
 
 
-def _ask(prompt: str) -> Secret:
+def ask_secret(prompt: str) -> Secret:
     return Secret(getpass.getpass(prompt))
 
 

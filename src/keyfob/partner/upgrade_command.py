@@ -32,10 +32,10 @@ def upgrade_to_key(
       keyfob upgrade-to-key
       keyfob upgrade-to-key --private-key partner.key.asc --key file
     """
-    from keyfob.partner import opening
+    from keyfob.partner import keyed
 
     chosen, kms_key = read_keeping(keeping)
-    done = opening.upgrade_to_key(
+    done = keyed.upgrade_to_key(
         client, vault, private_key=private_key, key_file=key_file, keeping=chosen, kms_key=kms_key, ca=ca
     )
     document = {

@@ -11,7 +11,7 @@ from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
-from keyfob.server.endpoints import admin
+from keyfob.server.endpoints import admin, exposed, security_txt
 from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.changes import changes
 from keyfob.server.endpoints.client_configuration import client_configuration
@@ -32,6 +32,7 @@ from keyfob.server.endpoints.revocations import revocations
 from keyfob.server.endpoints.revoke import revoke
 from keyfob.server.endpoints.smart_configuration import smart_configuration
 from keyfob.server.endpoints.token import token
+from keyfob.server.endpoints.usage import usage
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.sighting import has_secret, look
 from keyfob.server.signing import CannotSign
@@ -70,7 +71,9 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/.well-known/openid-configuration": (GET, described),
         "/.well-known/smart-configuration": (GET, smart_configuration(state)),
         "/.well-known/keyfob/operator.asc": (GET, operator_certificate(state)),
+        security_txt.PATH: (GET, security_txt.security_txt(state)),
         "/leaks": (POST, leaks(state)),
+        "/usage": (POST, usage(state)),
         "/documentation": (GET, documentation(state)),
         **admin.routes(state),
         "/healthz": (GET, live),
@@ -113,6 +116,8 @@ async def _answer(
             state.refusals.note(look(head, error="invalid_request", cause=cause, now=state.clock()))
             _log.error("client_certificate_unreadable id=%s reason=%s", request_id, malformed)
             return _refuse(400, "invalid_request", "the client certificate cannot be read", request_id)
+    if head.query_string:
+        await exposed.withdraw(state, head, route=route)
     if route is None:
         _note_exposed_secret(state, head)
         return _refuse(404, "not_found", "there is nothing at this path", request_id)

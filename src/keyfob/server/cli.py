@@ -18,7 +18,7 @@ _COMMANDS = command.Imported(
         "check-config": ["commands.configurations:check_config"],
         "resource": ["commands.resources:resource"],
         "partner": ["commands.partners:partner", "commands.partner_webhooks", "commands.endings"],
-        "client": ["commands.clients:client", "commands.client_changes", "commands.endings"],
+        "client": ["commands.clients:client", "commands.client_changes", "commands.endings", "commands.usages"],
         "registration": ["commands.registrations:registration"],
         "announcement": ["commands.announcements:announcement"],
         "apply": ["commands.declarations:apply"],

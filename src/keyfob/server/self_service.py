@@ -3,12 +3,17 @@
 Everything here writes to the database, or seals: it is blocking, for a thread.
 """
 
+import logging
+
 from keyfob.ambient import Clock, Entropy
+from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import acknowledgements, change_requests, leaks, links, succession
+from keyfob.server.lifecycle import acknowledgements, change_requests, leaks, links, replacement, succession
 from keyfob.server.lifecycle.leaks import Report, Reported
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
+
+_log = logging.getLogger("keyfob.server")
 
 _STRANGER = "stranger"
 """The actor of what anybody does who has a link."""
@@ -55,8 +60,21 @@ class SelfService:
             return change_requests.carry_out(change, asked, now=now, announced_for=announced_for)
 
     def report_leak(self, report: Report) -> Reported:
-        """What became of a secret that somebody found."""
-        return leaks.handle(self._installation, report, now=self._clock())
+        """What became of something that somebody found. What is withdrawn stays so, whether or not another comes."""
+        done = leaks.handle(self._installation, report, now=self._clock())
+        if done.is_dark and done.client_id is not None and done.credential_id is not None:
+            self._replace(done.client_id, done.credential_id)
+        return done
+
+    def _replace(self, client_id: str, leaked: str) -> None:
+        """Whatever goes wrong here, the secret is withdrawn, and that is what is told."""
+        try:
+            made = replacement.offer(self._installation, client_id, leaked, now=self._clock(), entropy=self._entropy)
+            _log.info("replacement_sealed client_id=%s credential_id=%s", client_id, made)
+        except Problem as refused:
+            _log.warning("replacement_not_sealed client_id=%s reason=%s", client_id, refused.message)
+        except Exception:
+            _log.exception("replacement_not_sealed client_id=%s", client_id)
 
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""

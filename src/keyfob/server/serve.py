@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import click
 
+from keyfob import group_commit, tls
 from keyfob import home as homes
-from keyfob import tls
-from keyfob.server import group_commit, installation
+from keyfob.server import installation
 from keyfob.server.alarms import sinks
 from keyfob.server.app import make_app
 from keyfob.server.client_trust import ClientTrust
-from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets
+from keyfob.server.commands.surroundings import Surroundings, home_option, key_sets, scanner
 from keyfob.server.installation import Installation
 from keyfob.server.notices import channels
 from keyfob.server.state import ServerState
@@ -69,6 +69,7 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
                 key_sets=fetched,
                 anchors=anchors,
                 channels=ways,
+                scanner=scanner(surroundings, found.settings),
             )
             yield make_app(state)
 

@@ -12,9 +12,11 @@ from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse
+from keyfob.server import leak_settings as leaks
 from keyfob.server import networks
 from keyfob.server.alarms import settings as alarms
 from keyfob.server.alarms.settings import WEBHOOK_SECRET_VARIABLE, AlarmSettings
+from keyfob.server.leak_settings import ScannerSettings, SecurityContact
 from keyfob.server.lifecycle import settings as credentials
 from keyfob.server.lifecycle.settings import CredentialSettings
 from keyfob.server.notices import settings as mail
@@ -67,6 +69,8 @@ class Settings:
     credentials: CredentialSettings
     alarms: AlarmSettings
     mail: MailSettings | None
+    scanner: ScannerSettings | None
+    security_contact: SecurityContact | None
 
     @property
     def registration_endpoint(self) -> str:
@@ -194,6 +198,7 @@ SETTINGS = (
     *credentials.SETTINGS,
     *alarms.SETTINGS,
     *mail.SETTINGS,
+    *leaks.SETTINGS,
 )
 
 
@@ -206,6 +211,7 @@ _TOGETHER: tuple[Together, ...] = (
     (database_url.NAME, database_url.check_password),
     ("credentials.rotate_days_before", lambda _found, values: credentials.check(values)),
     ("mail.host", lambda _found, values: mail.read(values, home=Path())),
+    ("security.contact", lambda _found, values: leaks.read_contact(values)),
 )
 
 
@@ -234,6 +240,8 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         credentials=credentials.read(values),
         alarms=alarms.read(values, home=home),
         mail=mail.read(values, home=home),
+        scanner=leaks.read_scanner(values, home=home),
+        security_contact=leaks.read_contact(values),
     )
 
 

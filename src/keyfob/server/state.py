@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import sqlalchemy as sa
 
 from keyfob.ambient import Clock, Entropy
+from keyfob.group_commit import GroupCommit, NoteBook
 from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.jws import Signer
 from keyfob.jose.keys import KeySet, MalformedKeySet, write_jwks
@@ -18,6 +19,7 @@ from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.dpop import InvalidDpopProof
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError
 from keyfob.oauth.revocation_feed import Feed, Revocations, Subject
+from keyfob.oauth.usage_report import Report
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
 from keyfob.secret import Secret
@@ -27,7 +29,6 @@ from keyfob.server.alarms.courier import Sink
 from keyfob.server.alarms.watch import Watch
 from keyfob.server.client_trust import ClientTrust, anchors_of
 from keyfob.server.endpoints.request import Request
-from keyfob.server.group_commit import GroupCommit, NoteBook
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import key_rotation, operators, revocations, signing_keys
@@ -41,6 +42,7 @@ from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
+from keyfob.server.scanner import Scanner
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.self_service import SelfService
 from keyfob.server.settings import Settings
@@ -96,6 +98,7 @@ class ServerState:
         key_sets: KeySets | None = None,
         channels: Channels | None = None,
         anchors: Anchors | None = None,
+        scanner: Scanner | None = None,
     ) -> None:
         self._installation = installation
         self._store = installation.store
@@ -121,6 +124,7 @@ class ServerState:
         self._sinks = sinks
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
+        self.scanner = scanner
         self.registrar = Registrar(installation, entropy)
         self._anchors = anchors
         self._anchored = -1
@@ -296,6 +300,11 @@ class ServerState:
         actor = f"client:{token.client_id}"
         with self._store.change(now=self.clock(), actor=actor) as change:
             revocations.of_token(change, token)
+
+    def take_report(self, resource: str, report: Report) -> bool:
+        """What a resource tells of its use; False when it was told before. Blocking: for a thread."""
+        with self._store.change(now=self.clock(), actor=SERVER) as change:
+            return change.take_report(resource, report)
 
     def find_resource(self, url: str) -> Resource | None:
         return next((one for one in self.resources() if one.url == url), None)

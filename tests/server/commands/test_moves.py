@@ -16,6 +16,7 @@ from keyfob.ambient import system_entropy
 from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.storage import schema
+from keyfob.server.storage.schema import TABLES
 
 pytestmark = pytest.mark.on("sqlite")
 
@@ -24,7 +25,7 @@ def sums(home):
     """What each table holds, but for the record of the move itself."""
     found = {}
     where = settings.load(home, {}).database
-    with contextlib.closing(databases.find(where, environ={})) as opened, opened.read() as connection:
+    with contextlib.closing(databases.find(where, TABLES, environ={})) as opened, opened.read() as connection:
         for table in schema.metadata.sorted_tables:
             rows = connection.execute(sa.select(table)).all()
             kept = [row for row in rows if b"store_moved" not in repr(row).encode()]

@@ -30,13 +30,20 @@ FACTS = {
     "announcement_id": "ann_1",
     "effective_at": 1_800_000_000,
     "by": "the partner",
+    "successor": "c2",
+    "allowance_id": "a1",
+    "uses_left": 3,
+    "jti": "j1",
+    "resource": "https://api.example",
+    "operator_name": "alice",
 }
+FOR_THE_OPERATOR_ALONE = (NoticeKind.TEST, NoticeKind.OPERATOR_KEY_LEAKED)
 
 
 def test_every_kind_has_words_for_those_whom_it_concerns():
     for kind in NoticeKind:
         roles = {role for each, role in words.COVERED if each is kind}
-        assert roles == ({Role.OPERATOR} if kind is NoticeKind.TEST else set(Role)), kind
+        assert roles == ({Role.OPERATOR} if kind in FOR_THE_OPERATOR_ALONE else set(Role)), kind
 
 
 @pytest.mark.parametrize(("kind", "role"), words.COVERED)

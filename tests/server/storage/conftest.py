@@ -1,18 +1,16 @@
 """A real database with one partner, one API and one client: what the storage tests begin with."""
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from databases import open_database
 from keyfob import database
 from keyfob.ambient import system_entropy
-from keyfob.database import Database
 from keyfob.oauth.authorization_details import CdmsStudy
 from keyfob.oauth.client_authentication import Method
-from keyfob.postgresql import Place, open_postgresql
 from keyfob.secret import Secret
 from keyfob.server.audit.events import Kind
 from keyfob.server.storage.records import (
@@ -70,13 +68,6 @@ CREDENTIAL = Credential(
 )
 
 
-def open_database(where: Path | str) -> Database:
-    """A file, or the URL of a PostgreSQL database."""
-    if str(where).startswith("postgresql://"):
-        return open_postgresql(Place.parse(str(where)), environ={})
-    return database.open_sqlite(Path(where))
-
-
 def open_store(where: Path | str) -> Store:
     opened = open_database(where)
     database.upgrade(opened, TABLES.migrations)
@@ -126,17 +117,9 @@ def template(postgresql) -> str:
 
 
 @pytest.fixture
-def new_place(database_kind, request, tmp_path):
-    """Where a database may be made: a file that is not there, or an empty one's URL; `migrated=True`: with tables."""
-    numbers = itertools.count(1)
-
-    def new(*, migrated: bool = False) -> Path | str:
-        if database_kind == "sqlite":
-            return tmp_path / f"keyfob-{next(numbers)}.db"
-        template = request.getfixturevalue("template") if migrated else "template0"
-        return request.getfixturevalue("postgresql").new_url(template)
-
-    return new
+def new_migrated(database_kind, request, new_place):
+    """As new_place; on PostgreSQL with the tables."""
+    return lambda: new_place(*([request.getfixturevalue("template")] if database_kind == "postgresql" else []))
 
 
 @pytest.fixture(name="open_database")
@@ -145,9 +128,9 @@ def open_database_fixture():
 
 
 @pytest.fixture
-def made(new_place):
+def made(new_migrated):
     """`store` and its `path`, and the values that are in it."""
-    path = new_place(migrated=True)
+    path = new_migrated()
     store = open_store(path)
     fill(store)
     yield SimpleNamespace(
@@ -170,7 +153,7 @@ def made(new_place):
 
 WORKER = """
 import sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = [{folder!r}, {tests!r}]
 from pathlib import Path
 import conftest as given
 store = given.open_store(sys.argv[1])
@@ -180,4 +163,4 @@ store = given.open_store(sys.argv[1])
 @pytest.fixture
 def worker():
     """The beginning of a script for another process: `store` on the path in argv[1], `given` is this module."""
-    return WORKER.format(folder=str(Path(__file__).parent))
+    return WORKER.format(folder=str(Path(__file__).parent), tests=str(Path(__file__).parents[2]))

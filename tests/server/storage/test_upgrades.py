@@ -1,23 +1,14 @@
-"""From every schema that there ever was to the newest, on both databases, with what was in it.
-
-The commit that brings a migration freezes a dump of a database in its form, `dumps/REVISION.KIND.sql`, which is never
-changed after: `KEYFOB_FREEZE=1 pytest tests/server/storage/test_upgrades.py` writes those that are missing.
-"""
+"""From every schema that there ever was to the newest, on both databases, with what was in it: see tests/schemas.py."""
 
 import contextlib
-import os
-import re
-import sqlite3
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
+import schemas
 from keyfob.problem import Misuse
 from keyfob.server.audit.chain import Heads
 from keyfob.server.audit.events import Kind
@@ -25,20 +16,8 @@ from keyfob.server.storage import schema
 from keyfob.server.storage.records import Purpose, SigningKeyRecord, State
 
 DUMPS = Path(__file__).parent / "dumps"
-HEAD = re.compile(r"-- the head of its audit trail: (.*)\n")
-
-
-def config():
-    found = Config()
-    found.set_main_option("script_location", schema.TABLES.migrations)
-    return found
-
-
-REVISIONS = sorted(one.revision for one in ScriptDirectory.from_config(config()).walk_revisions())
-
-
-def name_of(url):
-    return re.search(r"/(\w+)\?", url)[1]
+REVISIONS = schemas.revisions(schema.TABLES)
+HEAD = "the head of its audit trail: "
 
 
 def use(made):
@@ -50,52 +29,18 @@ def use(made):
     made.store.record_grants([made.grant(number) for number in range(3)], made.now + 5)
 
 
-def freeze(made, revision, new_place, open_database, postgresql):
-    """The rows of a store as it is now, in the form that `revision` had."""
-    use(made)
-    place = new_place()
-    with contextlib.closing(open_database(place)) as old:
-        settings = config()
-        with old.write() as connection:
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, revision)
-        former = sa.MetaData()
-        former.reflect(old.engine)
-        with made.store._database.read() as source, old.write() as target:
-            for table in schema.metadata.sorted_tables:
-                if table.name not in former.tables:
-                    continue
-                columns = former.tables[table.name].c.keys()
-                for row in source.execute(sa.select(table)).all():
-                    values = {name: value for name, value in row._asdict().items() if name in columns}
-                    target.execute(sa.insert(former.tables[table.name]).values(values))
-    if isinstance(place, Path):
-        with contextlib.closing(sqlite3.connect(place)) as connection:
-            text = "\n".join(connection.iterdump()) + "\n"
-    else:
-        told = re.compile(r"(--|SET |SELECT pg_catalog.set_config|\\(un)?restrict)")
-        kept = [line for line in postgresql.dump(name_of(place)).splitlines() if not told.match(line)]
-        text = re.sub(r"\n{2,}", "\n", "\n".join(kept)).strip() + "\n"
-    return f"-- the head of its audit trail: {made.store.audit_head()}\n{text}"
-
-
 @pytest.fixture
-def thawed(request, database_kind, new_place, open_database, made, revision):
+def thawed(request, database_kind, new_place, made, revision):
     """The path or URL of a database of that revision, and the head of the audit trail in it."""
+
+    def source():
+        use(made)
+        return f"{HEAD}{made.store.audit_head()}", made.store._database
+
     file = DUMPS / f"{revision}.{database_kind}.sql"
-    if not file.exists() and os.environ.get("KEYFOB_FREEZE"):
-        cluster = request.getfixturevalue("postgresql") if database_kind == "postgresql" else None
-        DUMPS.mkdir(exist_ok=True)
-        file.write_text(freeze(made, revision, new_place, open_database, cluster))
-    assert file.exists(), f"no dump was frozen of schema {revision}: see the first lines of {__file__}"
-    text = file.read_text()
-    place = new_place()
-    if isinstance(place, Path):
-        with contextlib.closing(sqlite3.connect(place)) as connection:
-            connection.executescript(text)
-    else:
-        request.getfixturevalue("postgresql").sql(f"SET ROLE keyfob;\n{text}", name_of(place))
-    return place, HEAD.match(text)[1]
+    cluster = lambda: request.getfixturevalue("postgresql")  # noqa: E731  # asked for where there is one
+    place, said = schemas.thaw(file, schema.TABLES, source, new_place, cluster)
+    return place, said.removeprefix(HEAD)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

@@ -101,10 +101,10 @@ def test_each_kind_of_misuse_has_its_alarm(alarmed):
     elsewhere = operator.client("abroad", "--allow-network", "192.0.2.0/24")
     operator.token(elsewhere, scope="studies:read")
     assert told(receiver, listening)["kind"] == "address_not_allowed"
-    operator.request("GET", f"/nothing?client_secret={new.client_secret.reveal()}")
+    operator.request("GET", f"/nothing?client_secret={wrong(new).client_secret.reveal()}")
     document = told(receiver, listening)
     assert (document["kind"], document["subject"]) == ("secret_exposed", "network 127.0.0.1")
-    assert new.client_secret.reveal() not in json.dumps(document) + operator.log
+    assert wrong(new).client_secret.reveal() not in json.dumps(document) + operator.log
     for number in range(30):
         operator.token(wrong(new, number))
     document = told(receiver, listening)

@@ -1,12 +1,12 @@
-"""keyfob.server.group_commit: evidence is durable or nothing leaves; what is only useful never holds anybody up."""
+"""keyfob.group_commit: evidence is durable or nothing leaves; what is only useful never holds anybody up."""
 
 import asyncio
 import threading
 
 import pytest
 
-from keyfob.server import group_commit
-from keyfob.server.group_commit import GroupCommit, NoteBook, Unavailable
+from keyfob import group_commit
+from keyfob.group_commit import GroupCommit, NoteBook, Unavailable
 
 
 def test_requests_that_wait_share_one_commit():

@@ -12,6 +12,7 @@ from joserfc import jwk, jwt
 
 from keyfob import databases
 from keyfob.server import settings
+from keyfob.server.storage.schema import TABLES
 from kms import id_of, reached
 
 ENTRY = "from keyfob.server.cli import main; main()"
@@ -47,7 +48,7 @@ def well(cloud):
 def sign_now(operator, kid):
     """What a quarter of an hour would have done."""
     where = settings.load(operator.home, {}).database
-    opened = databases.find(where, environ={})
+    opened = databases.find(where, TABLES, environ={})
     with opened.write() as connection:
         values = {"at": int(time.time()), "kid": kid}
         connection.execute(sa.text("UPDATE signing_key SET not_before = :at WHERE kid = :kid"), values)

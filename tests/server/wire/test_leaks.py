@@ -1,11 +1,18 @@
-"""A leaked secret, presented by whoever found it, stops working; and the answer tells nobody anything."""
+"""What leaked, presented by whoever found it, stops working; and the answer tells nobody anything."""
 
 import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from keyfob import client_secret
+from keyfob.ambient import system_clock
+from keyfob.jose import keys
+from keyfob.jose.assertions import sign_assertion
+from keyfob.oauth import client_authentication
+from keyfob.secret import Secret
 
 pytestmark = pytest.mark.on("sqlite", "postgresql")
 
@@ -27,9 +34,9 @@ def told(answer):
     return answer.status, answer.body, {name for name in answer.headers if name != "date"}
 
 
-def recipients(operator):
+def recipients(operator, kind="secret_leaked"):
     listed = operator.run("notice", "list")["notices"]
-    return {one["recipient"] for one in listed if one["kind"] == "secret_leaked"}
+    return {one["recipient"] for one in listed if one["kind"] == kind}
 
 
 def reported(operator):
@@ -49,6 +56,7 @@ def test_a_secret_that_is_presented_ends_with_its_tokens_and_no_other_does(opera
     assert operator.token(other, scope="studies:read").status == 200
     (record,) = [one for one in reported(operator) if one["client_id"] == info.client_id]
     assert (record["actor"], record["outcome"], record["was"]) == ("finder", "last withdrawn", "active")
+    assert record["what"] == "client secret"
     assert record["where"] == "git.example/x/(secret)"
     subjects = {entry["sub"] if "sub" in entry else json.dumps(entry) for entry in operator.feed()["revocations"]}
     assert any(record["credential_id"] in one for one in subjects)
@@ -99,6 +107,133 @@ def test_of_two_reports_at_once_one_withdraws(operator):
 
 
 @pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/oauth2/token"), ("GET", "/oauth2/token"), ("POST", "/leaks"), ("GET", "/nothing")]
+)
+def test_a_secret_in_a_url_is_as_good_as_leaked(operator, method, path):
+    """Whatever the request was for; the answer is the one of a secret that is nobody's."""
+    info = operator.client(f"in-a-url-{method}-{path.rpartition('/')[2]}")
+    wrong = client_secret.make(info.credential_id, b"w" * 32)
+    bodies = []
+    for shown in (wrong, info.client_secret):
+        url = f"{path}?grant_type=client_credentials&client_secret={quote(shown.reveal(), safe='').replace('_', '%5F')}"
+        answer = operator.request(method, url, b"", {"content-type": "application/json"})
+        bodies.append((answer.status, answer.body.replace(answer.headers["keyfob-request-id"].encode(), b"ID")))
+        if shown is wrong:
+            assert operator.token(info, scope="studies:read").status == 200
+    assert bodies[0] == bodies[1] and bodies[0][0] in (400, 404, 405)
+    assert operator.token(info, scope="studies:read").status == 401
+    (record,) = [one for one in reported(operator) if one["client_id"] == info.client_id]
+    known = operator.issuer + (path if path != "/nothing" else " (an unknown path)")
+    assert (record["actor"], record["where"]) == ("server", f"the URL of a request to {known}")
+    assert info.client_secret.reveal() not in operator.log
+
+
+def test_an_initial_access_token_registers_nobody_any_more(operator, until):
+    allowed = operator.allow("--uses", "2")
+    token = allowed["initial_access_token"]
+    assert operator.register(token, {}).status == 400, "it is good"
+    assert report(operator, {"secret": token}).status == 202
+    assert operator.register(token, {}).status == 401
+    (record,) = [one for one in reported(operator) if one["what"] == "initial access token"]
+    assert record["allowance_id"] == allowed["allowance"] and token not in json.dumps(record)
+    until(lambda: recipients(operator, "initial_token_leaked") == {"partner", "operator"})
+
+
+def test_a_registration_token_ends_with_its_chain_and_the_client_goes_on(operator, until):
+    key = keys.generate("ES256")
+    asked = {
+        "client_name": "registered",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key.public_jwk()]},
+    }
+    made = operator.register(operator.allow()["initial_access_token"], asked).document
+    url, first = made["registration_client_uri"], made["registration_access_token"]
+    following = operator.manage("GET", url, first).document["registration_access_token"]
+    assert report(operator, {"secret": following}).status == 202
+    for token in (following, first):
+        assert operator.manage("GET", url, token).status == 401
+    asserted = sign_assertion(made["client_id"], key, audience=operator.issuer, now=system_clock(), jti="1")
+    form = {"grant_type": "client_credentials", "scope": "studies:read"}
+    assert operator.form("/oauth2/token", form | client_authentication.write_assertion(asserted)).status == 200
+    until(lambda: recipients(operator, "registration_token_leaked") == {"partner", "operator"})
+
+
+def test_an_access_token_is_withdrawn_alone(operator, until):
+    info = operator.client("logs-tokens")
+    leaked, other = (operator.token(info, scope="studies:read").document["access_token"] for _ in range(2))
+    forged = leaked[:-8] + "AAAAAAAA"
+    assert told(report(operator, {"token": forged})) == told(report(operator, {"token": leaked}))
+    assert operator.introspect(leaked) == {"active": False}
+    assert operator.introspect(other)["active"] is True
+    assert operator.token(info, scope="studies:read").status == 200
+    (record,) = [one for one in reported(operator) if one["what"] == "access token"]
+    assert (record["client_id"], record["resource"]) == (info.client_id, "https://api.example")
+    until(lambda: recipients(operator, "access_token_leaked") == {"partner", "operator"})
+    assert report(operator, {"token": leaked}).status == 202
+    assert len([one for one in reported(operator) if one["what"] == "access token"]) == 1
+
+
+def test_an_operators_key_opens_nothing_any_more(operator, until):
+    """A token of his ends alone; with the key all of them do. Another's key changes nothing."""
+    pem = (operator.home / "operator-key.pem").read_text()
+    signer = keys.load(Secret(pem))
+
+    def ask():
+        now, jti = system_clock(), secrets.token_hex(16)
+        asserted = sign_assertion(f"op_{signer.kid}", signer, audience=operator.issuer, now=now, jti=jti)
+        form = {"grant_type": "client_credentials", "scope": "admin:read", "resource": f"{operator.issuer}/admin"}
+        return operator.form("/oauth2/token", form | client_authentication.write_assertion(asserted))
+
+    bearer = {"authorization": f"Bearer {ask().document['access_token']}"}
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 200
+    token = bearer["authorization"].removeprefix("Bearer ")
+    assert report(operator, {"secret": token}).status == 202
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 401
+    bearer = {"authorization": f"Bearer {ask().document['access_token']}"}
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 200
+    assert report(operator, {"secret": keys.generate().to_secret().reveal()}).status == 202
+    assert ask().status == 200
+    assert report(operator, {"secret": pem}).status == 202
+    assert operator.request("GET", "/admin/v1/partners", headers=bearer).status == 401
+    assert ask().status == 401
+    until(lambda: recipients(operator, "operator_key_leaked") == {"operator"})
+    assert "alarm kind=secret_reported subject=operator " in operator.log
+
+
+def test_a_link_leads_nowhere_any_more(operator):
+    out = operator.home.parent / "linked.asc"
+    options = ("--partner", "Acme", "--name", "linked", "--scope", "studies:read", "--resource", "https://api.example")
+    link = operator.run("client", "create", *options, "--out", out, "--link")["link"]
+    assert report(operator, {"secret": link, "url": link}).status == 202
+    assert operator.request("POST", urlsplit(link).path).status == 404
+    (record,) = [one for one in reported(operator) if one["what"] == "hand-off link"]
+    assert record["where"] == "localhost/handoff/(secret)"
+    assert operator.token(operator.open(out), scope="studies:read").status == 200
+
+
+def test_the_last_secret_gets_a_sealed_replacement_and_one_among_others_gets_none(operator, until):
+    """What is on its way out does not count: soon the client would have none."""
+    info = operator.client("replaced", scope="studies:read")
+    out = operator.home.parent / "replaced-2.asc"
+    operator.run("client", "rotate", info.client_id, "--out", out)
+    second = operator.open(out)
+    assert operator.token(second, scope="studies:read").status == 200
+    assert report(operator, {"secret": second.client_secret.reveal()}).status == 202
+    (sealed,) = (operator.home / "sealed").glob(f"{info.client_id}.*")
+    replacement = operator.open(sealed)
+    assert replacement.client_id == info.client_id
+    states = [one["state"] for one in operator.run("client", "show", info.client_id)["credentials"]]
+    assert states == ["retiring", "revoked", "active"]
+    assert report(operator, {"secret": info.client_secret.reveal()}).status == 202
+    assert len(list((operator.home / "sealed").glob(f"{info.client_id}.*"))) == 1, "the replacement will do"
+    assert operator.token(replacement, scope="studies:read").status == 200
+    operator.run("client", "suspend", info.client_id)
+    assert report(operator, {"secret": replacement.client_secret.reveal()}).status == 202
+    assert len(list((operator.home / "sealed").glob(f"{info.client_id}.*"))) == 1, "it is suspended, and needs none"
+    until(lambda: recipients(operator, "replacement_sealed") == {"partner", "operator"})
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
@@ -121,10 +256,8 @@ def test_a_report_comes_in_a_body_of_json_and_of_bounded_length(operator):
     info = operator.client("wrong-way")
     secret = info.client_secret.reveal()
     assert report(operator, f"secret={secret}".encode(), "application/x-www-form-urlencoded").status == 400
-    assert (
-        operator.request("POST", f"/leaks?secret={secret}", b"{}", {"content-type": "application/json"}).status == 400
-    )
     assert operator.request("GET", "/leaks").status == 405
+    assert operator.token(info, scope="studies:read").status == 200
     assert report(operator, {"secret": "x", "url": "x" * 70_000}).status == 413
     assert secret not in operator.log
 
@@ -137,5 +270,5 @@ def test_guesses_are_slowed_down_and_a_finder_never_is(operator):
     assert answers[-1].status == 429
     assert int(answers[-1].headers["retry-after"]) > 0
     assert report(operator, {"secret": info.client_secret.reveal()}).status == 202
-    (credential,) = operator.run("client", "show", info.client_id)["credentials"]
-    assert credential["state"] == "revoked"
+    states = [one["state"] for one in operator.run("client", "show", info.client_id)["credentials"]]
+    assert states == ["revoked", "active"], "and its replacement"

@@ -79,7 +79,7 @@ def test_the_operator_reads_the_exact_reason_of_each(operator, client, rotated):
         ),
         "scope_not_granted": operator.token(operator.client("narrow", scope="studies:read"), scope="subjects:write"),
         "resource_not_granted": operator.token(client, scope="studies:read", resource="https://api.example/v1"),
-        "secret_in_url": operator.request("GET", f"/x?client_secret={client.client_secret.reveal()}"),
+        "secret_in_url": operator.request("GET", f"/x?client_secret={wrong(client).client_secret.reveal()}"),
         "wrong_method": operator.request("GET", "/oauth2/token"),
     }
     told = {reason: why(operator, answer) for reason, answer in cases.items()}

@@ -9,12 +9,13 @@ from joserfc import jwk, jwt
 
 from keyfob import databases
 from keyfob.server import settings
+from keyfob.server.storage.schema import TABLES
 
 
 def write(operator, statement: str, **values: object) -> None:
     """What time would have done: the server reads it from the next request on."""
     where = settings.load(operator.home, {}).database
-    with contextlib.closing(databases.find(where, environ={})) as opened, opened.write() as connection:
+    with contextlib.closing(databases.find(where, TABLES, environ={})) as opened, opened.write() as connection:
         connection.execute(sa.text(statement), values)
         connection.execute(sa.text("UPDATE installation SET revision = revision + 1"))
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from keyfob import ledger
 from keyfob.cdms.odm.model import GroupData, ItemValue, Site
@@ -11,6 +13,25 @@ from keyfob.cdms.storage import schema
 from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study, Subject
 
 _SUBJECTS_AT_ONCE = 200
+_RECORDS_AT_ONCE = 500
+
+
+class _Plain(sa.sql.functions.GenericFunction[str]):
+    """A text as its bytes are ordered: the same everywhere, whatever language a database was made in."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(_Plain)
+def _as_it_is(element: _Plain, compiler: SQLCompiler, **options: object) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_Plain, "postgresql")
+def _in_no_language(element: _Plain, compiler: SQLCompiler, **options: object) -> str:
+    return f'({compiler.process(element.clauses, **options)} COLLATE "C")'
+
 
 # Read through casts: SQLite lets a forger put any type into any column, and that must end as a finding of `verify`,
 # not as an error in the middle of it.
@@ -30,7 +51,7 @@ class Reading:
         return str(self._connection.execute(sa.select(schema.installation.c.epoch)).scalar_one())
 
     def studies(self) -> tuple[Study, ...]:
-        rows = self._connection.execute(sa.select(schema.study).order_by(schema.study.c.path_key))
+        rows = self._connection.execute(sa.select(schema.study).order_by(_Plain(schema.study.c.path_key)))
         return tuple(read_study(row) for row in rows)
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
@@ -40,7 +61,7 @@ class Reading:
         return None if row is None else read_study(row)
 
     def sites(self, study: str) -> tuple[Site, ...]:
-        chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(schema.site.c.oid)
+        chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(_Plain(schema.site.c.oid))
         return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
 
     def versions(self, study: str) -> tuple[tuple[str, str], ...]:
@@ -61,10 +82,10 @@ class Reading:
     ) -> tuple[Subject, ...]:
         """Subjects in the order of their keys, of `sites` (None: all), that come after the one whose id is `after`."""
         columns = schema.subject.c
-        chosen = sa.select(schema.subject).where(columns.study == study).order_by(columns.key)
+        chosen = sa.select(schema.subject).where(columns.study == study).order_by(_Plain(columns.key))
         if after is not None:
             last = sa.select(columns.key).where(columns.id == after, columns.study == study).scalar_subquery()
-            chosen = chosen.where(columns.key > last)
+            chosen = chosen.where(_Plain(columns.key) > last)
         if sites is not None:
             chosen = chosen.where(columns.site.in_(sorted(sites)))
         if limit is not None:
@@ -123,7 +144,7 @@ class Reading:
             chosen = chosen.where(table.c.subject == subject_id)
         if limit is not None:
             chosen = chosen.limit(limit)
-        for row in self._connection.execute(chosen):
+        for row in self._connection.execute(chosen, execution_options={"yield_per": _RECORDS_AT_ONCE}):
             yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
 
     def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:

@@ -132,4 +132,14 @@ batch = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
 )
 
-TABLES = Tables(metadata, "keyfob.cdms.storage:migrations")
+# DPoP proofs that were used (RFC 9449 §11.1), by the SHA-256 of key and `jti`: forgotten when they would work no more.
+used_proof = sa.Table(
+    "used_proof",
+    metadata,
+    sa.Column("sha256", sa.LargeBinary, primary_key=True),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+# An export holds its snapshot, and a connection, for as long as its reader takes. With four workers there is room in a
+# server that lets a hundred in, as PostgreSQL does unless it is told otherwise.
+TABLES = Tables(metadata, "keyfob.cdms.storage:migrations", connections=24, reader_pause=600)

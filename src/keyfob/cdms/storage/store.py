@@ -2,13 +2,17 @@
 
 import contextlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from keyfob import ledger
+import sqlalchemy as sa
+
+from keyfob import ledger, moving
 from keyfob.ambient import Entropy
+from keyfob.cdms.storage import proving
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
+from keyfob.cdms.storage.schema import TABLES
 from keyfob.cdms.storage.writing import Writing, study_key
 from keyfob.database import Database
 from keyfob.secret import Secret
@@ -45,6 +49,27 @@ class Store:
             return verdict
         cut = f"the study counts {known.seq} changes, but the log ends at {verdict.head.sequence}"
         return replace(verdict, findings=(*verdict.findings, cut))
+
+    def use_proofs(self, proofs: Sequence[tuple[bytes, int]], *, forget_before: int, patience: float) -> frozenset[int]:
+        """See proving.use. Raises Problem when that cannot be written within `patience` seconds."""
+        with self._database.write(patience=patience) as connection:
+            return proving.use(connection, proofs, forget_before=forget_before)
+
+    @property
+    def connections(self) -> int:
+        """How many transactions there can be at once."""
+        return self._database.connections
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """Nobody else writes for the block. Raises Problem when other nodes are connected."""
+        with self._database.write() as connection:
+            moving.take_alone(connection, TABLES)
+            yield connection
+
+    def on(self, database: Database) -> "Store":
+        """The same on another database: the same key, to which the same audit trails belong."""
+        return Store(database, chain_key=self._chain_key, entropy=self._entropy)
 
     def cursor_key(self) -> Secret:
         """Signs the cursors of lists."""

@@ -16,6 +16,7 @@ from keyfob.server.admin import (
     performing,
     proposals,
     resources,
+    usage,
 )
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.proposals import OneProposal
@@ -36,6 +37,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *partners.OPERATIONS,
     *resources.OPERATIONS,
     *clients.OPERATIONS,
+    *usage.OPERATIONS,
     *keys.OPERATIONS,
     *audits.OPERATIONS,
     *alarms.OPERATIONS,

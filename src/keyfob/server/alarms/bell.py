@@ -49,10 +49,10 @@ class Bell:
         self._tell(Event(AlarmKind.SIGNING_FAILED, "signing key"), now)
 
     def leaked(self, reported: Reported, *, address: str, error_id: str, now: int) -> None:
-        """A secret of ours was presented as leaked; louder when its client has no other."""
+        """Something of ours was presented as leaked; louder when it was its client's last secret."""
         is_last = reported.outcome is Outcome.LAST_WITHDRAWN
         kind = AlarmKind.LAST_SECRET_REPORTED if is_last else AlarmKind.SECRET_REPORTED
-        self._tell(Event(kind, f"client {reported.client_id}", reported.client_id, address, error_id), now)
+        self._tell(Event(kind, reported.owner or "-", reported.client_id, address, error_id), now)
 
     def close(self) -> None:
         """What is under way gets a few seconds. Blocking: for a thread."""

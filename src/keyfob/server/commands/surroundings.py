@@ -18,8 +18,10 @@ from keyfob.problem import Misuse
 from keyfob.server import installation, settings
 from keyfob.server.audit.events import Actor
 from keyfob.server.commands.rehearsing import is_rehearsal, rehearsable
+from keyfob.server.fetching import Fetcher
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
+from keyfob.server.scanner import Scanner
 from keyfob.server.settings import Settings
 
 _MAX_FILE_BYTES = 1024 * 1024
@@ -40,6 +42,15 @@ def key_sets(surroundings: Surroundings, settings: Settings) -> KeySets:
     """What fetches the keys that clients publish, as the settings say."""
     trust = functools.partial(tls.client_context, settings.jwks_uri_ca, environ=surroundings.environ)
     return KeySets(trust, inner=settings.jwks_uri_networks, clock=surroundings.clock)
+
+
+def scanner(surroundings: Surroundings, settings: Settings) -> Scanner | None:
+    """The secret scanner whose reports are known by their signature, if the settings name one."""
+    chosen = settings.scanner
+    if chosen is None:
+        return None
+    trust = functools.partial(tls.client_context, chosen.ca, environ=surroundings.environ)
+    return Scanner(Fetcher(trust, inner=settings.jwks_uri_networks), chosen.keys, clock=surroundings.clock)
 
 
 def home_option(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:

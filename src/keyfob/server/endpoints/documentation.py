@@ -25,6 +25,14 @@ Access tokens for APIs, by the OAuth 2.0 client credentials grant (RFC 6749, sec
        keyfob rotate
 4. Send it in the Authorization header (Bearer), keep it in memory only, and ask for a new one when it expires.
 
+You have found a secret of this server's (kfs_..., kfi_..., kfr_..., an access token)? Present it, and it ends at once;
+its owner is told. To hold it is all it takes; the answer says nothing of what it was. Never put it into a URL:
+       keyfob report-leak --issuer {issuer} FILE
+   or   POST {issuer}/leaks
+       Content-Type: application/json
+
+       {{"secret": "...", "url": "where you found it"}}
+
 What this server supports: {issuer}/.well-known/oauth-authorization-server
 A refusal holds an error_id: tell it to the operator, who can find out why.
 

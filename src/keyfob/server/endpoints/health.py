@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Awaitable, Callable
 
+from keyfob.group_commit import Unavailable
 from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
 from keyfob.server.endpoints.request import Request
-from keyfob.server.group_commit import Unavailable
 from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.serving import json_response

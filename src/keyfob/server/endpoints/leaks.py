@@ -1,13 +1,17 @@
-"""`/leaks`: whoever holds a leaked secret has it withdrawn by presenting it.
+"""`/leaks`: whoever holds something of ours that leaked has it withdrawn by presenting it.
 
 Every report that can be read gets the same answer. One that ends nothing counts as a failure of its network, and too
-many of those are 429; a secret that works is always taken.
+many of those are 429; what works is always taken. A scanner that signs, as GitHub's does, is no stranger: its misses
+cost nothing, and it is told which of what it sent was ours. A signature that does not hold leaves a stranger's report,
+since the scanner's keys may be away: to drop it would let a secret live that lies in the open.
 """
 
 import asyncio
+import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from keyfob.client_secret import PATTERN
@@ -16,16 +20,28 @@ from keyfob.oauth.errors import InvalidRequest, OAuthError, TooManyRequests
 from keyfob.oauth.wire import Response, values
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.server import scanner
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
-from keyfob.server.lifecycle.leaks import Outcome, Report
+from keyfob.server.lifecycle.leaks import Finder, Outcome, Report
+from keyfob.server.scanner import Signed
 from keyfob.server.state import ServerState
 from keyfob.serving import json_response
 
 MAX_REPORTS = 50
-_MAX_SECRET, _MAX_WHERE = 4096, 500
-_OURS = re.compile(PATTERN)
+"""Of a stranger at once. A scanner's are as many as a body holds."""
+_MAX_SECRET, _MAX_WHERE, _MAX_TYPE = 4096, 500, 100
+_OURS = re.compile(PATTERN + r"|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=/handoff/)[\w-]{43}", re.ASCII)
 _log = logging.getLogger("keyfob.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One of a request. `kind`, `digest`: what a scanner calls it, and its SHA-256 as it came, to be said back."""
+
+    report: Report
+    kind: str
+    digest: str
 
 
 def leaks(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
@@ -36,15 +52,13 @@ def leaks(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             if request.query_string:
                 raise InvalidRequest("there are no parameters here: what was in the URL counts as exposed")
-            reports = read(request)
-            wait = 0
-            for report in reports:
-                done = await asyncio.to_thread(state.self_service.report_leak, report)
-                if done.outcome in (Outcome.NOT_OURS, Outcome.ENDED_BEFORE):
-                    wait = max(wait, state.throttle.fail(address=request.address, now=now))
-                if done.outcome is not Outcome.NOT_OURS:
-                    _log.warning("leak_reported client_id=%s outcome=%s", done.client_id, done.outcome.value)
-                    state.alarms.leaked(done, address=request.address, error_id=request.id, now=now)
+            finder = await _finder(state, request, now)
+            items = read(request, finder)
+            outcomes = [await _present(state, request, one.report, now) for one in items]
+            if finder is Finder.SCANNER:
+                return _labelled(items, outcomes)
+            misses = sum(one in (Outcome.NOT_OURS, Outcome.ENDED_BEFORE) for one in outcomes)
+            wait = max((state.throttle.fail(address=request.address, now=now) for _ in range(misses)), default=0)
             if wait:
                 raise TooManyRequests(wait)
         except OAuthError as reason:
@@ -57,7 +71,39 @@ def leaks(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def read(request: Request) -> tuple[Report, ...]:
+async def _finder(state: ServerState, request: Request, now: int) -> Finder:
+    """Who reports: the scanner, if its signature of the body as it came holds; else anybody."""
+    key_id, signature = request.header(scanner.KEY_HEADER), request.header(scanner.SIGNATURE_HEADER)
+    if state.scanner is None or key_id is None or signature is None:
+        return Finder.ANYBODY
+    if await state.scanner.has_signed(Signed(request.body, key_id, signature), now):
+        return Finder.SCANNER
+    _log.warning("scanner_signature_refused id=%s", request.id)
+    return Finder.ANYBODY
+
+
+async def _present(state: ServerState, request: Request, report: Report, now: int) -> Outcome:
+    done = await asyncio.to_thread(state.self_service.report_leak, report)
+    if done.outcome is not Outcome.NOT_OURS:
+        _log.warning("leak_reported owner=%s outcome=%s", done.owner, done.outcome.value)
+        state.alarms.leaked(done, address=request.address, error_id=request.id, now=now)
+    return done.outcome
+
+
+def _labelled(items: Sequence[Item], outcomes: Sequence[Outcome]) -> Response:
+    """What GitHub's scanner takes for an answer: which of what it sent was one of ours, by its hash, alive or not."""
+    labels = [
+        {
+            "token_hash": one.digest,
+            "token_type": one.kind,
+            "label": "false_positive" if outcome is Outcome.NOT_OURS else "true_positive",
+        }
+        for one, outcome in zip(items, outcomes, strict=True)
+    ]
+    return json_response(200, labels)
+
+
+def read(request: Request, finder: Finder) -> tuple[Item, ...]:
     """One report, or a list of them, as scanners send it: `secret` or `token`, and `url`. Raises InvalidRequest."""
     media_type = (values(request.headers, b"content-type") or [b""])[0].partition(b";")[0].strip().lower()
     if media_type != b"application/json":
@@ -67,16 +113,19 @@ def read(request: Request) -> tuple[Report, ...]:
     except ValueError as broken:
         raise InvalidRequest(f"the report cannot be read: {broken}") from None
     listed = document if isinstance(document, list) else [document]
-    if not 0 < len(listed) <= MAX_REPORTS:
+    if not listed or (len(listed) > MAX_REPORTS and finder is not Finder.SCANNER):
         raise InvalidRequest(f"a report holds 1 to {MAX_REPORTS} secrets")
-    return tuple(_report(one, request.address) for one in listed)
+    return tuple(_item(one, request.address, finder) for one in listed)
 
 
-def _report(said: object, address: str) -> Report:
+def _item(said: object, address: str, finder: Finder) -> Item:
     secret = (said.get("secret") or said.get("token")) if isinstance(said, dict) else None
     if not isinstance(said, dict) or not isinstance(secret, str) or not 0 < len(secret) <= _MAX_SECRET:
         raise InvalidRequest('a report is {"secret": "...", "url": "where it was found"}')
-    return Report(Secret(secret.strip()), _place(said.get("url")), address)
+    kind = said.get("type")
+    report = Report(Secret(secret.strip()), _place(said.get("url")), address, finder)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    return Item(report, kind[:_MAX_TYPE] if isinstance(kind, str) else "", digest)
 
 
 def _place(where: object) -> str | None:

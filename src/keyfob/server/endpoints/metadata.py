@@ -48,7 +48,9 @@ def metadata(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
                 sorted({kind for resource in resources for kind in resource.authorization_details_types})
             ),
             protected_resources=tuple(resource.url for resource in resources),
+            keyfob_leaks_endpoint=f"{issuer}/leaks",
             keyfob_revocations_endpoint=f"{issuer}/oauth2/revocations",
+            keyfob_usage_endpoint=f"{issuer}/usage",
             keyfob_revocations_jwks={"keys": list(state.published_jwks(state.clock(), Purpose.REVOCATIONS))},
         )
         body = server_metadata.write(document)

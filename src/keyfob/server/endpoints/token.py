@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from keyfob.group_commit import Unavailable
 from keyfob.oauth import client_assertion, client_authentication, token_endpoint
 from keyfob.oauth.client_assertion import ClientAssertion
 from keyfob.oauth.client_authentication import PresentedCredential
@@ -15,7 +16,6 @@ from keyfob.server.authorize import Grant, authorize
 from keyfob.server.endpoints.caller import authenticated_client
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
-from keyfob.server.group_commit import Unavailable
 from keyfob.server.lifecycle import states
 from keyfob.server.mint import mint
 from keyfob.server.possession import confirmation, read_possession

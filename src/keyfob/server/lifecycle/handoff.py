@@ -28,6 +28,8 @@ from keyfob.server.lifecycle import clients, partners
 from keyfob.server.secret_hash import hash_secret
 from keyfob.server.storage.records import Client, Credential, Partner, SealedMessage, State
 
+SEALED = "sealed"
+"""The folder in the home where the messages lie that no command has made."""
 _SECRET_BYTES = 32
 
 
@@ -123,6 +125,16 @@ def in_file(path: Path, armored: bytes, *, counts: Callable[[], bool]) -> Iterat
         if not counts():
             path.unlink(missing_ok=True)
         raise
+
+
+def sealed_folder(home_path: Path) -> Path:
+    """The folder SEALED, which is there. Raises Problem."""
+    folder = home_path / SEALED
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failed:
+        raise Problem("file-place", f"{folder} cannot be made: {failed.strerror}", hint="let it be written") from failed
+    return folder
 
 
 def _counts(installation: Installation, credential: Credential) -> bool:

@@ -113,6 +113,12 @@ def set_key(change: Change, name: str, jwks: str) -> Operator:
     return changed
 
 
+def take_key(change: Change, operator: Operator) -> None:
+    """The key is nobody's any more, and its tokens end; the operator stays, and gets another by `set_key`."""
+    change.put_operator(replace(operator, public_jwk=None, key_id=None))
+    change.record(Kind.OPERATOR_KEY_CHANGED, operator_id=operator.id, name=operator.name, thumbprint=None)
+
+
 def set_state(change: Change, name: str, event: Event) -> Operator:
     """Suspend, resume or remove; a removed one stays on record, and gives its name free.
 

@@ -9,7 +9,7 @@ from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import CertificateProblem
 from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import announcements, credentials
+from keyfob.server.lifecycle import announcements, credentials, handoff
 from keyfob.server.lifecycle.handoff import Sealed
 from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices import due as dates
@@ -23,8 +23,6 @@ from keyfob.server.storage.store import SERVER
 
 _log = logging.getLogger("keyfob.server")
 
-SEALED = "sealed"
-"""The folder in the home where the messages of scheduled rotations lie."""
 _LOOK_AGAIN = 600
 _PASSING = frozenset({"client-changed", "database-busy"})
 """Problems that the next look finds gone."""
@@ -108,10 +106,9 @@ class Calendar:
                     Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
                 )
 
-        folder = self._installation.home.path / SEALED
         client_id = one.credential.client_id
         try:
-            _make(folder)
+            folder = handoff.sealed_folder(self._installation.home.path)
             credentials.rotate(
                 self._installation,
                 client_id,
@@ -135,13 +132,6 @@ class Calendar:
             self._installation.store.outbox.add(
                 [Notice(NoticeKind.ROTATION_NOT_MADE, subject, role, now, 0, one.partner_id, facts) for role in roles]
             )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as failed:
-        raise Problem("file-place", f"{folder} cannot be made: {failed.strerror}", hint="let it be written") from failed
 
 
 def read_certified(reading: Reading) -> tuple[Certified, ...]:

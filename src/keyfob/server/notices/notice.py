@@ -37,6 +37,12 @@ class NoticeKind(StrEnum):
     SUCCESSOR_SEALED = "successor_sealed"
     ROTATION_NOT_MADE = "rotation_not_made"
     SECRET_LEAKED = "secret_leaked"  # noqa: S105  # the name of an event
+    INITIAL_TOKEN_LEAKED = "initial_token_leaked"  # noqa: S105
+    REGISTRATION_TOKEN_LEAKED = "registration_token_leaked"  # noqa: S105
+    ACCESS_TOKEN_LEAKED = "access_token_leaked"  # noqa: S105
+    LINK_LEAKED = "link_leaked"
+    OPERATOR_KEY_LEAKED = "operator_key_leaked"
+    REPLACEMENT_SEALED = "replacement_sealed"
     TEST = "test"
 
 
@@ -50,6 +56,12 @@ _SEVERE = frozenset(
         NoticeKind.CONTACT_CHANGED,
         NoticeKind.ROTATION_NOT_MADE,
         NoticeKind.SECRET_LEAKED,
+        NoticeKind.INITIAL_TOKEN_LEAKED,
+        NoticeKind.REGISTRATION_TOKEN_LEAKED,
+        NoticeKind.ACCESS_TOKEN_LEAKED,
+        NoticeKind.LINK_LEAKED,
+        NoticeKind.OPERATOR_KEY_LEAKED,
+        NoticeKind.REPLACEMENT_SEALED,
     }
 )
 

@@ -188,16 +188,102 @@ _WORDS = {
         "Somebody who holds the secret {credential_id} of your client {client_name} ({client_id}) reported it.\n"
         "Where it was found: {where}\n"
         "It and its tokens work no more. Other secrets of the client: {left}.\n\n"
-        "Find out how it got there, and whether your OpenPGP key lay on the same machine. Then ask the operator for a\n"
-        "new one, and take it up:\n  keyfob receive FILE.asc",
+        "Find out how it got there, and whether your OpenPGP key lay on the same machine. If nothing else\n"
+        "works, a replacement comes in a message of its own while your certificate is valid. Otherwise ask the\n"
+        "operator for one, and take it up:\n  keyfob receive FILE.asc",
     ),
     (NoticeKind.SECRET_LEAKED, Role.OPERATOR): Words(
         "{partner}: a secret of {client_name} leaked, and is withdrawn",
         "Somebody who holds the secret {credential_id} of {client_name} ({client_id}) of {partner} reported it.\n"
         "Where it was found: {where}\n"
         "It and its tokens work no more. Other secrets of the client: {left}.\n\n"
-        "Ask the partner whether its OpenPGP key lay on the machine that leaked. If not, seal a new secret:\n"
+        "Ask the partner whether its OpenPGP key lay on the machine that leaked. If nothing else works, a replacement\n"
+        "is sealed while the certificate is valid, and told of. If none was, or the key leaked, too, seal one when\n"
+        "the partner has another certificate:\n"
         "  keyfob-server client rotate {client_id}",
+    ),
+    (NoticeKind.REPLACEMENT_SEALED, Role.PARTNER): Words(
+        "a replacement for the leaked secret of {client_name}: confirm first that its key did not leak, too",
+        "The secret {credential_id} of your client {client_name} ({client_id}) leaked, and is withdrawn.\n"
+        "Its replacement is attached, sealed to your certificate {fingerprint}.\n\n"
+        "CONFIRM THAT ITS KEY WAS NOT ON THE LEAKING HOST: whoever has that key opens this message, too. If it was\n"
+        "there, or you cannot say, do not use the attachment: tell the operator, and send another certificate.\n\n"
+        "If it was not, take the replacement up by {use_by}:\n  keyfob receive {client_id}.asc",
+    ),
+    (NoticeKind.REPLACEMENT_SEALED, Role.OPERATOR): Words(
+        "{partner}: a replacement for the leaked secret of {client_name} was sealed; confirm its key",
+        "The secret {credential_id} of {client_name} ({client_id}) leaked, and was the last that would do.\n"
+        "Its replacement {successor} is sealed to the certificate {fingerprint} of {partner}, in the file\n  {path}\n"
+        "on the machine that made it. Where e-mail is set, the partner has it as an attachment; else hand it over.\n"
+        "It must be used by {use_by}.\n\n"
+        "CONFIRM WITH THE PARTNER THAT ITS KEY WAS NOT ON THE LEAKING HOST. If it was, end the replacement:\n"
+        "  keyfob-server client revoke-credential {client_id} {successor}",
+    ),
+    (NoticeKind.INITIAL_TOKEN_LEAKED, Role.PARTNER): Words(
+        "a token for registering clients was found by somebody, and is withdrawn",
+        "Somebody who holds your initial access token {allowance_id} reported it.\n"
+        "Where it was found: {where}\n"
+        "It registers nobody any more. Clients that were registered with it go on.\n\n"
+        "Find out how it got there. If you do not know each client that it has registered, tell the operator.",
+    ),
+    (NoticeKind.INITIAL_TOKEN_LEAKED, Role.OPERATOR): Words(
+        "{partner}: a token for registering clients leaked, and is withdrawn",
+        "Somebody who holds the initial access token {allowance_id} of {partner} reported it;\n"
+        "{uses_left} uses were left. Where it was found: {where}\n"
+        "It registers nobody any more. Look whether the partner knows each client that it has registered:\n"
+        "  keyfob-server partner show {quoted}",
+    ),
+    (NoticeKind.REGISTRATION_TOKEN_LEAKED, Role.PARTNER): Words(
+        "the registration token of {client_name} was found by somebody, and is withdrawn",
+        "Somebody who holds the registration access token of your client {client_name} ({client_id}) reported it.\n"
+        "Where it was found: {where}\n"
+        "The client goes on; it can no more be changed by itself.\n\n"
+        "Find out how it got there, and look whether the client is as you left it. Then ask the operator for another\n"
+        "token (keyfob-server registration renew {client_id}).",
+    ),
+    (NoticeKind.REGISTRATION_TOKEN_LEAKED, Role.OPERATOR): Words(
+        "{partner}: the registration token of {client_name} leaked, and is withdrawn",
+        "Somebody who holds the registration access token of {client_name} ({client_id}) of {partner} reported it.\n"
+        "Where it was found: {where}\n"
+        "The client goes on; it can no more be changed by itself. When the partner knows how it got there:\n"
+        "  keyfob-server registration renew {client_id}",
+    ),
+    (NoticeKind.ACCESS_TOKEN_LEAKED, Role.PARTNER): Words(
+        "an access token of {client_name} was found by somebody, and is withdrawn",
+        "Somebody who holds an access token of your client {client_name} ({client_id}) for {resource} reported it.\n"
+        "Where it was found: {where}\n"
+        "That token ({jti}) works no more; the secret that it was got with goes on.\n\n"
+        "Find out what writes tokens there. If the secret may lie there, too, put another in its place:\n"
+        "  keyfob rotate",
+    ),
+    (NoticeKind.ACCESS_TOKEN_LEAKED, Role.OPERATOR): Words(
+        "an access token of {client_name} leaked, and is withdrawn",
+        "Somebody who holds an access token of {client_name} ({client_id}) for {resource} reported it.\n"
+        "Where it was found: {where}\n"
+        "That token ({jti}) works no more; what it was got with goes on. See what was done with it:\n"
+        "  keyfob-server audit tail",
+    ),
+    (NoticeKind.LINK_LEAKED, Role.PARTNER): Words(
+        "the link to a sealed message for {client_name} was found by somebody, and is withdrawn",
+        "Somebody who holds the link to the sealed secret {credential_id} of your client {client_name} ({client_id})\n"
+        "reported it. Where it was found: {where}\n"
+        "The link leads nowhere any more. The message was sealed to you: by the link alone nobody can open it.\n\n"
+        "If you have not fetched it yet, tell the operator, who makes another.",
+    ),
+    (NoticeKind.LINK_LEAKED, Role.OPERATOR): Words(
+        "{partner}: the link to a sealed message for {client_name} leaked, and is withdrawn",
+        "Somebody who holds the link to the sealed secret {credential_id} of {client_name} ({client_id}) of {partner}\n"
+        "reported it. Where it was found: {where}\n"
+        "The link leads nowhere any more; the message was sealed. If the partner has not fetched it yet:\n"
+        "  keyfob-server client rotate {client_id} --link",
+    ),
+    (NoticeKind.OPERATOR_KEY_LEAKED, Role.OPERATOR): Words(
+        "the key of the operator {operator_name} leaked, and is withdrawn",
+        "Somebody who holds the private key of the operator {operator_name} reported it.\n"
+        "Where it was found: {where}\n"
+        "The admin API takes it no more. Look at what was done with it, and take up another, made by {operator_name}:\n"
+        "  keyfob-server audit tail\n"
+        "  keyfob-server operator key {operator} --jwks FILE.json",
     ),
     (NoticeKind.ROTATION_NOT_MADE, Role.PARTNER): Words(
         "no new secret could be made for {client_name}",
@@ -222,6 +308,7 @@ def write(notice: Notice, *, issuer: str) -> Words:
     shown = _Facts({name: _show(name, value) for name, value in notice.facts.items()})
     shown |= {
         "quoted": shlex.quote(shown["partner"]),
+        "operator": shlex.quote(shown["operator_name"]),
         "issuer": issuer,
         "subject": notice.subject,
         "days": _days(notice.threshold),

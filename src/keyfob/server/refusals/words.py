@@ -240,8 +240,8 @@ _WORDS = {
         _FORM,
     ),
     Cause.SECRET_IN_URL: Words(
-        "A secret came in the URL: it counts as exposed, since URLs are logged on the way.",
-        "if the client is known: make a new credential for it, and tell its people why",
+        "A secret came in the URL: it counts as exposed, since URLs are logged on the way. If it worked, it has ended.",
+        "see: keyfob-server client show, and whether a replacement was sealed; tell the client's people why",
         _ASK_NEW + ", and send secrets in the header or the body only",
     ),
     Cause.WRONG_METHOD: Words(

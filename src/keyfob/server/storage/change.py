@@ -12,9 +12,10 @@ from keyfob import moving
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
+from keyfob.oauth.usage_report import Report
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import announcements, forgetting, locks, operators, outbox, schema
+from keyfob.server.storage import announcements, forgetting, locks, operators, outbox, schema, usage
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -36,6 +37,7 @@ from keyfob.server.storage.records import (
     State,
     TokenIssued,
 )
+from keyfob.server.storage.usage import Narrowing
 
 _OBSERVED = frozenset(schema.credential_observation.c.keys())
 _RIGHTS = frozenset(schema.credential.c.keys())
@@ -190,13 +192,16 @@ class Change:
         self._add_networks(client.id, client.networks)
         self._add_grants(client)
 
-    def _add_grants(self, client: Client) -> None:
+    def _add_grants(self, client: Client, held: Mapping[tuple[str, str], int] | None = None) -> None:
+        """`held`: since when it has what it had before."""
+        held = held or {}
         for position, grant in enumerate(client.grants):
             place = {"client_id": client.id, "resource": grant.resource}
             self._write(sa.insert(schema.client_resource).values(place | {"position": position}))
             for scope in sorted(grant.scope):
                 is_default = scope in (grant.default_scope or frozenset())
-                values = place | {"scope": scope, "is_default": is_default}
+                granted_at = held.get((grant.resource, scope), self._now)
+                values = place | {"scope": scope, "is_default": is_default, "granted_at": granted_at}
                 self._write(sa.insert(schema.client_grant).values(values))
 
     def change_client(self, client: Client) -> None:
@@ -209,9 +214,10 @@ class Change:
             "authorization_details": write_details(client.authorization_details),
         }
         self._write(sa.update(table).where(table.c.id == client.id).values(values))
+        held = usage.granted_at(self._connection, client.id)
         for rows in (schema.client_grant, schema.client_resource):
             self._write(sa.delete(rows).where(rows.c.client_id == client.id))
-        self._add_grants(client)
+        self._add_grants(client, held)
         self.set_client_networks(client.id, client.networks)
         self.set_client_keys(client.id, jwks=client.jwks, jwks_uri=client.jwks_uri)
 
@@ -266,6 +272,13 @@ class Change:
         """The partner, its clients, and every row that belongs to them."""
         forgetting.forget(self._connection, schema.partner, schema.partner.c.id == partner_id)
         self._rights_changed = True
+
+    def take_report(self, resource: str, report: Report) -> bool:
+        """What an API told of its use; False when it was taken before."""
+        return usage.take(self._connection, resource, report, now=self._now)
+
+    def put_narrowing(self, client_id: str, narrowing: Narrowing | None) -> None:
+        usage.put_narrowing(self._connection, client_id, narrowing)
 
     def set_client_state(self, client_id: str, state: State) -> None:
         table = schema.client

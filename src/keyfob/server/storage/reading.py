@@ -1,7 +1,7 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -11,7 +11,7 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
-from keyfob.server.storage import announcements, operators, schema, standing
+from keyfob.server.storage import announcements, operators, schema, standing, usage
 from keyfob.server.storage.records import (
     Allowance,
     Announcement,
@@ -36,6 +36,7 @@ from keyfob.server.storage.records import (
     State,
 )
 from keyfob.server.storage.standing import Standing
+from keyfob.server.storage.usage import Narrowing, ScopeUse, Watched
 
 
 class Reading:
@@ -43,6 +44,18 @@ class Reading:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+
+    def usage(self, client_id: str) -> tuple[ScopeUse, ...]:
+        return usage.of_client(self._connection, client_id)
+
+    def watched(self, resource: str) -> tuple[Watched, ...]:
+        return usage.watched(self._connection, resource)
+
+    def granted_at(self, client_id: str) -> Mapping[tuple[str, str], int]:
+        return usage.granted_at(self._connection, client_id)
+
+    def find_narrowing(self, client_id: str) -> Narrowing | None:
+        return usage.find_narrowing(self._connection, client_id)
 
     def revision(self) -> int:
         return int(self._connection.execute(sa.select(schema.installation.c.revision)).scalar_one())

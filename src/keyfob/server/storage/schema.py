@@ -101,6 +101,7 @@ client_grant = sa.Table(
     sa.Column("resource", sa.Text, primary_key=True),
     sa.Column("scope", sa.Text, primary_key=True),
     sa.Column("is_default", sa.Boolean, nullable=False),
+    sa.Column("granted_at", sa.BigInteger, nullable=False, server_default="0"),  # 0: before this was kept
     sa.ForeignKeyConstraint(["client_id", "resource"], ["client_resource.client_id", "client_resource.resource"]),
     sa.ForeignKeyConstraint(
         ["resource", "scope"],
@@ -398,6 +399,41 @@ registration_token = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("used_at", sa.BigInteger),
     sa.UniqueConstraint("client_id", "generation"),
+)
+
+# What the guards of APIs told of the use of their scopes: sums, one row for each client, scope and route.
+scope_use = sa.Table(
+    "scope_use",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("resource", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("method", sa.Text, primary_key=True),
+    sa.Column("route", sa.Text, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("first_used_at", sa.BigInteger, nullable=False),
+    sa.Column("last_used_at", sa.BigInteger, nullable=False),
+)
+
+# Who told: one process of an API each, from when to when it saw everything, and which report was its last.
+usage_reporter = sa.Table(
+    "usage_reporter",
+    metadata,
+    sa.Column("resource", sa.Text, primary_key=True),
+    sa.Column("reporter", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False, index=True),
+)
+
+# The last narrowing of a client to what it used, so that it can be undone.
+narrowing = sa.Table(
+    "narrowing",
+    metadata,
+    sa.Column("client_id", sa.Text, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("narrowed_at", sa.BigInteger, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),  # JSON array of grants
+    sa.Column("after", sa.Text, nullable=False),
 )
 
 TABLES = Tables(

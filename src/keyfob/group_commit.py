@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-_log = logging.getLogger("keyfob.server")
+_log = logging.getLogger("keyfob.commit")
 
 T = TypeVar("T")
 
@@ -28,11 +28,20 @@ class Unavailable(Exception):
 class GroupCommit(Generic[T]):
     """`write` takes a batch and returns when it is durable. It runs in one thread, never twice at a time.
 
-    What it returns names records of the batch, by their place, that it refused, and why.
+    What it returns names records of the batch, by their place, that it refused, and why. `what` they are, for the log;
+    `patience`: seconds that each is waited for, PATIENCE unless it is given.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Mapping[int, Exception]]) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Mapping[int, Exception]],
+        *,
+        what: str = "audit",
+        patience: float | None = None,
+    ) -> None:
         self._write = write
+        self._what = what
+        self._patience = patience
         self._waiting: list[tuple[tuple[T, ...], asyncio.Future[None]]] = []
         self._failed = False
         self._running: asyncio.Task[None] | None = None
@@ -55,7 +64,7 @@ class GroupCommit(Generic[T]):
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         try:
-            await asyncio.wait_for(done, PATIENCE)
+            await asyncio.wait_for(done, PATIENCE if self._patience is None else self._patience)
         except TimeoutError as late:
             self._failed = True
             raise Unavailable from late
@@ -77,7 +86,7 @@ class GroupCommit(Generic[T]):
             refused = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
         except Exception as failed:
             # Fail closed, each of them; the reason is the operator's.
-            _log.exception("audit_not_written records=%d", len(records))
+            _log.exception("%s_not_written records=%d", self._what, len(records))
             self._failed = True
             for _, done in batch:
                 if not done.done():

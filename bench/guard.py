@@ -1,0 +1,139 @@
+"""What one check of a token costs the guard, in CPU time: beside the bare signature, and beside libraries of others.
+
+All in one run on this machine, in turn, the median of several rounds: a token that was seen before; one that comes for
+the first time; and the same token verified by PyJWT, joserfc, Authlib and node's jose, as their documentation says.
+The others are installed by `make interop`; where they are not, that is said.
+"""
+
+import asyncio
+import gc
+import json
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from keyfob.ambient import system_clock
+from keyfob.guard.guard import Guard
+from keyfob.guard.issuer import KEYS, Withdrawn, feed_ages
+from keyfob.guard.replays import MemoryReplays
+from keyfob.jose import keys
+from keyfob.jose.compact import decode
+from keyfob.jose.keys import KeySet
+from keyfob.jose.tokens import sign_access_token
+from keyfob.oauth.revocation_feed import Revocations
+from keyfob.refreshing import Refreshing
+from keyfob.secret import Secret
+
+ROOT = Path(__file__).parents[1]
+THEIR_PYTHON = ROOT / ".interop/venv/bin/python"
+THEIR_NODE = ROOT / "tests/interop/node/node_modules/jose"
+ISSUER, AUDIENCE = "https://auth.example", "https://api.example"
+ROUNDS, COUNT = 9, 1000
+
+
+def main() -> None:
+    key = keys.generate("ES256")
+    jwks = KeySet.parse(keys.write_jwks([key.public_jwk()]))
+    now = int(time.time())
+
+    def token(number: int) -> Secret:
+        claims = {
+            "iss": ISSUER,
+            "sub": "cl_1",
+            "client_id": "cl_1",
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + 3600,
+            "jti": f"{number:032}",
+            "scope": "subjects:read studies:read",
+            "authorization_details": [{"type": "cdms_study", "identifier": "S.1", "sites": ["701"]}],
+        }
+        return sign_access_token(claims, key)
+
+    measured = asyncio.run(measure(token, jwks))
+    raw = measured["the bare signature"]
+    measured |= others(token(0), key.public_jwk())
+    print(f"{'CPU microseconds a check':44}{'':>8}  {'x bare signature':>16}")
+    for what, microseconds in measured.items():
+        print(f"{what:44}{microseconds:8.2f}  {microseconds / raw:16.2f}")
+
+
+async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, float]:
+    async def fetch_keys(_: KeySet | None) -> KeySet:
+        return jwks
+
+    async def fetch_feed(_: Withdrawn | None) -> Withdrawn:
+        return Withdrawn(Revocations(), 1, int(time.time()))
+
+    guard = Guard(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        keys=Refreshing(fetch_keys, KEYS, what="keys", clock=system_clock),
+        withdrawn=Refreshing(fetch_feed, feed_ages(60), what="feed", clock=system_clock),
+        replays=MemoryReplays(),
+        clock=system_clock,
+    )
+    public = next(iter(jwks.keys.values())).public_key
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    how = ec.ECDSA(hashes.SHA256())
+    whats = ("the bare signature", "a token's first check", "a whole request, first", "a whole request, again")
+    seen: dict[str, list[float]] = {what: [] for what in whats}
+    now = system_clock()
+    await guard.verify(token(10**9))  # the keys and the feed are there
+    for number in range(1, ROUNDS + 1):
+        tokens = [token(number * COUNT + each) for each in range(COUNT)]
+        requests = [((b"host", b"api"), (b"authorization", b"Bearer " + one.reveal_bytes())) for one in tokens]
+        bare = [_bare(one) for one in tokens]
+        # What the bench itself holds is not for the collector to look through meanwhile.
+        gc.collect()
+        gc.freeze()
+        began = time.process_time()
+        for signature, signed in bare:
+            public.verify(signature, signed, how)
+        seen["the bare signature"].append(time.process_time() - began)
+        other = [token(-number * COUNT - each) for each in range(COUNT)]
+        began = time.process_time()
+        for one in other:
+            guard.check(one, now)
+        seen["a token's first check"].append(time.process_time() - began)
+        for what in ("a whole request, first", "a whole request, again"):
+            began = time.process_time()
+            for headers in requests:
+                await guard.admit(headers, b"", "subjects:read", method="GET", path=b"/v1/studies/S/subjects")
+            seen[what].append(time.process_time() - began)
+    return {what: statistics.median(times) / COUNT * 1e6 for what, times in seen.items()}
+
+
+def _bare(token: Secret) -> tuple[bytes, bytes]:
+    signed, _, last = token.reveal_bytes().rpartition(b".")
+    signature = decode(last)
+    half = len(signature) // 2
+    return encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:])), signed
+
+
+def others(token: Secret, jwk: dict[str, object]) -> dict[str, float]:
+    asked = json.dumps({"token": token.reveal(), "jwk": jwk, "issuer": ISSUER, "audience": AUDIENCE, "count": COUNT})
+    commands = {
+        "Python libraries": (str(THEIR_PYTHON), str(ROOT / "bench/peers/verify.py")),
+        "node's jose": (shutil.which("node") or "", str(ROOT / "bench/peers/verify.mjs")),
+    }
+    found: dict[str, float] = {}
+    for what, command in commands.items():
+        there = THEIR_PYTHON.exists() if what.startswith("Python") else bool(command[0]) and THEIR_NODE.exists()
+        if not there:
+            print(f"({what}: not on this machine; `make interop` installs them)")
+            continue
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+        found |= json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()
