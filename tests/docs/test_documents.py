@@ -22,6 +22,7 @@ STORY = (
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
     "docs/how-to/partner/rotate.md",
+    "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",
     "docs/how-to/operate/registration.md",
     "docs/how-to/partner/register.md",

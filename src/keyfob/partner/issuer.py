@@ -134,30 +134,28 @@ class Issuer:
         stopped = self._stopped.get(information.credential_id)
         if stopped is not None:
             stopped.check(self._clock())
-        ahead = self._issuer_clock.ahead
-        try:
-            return (yield from self._ask(information, wish))
-        except TokenRefused as refused:
-            is_clock = information.client_key is not None and self._issuer_clock.ahead != ahead
-            if not is_clock and not self._may_prove_possession(refused, ahead):
-                raise self._denied(refused, information.credential_id) from refused
-        try:
-            return (yield from self._ask(information, wish))
-        except TokenRefused as refused:
-            raise self._denied(refused, information.credential_id) from refused
+        amended: set[str] = set()
+        while True:
+            ahead = self._issuer_clock.ahead
+            try:
+                return (yield from self._ask(information, wish))
+            except TokenRefused as refused:
+                amends = self._amend(refused, information, is_new_time=self._issuer_clock.ahead != ahead)
+                if amends is None or amends in amended:
+                    raise self._denied(refused, information.credential_id) from refused
+                amended.add(amends)
 
-    def _may_prove_possession(self, refused: TokenRefused, ahead: int) -> bool:
-        """Whether the same may be asked once more: with the nonce that came, the right time, or the first proof."""
-        if refused.code == "use_dpop_nonce":
-            # RFC 9449 §8: the nonce came with the refusal.
-            return self._prover is not None
-        if refused.code != "invalid_dpop_proof" or self._new_prover is None:
-            return False
-        if self._prover is not None:
-            return self._issuer_clock.ahead != ahead
-        # The client is registered for tokens that are bound to a key: now we know.
-        self._prover = self._new_prover()
-        return True
+    def _amend(self, refused: TokenRefused, information: ClientInformation, *, is_new_time: bool) -> str | None:
+        """What is otherwise when the same is asked once more; None: nothing, so the refusal stands."""
+        # RFC 9449 §8: the nonce came with the refusal.
+        if refused.code == "use_dpop_nonce" and self._prover is not None:
+            return "nonce"
+        if refused.code == "invalid_dpop_proof" and self._prover is None and self._new_prover is not None:
+            # The client is registered for tokens that are bound to a key: now we know.
+            self._prover = self._new_prover()
+            return "key"
+        is_signed = information.client_key is not None or self._prover is not None
+        return "time" if is_signed and is_new_time else None
 
     def _ask(self, information: ClientInformation, wish: Wish) -> Steps[HeldToken]:
         """One request. Raises TokenRefused, Unreachable."""
@@ -167,7 +165,7 @@ class Issuer:
         response = yield from send(write_request(information, wish, proof, dpop=dpop))
         self._compare_clocks(response, asked_at)
         if prover is not None:
-            prover.learn(information.token_endpoint, response.headers)
+            prover.learn(information.token_endpoint, response.headers, with_token=False)
         held = self._read(response, information, wish, proof, prover, asked_at)
         with self._lock:
             self._stopped.pop(information.credential_id, None)

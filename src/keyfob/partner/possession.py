@@ -23,7 +23,7 @@ class Prover:
         self._key = key
         self._now = now
         self._entropy = entropy
-        self._nonces: dict[str, str] = {}
+        self._nonces: dict[tuple[str, bool], str] = {}
 
     @property
     def key_id(self) -> str:
@@ -41,20 +41,23 @@ class Prover:
             now=self._now(),
             jti=self._entropy(_JTI_BYTES).hex(),
             access_token=access_token,
-            nonce=self._nonces.get(resource_indicator.origin(url)),
+            nonce=self._nonces.get((resource_indicator.origin(url), access_token is not None)),
         )
         return self._key.sign(claims, {"typ": dpop.TYPE, "jwk": self._key.public_jwk()})
 
-    def learn(self, url: str, headers: Headers) -> bool:
-        """Remember the nonce of an answer from `url`; whether it is another than before."""
+    def learn(self, url: str, headers: Headers, *, with_token: bool) -> bool:
+        """Remember the nonce of an answer from `url`; whether it is another than before.
+
+        `with_token`: an API's, to a request that carried one. It is not the issuer's, also where both have one host.
+        """
         found = values(headers, b"dpop-nonce")
         # RFC 9449 §8.1: NQCHAR alone.
         if len(found) != 1 or not 0 < len(found[0]) <= _MAX_NONCE_BYTES or not found[0].isascii():
             return False
-        nonce, origin = found[0].decode(), resource_indicator.origin(url)
-        if not nonce.isprintable() or nonce == self._nonces.get(origin):
+        nonce, server = found[0].decode(), (resource_indicator.origin(url), with_token)
+        if not nonce.isprintable() or nonce == self._nonces.get(server):
             return False
         if len(self._nonces) >= _MAX_REMEMBERED:
             self._nonces.clear()
-        self._nonces[origin] = nonce
+        self._nonces[server] = nonce
         return True

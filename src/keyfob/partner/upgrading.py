@@ -50,7 +50,7 @@ class Upgrader:
 
     def upgrade(self, client_id: str, *, now: int) -> Upgrade:
         """Raises Problem: the secret goes on working, and is all that is left."""
-        current = self.vault.current(client_id)
+        current = self.vault.current(client_id, now=now)
         information = self.keeper.open(current)
         if information.client_secret is None:
             raise VaultProblem("has-key", f"{client_id} proves itself by a key already", hint="nothing is to be done")
@@ -65,6 +65,9 @@ class Upgrader:
             raise
         with self.vault.locked():
             self.vault.store(replace(entry, usable_from=done.takes_effect_at))
+        # What was announced before and stopped never counts.
+        announced = {one.credential_id for one in self.vault.entries(client_id) if one.usable_from > now}
+        self.vault.forget(client_id, sorted(announced - {entry.credential_id}))
         return done
 
     def _ask(self, current: Entry, key: ClientKey, now: int) -> Upgrade:

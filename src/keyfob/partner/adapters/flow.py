@@ -31,7 +31,7 @@ class FlowResponse(Protocol):
     @property
     def headers(self) -> MutableMapping[str, str]: ...
     @property
-    def history(self) -> Sequence[object]: ...
+    def history(self) -> "Sequence[FlowResponse]": ...
 
 
 Q = TypeVar("Q", bound=FlowRequest)
@@ -56,7 +56,9 @@ class AuthFlow(Generic[Q, R]):
             response = yield put(request, token)
         if token is not None and _wants_another(request, response):
             fresh = self._authorizer.token(request.method, str(request.url), self._scope, token)
-            yield put(request, fresh)
+            response = yield put(request, fresh)
+            if fresh is not None and _wants_nonce(request, response, fresh):
+                yield put(request, fresh)
 
     async def async_auth_flow(self, request: Q) -> AsyncGenerator[Q, R]:
         """The flow for an asyncio client."""
@@ -66,7 +68,9 @@ class AuthFlow(Generic[Q, R]):
             response = yield put(request, token)
         if token is not None and _wants_another(request, response):
             fresh = await self._authorizer.token_async(request.method, str(request.url), self._scope, token)
-            yield put(request, fresh)
+            response = yield put(request, fresh)
+            if fresh is not None and _wants_nonce(request, response, fresh):
+                yield put(request, fresh)
 
 
 class CallableAuth:
@@ -109,17 +113,17 @@ def learn(token: HeldToken, url: str, nonce: str | None) -> bool:
     """Whether an answer brought another nonce for the proofs of `token` (RFC 9449 §9): it is in the next one."""
     if token.prover is None or nonce is None:
         return False
-    return token.prover.learn(url, ((b"dpop-nonce", nonce.encode("latin-1", "replace")),))
+    return token.prover.learn(url, ((b"dpop-nonce", nonce.encode("latin-1", "replace")),), with_token=True)
 
 
 def _wants_nonce(request: FlowRequest, response: FlowResponse, token: HeldToken) -> bool:
     is_new = learn(token, str(request.url), response.headers.get("dpop-nonce"))
     asks = asks_for_nonce(response.status_code, response.headers.get("www-authenticate"))
-    return is_new and asks and not response.history and _can_be_sent_again(request)
+    return is_new and asks and not _was_redirected(response) and _can_be_sent_again(request)
 
 
 def _wants_another(request: FlowRequest, response: FlowResponse) -> bool:
-    if response.history:
+    if _was_redirected(response):
         raise UnsafeCall(
             "redirect",
             "the API redirected, and the client followed with a token",
@@ -127,6 +131,11 @@ def _wants_another(request: FlowRequest, response: FlowResponse) -> bool:
         )
     is_refused = asks_for_another_token(response.status_code, response.headers.get("www-authenticate"))
     return is_refused and _can_be_sent_again(request)
+
+
+def _was_redirected(response: FlowResponse) -> bool:
+    """What came before an answer is also what this flow itself has made it answer once more."""
+    return any(300 <= before.status_code < 400 for before in response.history)
 
 
 def _can_be_sent_again(request: FlowRequest) -> bool:
