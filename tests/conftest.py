@@ -37,6 +37,8 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.secret import Secret
 from keyfob.turn import Turn
 from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+from openbao import bao, bao_server  # noqa: F401
+from secret_service import keyring_server, os_keyring  # noqa: F401
 
 # A test starts hundreds of programs: where the environment says that no bytecode is kept, each would compile all of
 # the source again, which takes as long as what it does.

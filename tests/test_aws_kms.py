@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from keyfob import aws_kms
-from keyfob.aws_kms import Kms, KmsProblem, Patience
+from keyfob import aws, aws_kms
+from keyfob.aws import Patience
+from keyfob.aws_kms import Kms, KmsProblem
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from kms import ACCOUNT, REGION, id_of
@@ -165,13 +166,13 @@ def test_an_endpoint_without_tls_is_refused_before_anything_is_sent_there(cloud,
 
 @pytest.mark.parametrize("url", ["https://kms.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"])
 def test_an_endpoint_with_tls_or_on_this_machine_is_taken(url):
-    aws_kms.check_endpoint(url)
+    aws.check_endpoint(aws_kms.SERVICE, url)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1.example", "http://10.0.0.1", "ftp://localhost", "http://"])
 def test_another_endpoint_is_not(url):
     with pytest.raises(Misuse):
-        aws_kms.check_endpoint(url)
+        aws.check_endpoint(aws_kms.SERVICE, url)
 
 
 def test_no_data_key_is_logged_however_loud_the_logs_are(cloud, name, caplog):

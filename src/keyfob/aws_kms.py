@@ -1,25 +1,20 @@
 """AWS KMS: the few calls that are made of it, each bounded in time, and what each failure is in words.
 
-The only file that knows boto3 (the extra `aws`), which is imported when a key is first named. Credentials come from
-boto3's own chain and are never seen here. An encryption context is authenticated and stands in AWS's logs in clear:
-it holds ids, and nothing secret.
+An encryption context is authenticated and stands in AWS's logs in clear: it holds ids, and nothing secret.
 """
 
-import contextlib
-import contextvars
-import ipaddress
-import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
+from keyfob import aws
+from keyfob.aws import AGAIN, CREDENTIALS, CREDENTIALS_HINT, FOR_A_COMMAND, THROTTLED, Patience, Service
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
+SERVICE = Service("AWS KMS", "kms", "kms", "AWS_ENDPOINT_URL_KMS")
 PREFIX = "aws-kms:"
 MAX_PLAINTEXT_BYTES = 4096
 """What `Encrypt` takes with a symmetric key: https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html."""
@@ -46,20 +41,6 @@ class KeyArn:
 
     def __str__(self) -> str:
         return f"{PREFIX}{self.arn}"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds for a connection and for an answer, and how many attempts there are in all."""
-
-    connect: float
-    answer: float
-    attempts: int
-
-
-FOR_A_COMMAND = Patience(connect=3, answer=5, attempts=3)
-"""Half a minute at the very most, the pauses between attempts included."""
-FOR_A_REQUEST = Patience(connect=1, answer=1.5, attempts=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +111,12 @@ class Kms:
         import botocore.exceptions
 
         try:
-            with _untold():
+            with aws.untold():
                 return ask(client)
         except botocore.exceptions.ClientError as refused:
             raise _refused(self.key, operation, refused.response) from None
         except botocore.exceptions.BotoCoreError as failed:
-            raise _failed(self.key, failed) from None
+            raise _failed(self.key, type(failed).__name__) from None
 
     def _client(self) -> Any:
         with self._making:
@@ -145,92 +126,28 @@ class Kms:
 
 
 def _make_client(key: KeyArn, patience: Patience, connections: int) -> Any:
-    boto3 = _boto3()
-    import botocore.config
-    import botocore.exceptions
-
-    chosen = botocore.config.Config(
-        region_name=key.region,
-        connect_timeout=patience.connect,
-        read_timeout=patience.answer,
-        # "standard" asks again after throttling and a lost connection, after a pause that grows and is not foreseeable.
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        max_pool_connections=connections,
-        user_agent_appid="keyfob",
-    )
-    _quieten()
     try:
-        # A session of its own: the default one is shared by the whole program, and not made for threads.
-        client = boto3.session.Session().client("kms", config=chosen)
-    except (botocore.exceptions.BotoCoreError, ValueError) as failed:
-        raise _failed(key, failed) from None
-    check_endpoint(str(client.meta.endpoint_url))
-    return client
+        return aws.make_client(SERVICE, key.region, patience, connections)
+    except aws.UnreadableSettings as failed:
+        raise _failed(key, failed.kind) from None
 
 
-def check_endpoint(url: str) -> None:
-    """Raises Misuse for an endpoint without TLS that is not this very machine: data keys would go there in clear."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        return
-    raise Misuse(
-        "kms-endpoint",
-        "the endpoint of AWS KMS is not https",
-        hint="mend AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_KMS or endpoint_url in AWS's configuration",
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _boto3() -> ModuleType:
-    try:
-        import boto3
-    except ModuleNotFoundError as missing:
-        raise Misuse(
-            "not-installed",
-            "the packages for keys in AWS KMS are not installed",
-            hint='in the checkout: python -m pip install ".[aws]"',
-        ) from missing
-    return boto3  # type: ignore[no-any-return]  # it ships no types
-
-
-_CREDENTIALS = frozenset(
-    {
-        *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"),
-        *("TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "MetadataRetrievalError"),
-        *("InvalidConfigError", "ConfigParseError", "NoAuthTokenError", "LoginTokenLoadError"),
-        *("UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "InvalidClientTokenId"),
-        *("MissingAuthenticationTokenException", "IncompleteSignature", "ExpiredToken", "SignatureDoesNotMatch"),
-    }
-)
-_THROTTLED = frozenset(
-    {"ThrottlingException", "Throttling", "LimitExceededException", "RequestLimitExceeded", "TooManyRequestsException"}
-)
 _OUTAGE = frozenset(
     {"KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException", "ServiceUnavailable"}
-)
-_AGAIN = (
-    "try again; see https://health.aws.amazon.com, and the way from here to the endpoint of KMS in the key's region"
 )
 
 
 def _refused(key: KeyArn, operation: str, response: Mapping[str, Any]) -> KmsProblem:
     """What KMS answered, by its code; of its message only whether the key is to be deleted."""
-    code = re.sub(r"[^A-Za-z.]", "", str(response.get("Error", {}).get("Code", "")))[:64] or "unknown"
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    if code in _THROTTLED:
+    code, status = aws.read_refusal(response)
+    if code in THROTTLED:
         return KmsProblem(
             "kms-throttled", f"AWS KMS throttles its callers of {key} ({code})", hint="raise the quota of KMS requests"
         )
-    if code in _CREDENTIALS:
+    if code in CREDENTIALS:
         return _no_credentials(key, code)
     if code in _OUTAGE or status >= 500:
-        return KmsProblem("kms-unavailable", f"AWS KMS cannot answer for {key} ({code})", hint=_AGAIN)
+        return KmsProblem("kms-unavailable", f"AWS KMS cannot answer for {key} ({code})", hint=AGAIN)
     if code == "KMSInvalidStateException" and "delet" in str(response.get("Error", {}).get("Message", "")):
         code = "PendingDeletion"
     name, what, hint = _REFUSALS.get(code, ("kms-failed", "was refused by AWS KMS", "ask the owner of the key"))
@@ -254,39 +171,13 @@ _REFUSALS = {
 }
 
 
-def _failed(key: KeyArn, failed: Exception) -> KmsProblem:
+def _failed(key: KeyArn, kind: str) -> KmsProblem:
     """What never came to an answer."""
-    kind = type(failed).__name__
-    if kind in _CREDENTIALS:
+    if kind in CREDENTIALS:
         return _no_credentials(key, kind)
-    return KmsProblem("kms-unreachable", f"AWS KMS cannot be reached for {key} ({kind})", hint=_AGAIN)
+    return KmsProblem("kms-unreachable", f"AWS KMS cannot be reached for {key} ({kind})", hint=AGAIN)
 
 
 def _no_credentials(key: KeyArn, kind: str) -> KmsProblem:
-    hint = "give this process an AWS role (or AWS_PROFILE): boto3 looks for it where AWS's own tools do"
-    return KmsProblem("kms-credentials", f"there are no good AWS credentials for {key} ({kind})", hint=hint)
-
-
-_calling: contextvars.ContextVar[bool] = contextvars.ContextVar("calling", default=False)
-_TELLING = ("botocore.endpoint", "botocore.parsers", "botocore.auth", "botocore.hooks", "botocore.regions")
-
-
-@contextlib.contextmanager
-def _untold() -> Iterator[None]:
-    before = _calling.set(True)
-    try:
-        yield
-    finally:
-        _calling.reset(before)
-
-
-def _quieten() -> None:
-    """At level DEBUG boto3 logs the bodies of what it sends and gets, plaintext data keys among them: not for us."""
-    for name in _TELLING:
-        logger = logging.getLogger(name)
-        if _is_silent not in logger.filters:
-            logger.addFilter(_is_silent)
-
-
-def _is_silent(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG or not _calling.get()
+    said = f"there are no good AWS credentials for {key} ({kind})"
+    return KmsProblem("kms-credentials", said, hint=CREDENTIALS_HINT)

@@ -95,6 +95,31 @@ def until(holds, *, within: float = 30) -> None:
         time.sleep(0.05)  # between two looks at the condition; the deadline is what fails
 
 
+@pytest.mark.on("postgresql")
+def test_exports_of_many_clients_leave_connections_for_the_rest(with_much):
+    """A connection to PostgreSQL is dear: half of them are for exports."""
+    api = with_much
+    with contextlib.ExitStack() as unread:
+        statuses = []
+        for number in range(14):
+            connection, status = begin_export(api, api.token(client_id=f"cl_{number // 4}"))
+            unread.enter_context(connection)
+            statuses.append(status)
+        assert statuses == [b"HTTP/1.1 200"] * 11 + [b"HTTP/1.1 503"] * 3
+        token, read = api.token(), []
+        readers = [
+            threading.Thread(target=lambda: read.append(api.get(f"{STUDY}/subjects", token=token).status))
+            for _ in range(30)
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        assert read == [200] * 30
+        assert api.register("KF.DEMO", "new", token=token).status == 201
+
+
+@pytest.mark.on("sqlite")
 def test_health_is_told_while_every_writer_waits(api):
     token, answers = api.token(), []
     writers = [

@@ -2,6 +2,8 @@
 
 import threading
 
+from nursery import nursery
+
 
 def test_every_value_that_was_seen_stored_is_there(api, load, moments):
     study = "KF.DEMO"
@@ -21,14 +23,16 @@ def test_every_value_that_was_seen_stored_is_there(api, load, moments):
         assert answer.status == 201
         return str(number)
 
-    for number, enough in enumerate(moments):
-        process = api.serve()
-        token = api.token()
-        running = load(send, enough)
-        running.until_killed(process)
-        seen += running.acknowledged
-        if number % 20 == 0:
-            assert api.run("audit", "verify", study)["whole"] is True
+    modules = ("keyfob.cdms.app", "keyfob.serving.listener")
+    with nursery("keyfob.cdms.cli", *modules, log=api.home.parent / "cdms.log") as servers:
+        for number, enough in enumerate(moments):
+            process = servers.start("serve", "--home", api.home, ready=api.resource)
+            token = api.token()
+            running = load(send, enough)
+            running.until_killed(process)
+            seen += running.acknowledged
+            if number % 20 == 0:
+                assert api.run("audit", "verify", study)["whole"] is True
     api.serve()
     token = api.token()
     assert api.run("audit", "verify", study)["whole"] is True

@@ -16,7 +16,10 @@ gets such a token, and such a token opens nothing else.
 - A list comes in pages: `limit`, and `cursor`, which is the `next` of the page before.
 - A client has a version, its `ETag`; `If-Match` refuses a change of what somebody else changed meanwhile (412).
 - An answer of 202 is a proposal that waits for a second operator.
-- An error is JSON: `error`, `message`, `hint`, `error_id`.
+- An error is JSON: `error`, `message`, `hint`, `error_id`. 400: the request is not in its form, as the description says
+  it; 422: it is, and cannot be done as it is asked; 404 and 410: what it names is not there; 409: it is no time for it.
+- A secret leaves only sealed to the partner's certificate: `message` is the OpenPGP message, `file_name` what it may be
+  called. An answer with a link to it is given once, and not again to the same key.
 
 This page is made from `src/keyfob/server/admin/table.py`: `KEYFOB_WRITE_PAGES=1 make docs` writes it anew.
 """

@@ -1,27 +1,40 @@
-"""docs/reference/schema.md, out of the server's storage/schema.py: its tables, and the comments above them."""
+"""docs/reference/schema.md and cdms-schema.md, out of each storage/schema.py: tables, and the comments above them."""
 
+import importlib
 import inspect
 import re
+from types import ModuleType
 
 import sqlalchemy as sa
 
-from keyfob.server.storage import schema
-
 _TABLE = re.compile(r"((?:^#[^\n]*\n)*)^(\w+) = sa\.Table\(\n    \"(\w+)\",\n(.*?)^\)\n", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"sa\.Column\(\"(\w+)\".*?\),?(?:  # (.*))?$", re.MULTILINE)
-_OPENING = """# The server's tables
+_OPENING = """# {heading}
 
 The same on SQLite and PostgreSQL, under Alembic's migrations: a program brings a database up to date when it opens it,
-and refuses one that a newer program made. Dates are seconds since 1970 UTC. No secret is here in clear: secrets of
-clients are keyed hashes, private keys lie in envelopes whose key is not in the database.
+and refuses one that a newer program made. Dates are seconds since 1970 UTC. {said}
 
-This page is made from `src/keyfob/server/storage/schema.py`: `KEYFOB_WRITE_PAGES=1 make docs` writes it anew.
+This page is made from `src/{path}`: `KEYFOB_WRITE_PAGES=1 make docs` writes it anew.
 """
+_SERVER = """No secret is here in clear: secrets of
+clients are keyed hashes, private keys lie in envelopes whose key is not in the database."""
+_CDMS = """Values are kept as they were sent;
+what they were before, who changed them, when and why stands in `audit`, whose key is not in the database."""
+PAGES = {
+    "schema.md": ("keyfob.server.storage.schema", "The server's tables", _SERVER),
+    "cdms-schema.md": ("keyfob.cdms.storage.schema", "The clinical data API's tables", _CDMS),
+}
 
 
-def page() -> str:
+def schema_of(name: str) -> ModuleType:
+    return importlib.import_module(PAGES[name][0])
+
+
+def page(name: str) -> str:
+    schema = schema_of(name)
+    module, heading, said = PAGES[name]
     source = inspect.getsource(schema)
-    parts = [_OPENING]
+    parts = [_OPENING.format(heading=heading, said=said, path=module.replace(".", "/") + ".py")]
     for comment, _, name, body in _TABLE.findall(source):
         table = schema.metadata.tables[name]
         said = " ".join(line.removeprefix("#").strip() for line in comment.splitlines())

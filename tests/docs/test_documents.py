@@ -16,6 +16,8 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/how-to/partner/vault.md",
+    "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
     "docs/how-to/operate/hand-over.md",
@@ -24,6 +26,8 @@ STORY = (
     "docs/how-to/partner/rotate.md",
     "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",
+    "docs/how-to/partner/scan.md",
+    "docs/how-to/partner/doctor.md",
     "docs/how-to/operate/registration.md",
     "docs/how-to/partner/register.md",
     "docs/how-to/operate/client-certificates.md",
@@ -142,6 +146,7 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     # A name of this machine would not have to be verified: here it is.
     places = {
         "8443": str(free_port_of()),
+        "9443": str(free_port_of()),
         "db.example:5432": f"localhost:{postgresql.port}",
         "?sslrootcert": "?sslmode=verify-full&sslrootcert",
     }

@@ -14,14 +14,14 @@ from keyfob.problem import Misuse
 NOW = 1_000_000
 
 
-def used(replays, name: str, **when: int) -> bool:
-    return asyncio.run(replays.use(name, **when))
+def use(replays, name, *, until, now):
+    return asyncio.run(replays.use(name, until=until, now=now))
 
 
 def _use(path, names, barrier, results) -> None:
     replays = FileReplays(path)
     barrier.wait()
-    results.put([name for name in names if used(replays, name, until=NOW + 60, now=NOW)])
+    results.put([name for name in names if use(replays, name, until=NOW + 60, now=NOW)])
 
 
 def test_of_fifty_attempts_by_two_processes_one_wins_for_each_proof(tmp_path):
@@ -39,20 +39,20 @@ def test_of_fifty_attempts_by_two_processes_one_wins_for_each_proof(tmp_path):
 
 def test_a_process_that_was_forked_shares_the_memory_and_not_the_connection(tmp_path):
     replays = FileReplays(tmp_path / "used")
-    assert used(replays, "a", until=NOW + 60, now=NOW)
+    assert use(replays, "a", until=NOW + 60, now=NOW)
     child = os.fork()
     if child == 0:
-        fresh = used(replays, "b", until=NOW + 60, now=NOW) and not used(replays, "a", until=NOW + 60, now=NOW)
+        fresh = use(replays, "b", until=NOW + 60, now=NOW) and not use(replays, "a", until=NOW + 60, now=NOW)
         os._exit(0 if fresh else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert not used(replays, "b", until=NOW + 60, now=NOW)
+    assert not use(replays, "b", until=NOW + 60, now=NOW)
 
 
 def test_a_proof_is_forgotten_when_it_could_not_work_any_more(tmp_path):
     replays = FileReplays(tmp_path / "used")
-    assert used(replays, "a", until=NOW + 60, now=NOW)
-    assert not used(replays, "a", until=NOW + 60, now=NOW + 59)
-    assert used(replays, "b", until=NOW + 200, now=NOW + 60)
+    assert use(replays, "a", until=NOW + 60, now=NOW)
+    assert not use(replays, "a", until=NOW + 60, now=NOW + 59)
+    assert use(replays, "b", until=NOW + 200, now=NOW + 60)
     with sqlite3.connect(tmp_path / "used") as database:
         assert database.execute("SELECT name FROM used").fetchall() == [("b",)]
     assert (tmp_path / "used").stat().st_mode & 0o777 == 0o600
@@ -64,7 +64,7 @@ def test_what_cannot_be_looked_up_admits_nobody(tmp_path):
     with sqlite3.connect(tmp_path / "used") as database:
         database.execute("DROP TABLE used")
     with pytest.raises(IssuerUnavailable):
-        used(replays, "a", until=NOW + 60, now=NOW)
+        use(replays, "a", until=NOW + 60, now=NOW)
 
 
 def test_a_file_that_cannot_keep_proofs_is_refused_at_start(tmp_path):

@@ -58,7 +58,7 @@ class Handoff:
         fingerprint: str | None = None,
         private_key: Path | None = None,
         key_file: Path | None = None,
-        kms_key: str | None = None,
+        key_name: str | None = None,
     ) -> Receipt:
         return opening.receive_file(
             message,
@@ -66,7 +66,7 @@ class Handoff:
             keeping=keeping,
             private_key=private_key or self.private_key,
             key_file=key_file,
-            kms_key=kms_key,
+            key_name=key_name,
             ca=None,
             certificate=certificate if certificate is not None else self.operator.armored,
             fingerprint=self.operator.fingerprint if fingerprint is None else fingerprint,

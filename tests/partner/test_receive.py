@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from keyfob.demo.stage import SERVER_PACKAGES
 from keyfob.openpgp import gpg, keys, seal
 from keyfob.partner import cli, opening
 from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
 from keyfob.secret import Secret
 
@@ -21,16 +22,18 @@ def opened(handoff, **options):
 
 
 @pytest.mark.parametrize("keeping", list(Keeping))
-def test_a_message_is_kept_in_each_way_and_opens_again(handoff, keeping, tmp_path, monkeypatch, cloud):
+def test_a_message_is_kept_in_each_way_and_opens_again(handoff, keeping, tmp_path, monkeypatch, cloud, bao, os_keyring):
     passphrase = tmp_path / "passphrase"
     passphrase.touch(mode=0o600)
     passphrase.write_text("correct horse\n")
     monkeypatch.setenv("KEYFOB_PASSPHRASE_FILE", str(passphrase))
-    receipt = handoff.receive(handoff.message(), keeping=keeping, kms_key=cloud.new_key())
+    names = {Keeping.AWS_KMS: cloud.new_key, Keeping.VAULT: bao.new_key}
+    key_name = names[keeping]() if keeping in names else None
+    receipt = handoff.receive(handoff.message(), keeping=keeping, key_name=key_name)
     assert receipt.first
     assert opened(handoff) == handoff.info
-    assert receipt.path.stat().st_mode & 0o077 == 0
-    assert handoff.info.client_secret.reveal() not in receipt.path.read_text()
+    assert Path(receipt.place).stat().st_mode & 0o077 == 0
+    assert handoff.info.client_secret.reveal() not in Path(receipt.place).read_text()
     if keeping is Keeping.FILE:
         key = handoff.vault.with_name("vault.key")
         assert key.stat().st_mode & 0o077 == 0
@@ -164,12 +167,12 @@ def test_the_signer_and_the_issuer_are_pinned(handoff, next_message):
 def test_an_entry_whose_clear_half_was_changed_is_not_used(handoff):
     """Who can write the vault must not be able to send the secret elsewhere."""
     receipt = handoff.receive(handoff.message())
-    text = receipt.path.read_text()
-    receipt.path.write_text(text.replace("/oauth2/token", "/oauth2/other"))
+    text = Path(receipt.place).read_text()
+    Path(receipt.place).write_text(text.replace("/oauth2/token", "/oauth2/other"))
     with pytest.raises(Problem) as refusal:
         opened(handoff)
     assert refusal.value.code == "damaged-entry"
-    receipt.path.write_text(text[:-20])
+    Path(receipt.place).write_text(text[:-20])
     with pytest.raises(Problem):
         opened(handoff)
 

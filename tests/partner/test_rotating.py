@@ -82,7 +82,7 @@ def test_it_is_kept_as_the_one_before(handoff, rotating):
 
 def test_under_a_key_in_aws_kms_the_new_secret_is_kept_under_the_same_key(rotating, cloud):
     key = cloud.new_key()
-    rotating.receive(rotating.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+    rotating.receive(rotating.message(), keeping=Keeping.AWS_KMS, key_name=key)
     rotating.rotate()
     kept = {(entry.keeping, entry.opened_with) for entry in opening.Vault.open(rotating.vault).entries("cl_1")}
     assert kept == {(Keeping.AWS_KMS, key)}

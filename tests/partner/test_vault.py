@@ -1,16 +1,17 @@
 """The vault on disk: whose turn it is, which credential fits, and a person at the terminal."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from keyfob.ambient import system_entropy
 from keyfob.partner import opening
 from keyfob.partner.errors import VaultProblem
-from keyfob.partner.options import read_keeping
-from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.entries import Keeping, read_keeping
 from keyfob.partner.vault.keeping import Keeper
+from keyfob.partner.vault.keys import Keys
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 from kms import id_of
@@ -19,9 +20,11 @@ from kms import id_of
 def keeper(handoff, *answers: str, **options) -> Keeper:
     """A keeper whose person at the terminal gives `answers`; without any there is nobody."""
     left = [Secret(answer) for answer in answers]
-    settings = {"private_key": handoff.private_key, "environ": {}, **options}
     ask = (lambda _prompt: left.pop(0)) if answers else None
-    return Keeper(vault=handoff.vault, installation_id="i", entropy=system_entropy, ask=ask, **settings)
+    usual = handoff.vault.with_name("vault.key")
+    environ, private_key = options.get("environ", {}), options.get("private_key", handoff.private_key)
+    keys = Keys(environ=environ, entropy=system_entropy, ask=ask, key_file=None, usual_key_file=usual)
+    return Keeper(installation_id="i", keys=keys, private_key=private_key)
 
 
 def kept_by(keeper: Keeper, handoff) -> tuple[str, str | None]:
@@ -114,7 +117,7 @@ def test_the_credential_that_fits_is_chosen_and_doubt_is_told(handoff, next_mess
 
 def test_an_entry_in_another_entrys_place_is_refused(handoff):
     receipt = handoff.receive(handoff.message())
-    receipt.path.rename(receipt.path.with_name("another.json"))
+    Path(receipt.place).rename(Path(receipt.place).with_name("another.json"))
     with pytest.raises(VaultProblem) as refused:
         Vault.open(handoff.vault).current("cl_1")
     assert refused.value.code == "damaged-entry"
@@ -125,15 +128,15 @@ def test_a_damaged_entry_stands_in_nobodys_way(handoff, next_message):
     new = handoff.receive(handoff.message(**next_message(2)))
     other = handoff.receive(handoff.message(**next_message(3, client_id="cl_2", resource=("https://b.example",))))
     vault = Vault.open(handoff.vault)
-    old.path.write_text("{")
+    Path(old.place).write_text("{")
     assert vault.current("cl_1").credential_id == "credential2"
-    assert vault.damaged("cl_1") == (old.path,)
-    other.path.write_text("{")
+    assert vault.damaged("cl_1") == (old.place,)
+    Path(other.place).write_text("{")
     assert vault.choose(client=None, url=handoff.info.resource[0]).credential_id == "credential2"
     with pytest.raises(VaultProblem) as refused:
         vault.choose(client="cl_2", url=None)
     assert "receive the sealed message again" in refused.value.hint
-    new.path.write_text("{")
+    Path(new.place).write_text("{")
     with pytest.raises(VaultProblem) as refused:
         vault.choose(client=None, url=handoff.info.resource[0])
     assert refused.value.code == "damaged-entry"
@@ -142,13 +145,13 @@ def test_a_damaged_entry_stands_in_nobodys_way(handoff, next_message):
 def test_a_receipt_mends_a_damaged_vault(handoff, next_message):
     """The hint of a damaged entry is to receive the message again: that must help."""
     damaged = handoff.receive(handoff.message())
-    damaged.path.write_text("{")
+    Path(damaged.place).write_text("{")
     receipt = handoff.receive(handoff.message(**next_message(2)))
-    assert [path.name for path in receipt.aside] == ["credential1.json.damaged"]
+    assert [Path(place).name for place in receipt.aside] == ["credential1.json.damaged"]
     assert Vault.open(handoff.vault).damaged("cl_1") == ()
-    receipt.path.write_text("{")
+    Path(receipt.place).write_text("{")
     again = handoff.receive(handoff.message(**next_message(2)))
-    assert again.path == receipt.path
+    assert again.place == receipt.place
     assert again.aside == ()
     assert Vault.open(handoff.vault).current("cl_1").credential_id == "credential2"
 
@@ -156,11 +159,11 @@ def test_a_receipt_mends_a_damaged_vault(handoff, next_message):
 def test_a_receipt_never_puts_an_older_message_before_a_readable_newer_one(handoff, next_message):
     first = handoff.receive(handoff.message())
     handoff.receive(handoff.message(**next_message(2)))
-    first.path.write_text("{")
+    Path(first.place).write_text("{")
     with pytest.raises(Problem) as refused:
         handoff.receive(handoff.message())
     assert refused.value.code == "older-message"
-    assert first.path.read_text() == "{"
+    assert Path(first.place).read_text() == "{"
 
 
 def test_a_lost_key_file_is_not_replaced_while_another_client_needs_it(handoff, next_message, tmp_path):
@@ -192,9 +195,9 @@ def test_a_receipt_that_fails_leaves_no_vault(handoff, tmp_path):
 def test_a_credential_is_kept_under_a_key_in_aws_kms_and_opens_with_it_alone(handoff, cloud):
     key = cloud.new_key()
     alias = cloud.new_alias("partner", key)
-    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=alias)
+    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, key_name=alias)
     assert (receipt.entry.keeping, receipt.entry.opened_with) == (Keeping.AWS_KMS, key)
-    stored = receipt.path.read_text()
+    stored = Path(receipt.place).read_text()
     assert '"version": 2' in stored and handoff.info.client_secret.reveal() not in stored
     entry = Vault.open(handoff.vault).current("cl_1")
     own = opening.default_keeper(Vault.open(handoff.vault))
@@ -212,11 +215,11 @@ def test_an_outage_of_kms_is_the_vaults_problem_and_loses_nothing(handoff, cloud
     key = cloud.new_key()
     cloud.proxy.set("AccessDeniedException")
     with pytest.raises(VaultProblem) as refused:
-        handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+        handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, key_name=key)
     assert refused.value.code == "kms-denied"
     assert not handoff.vault.exists()
     cloud.proxy.set("pass")
-    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, kms_key=key)
+    receipt = handoff.receive(handoff.message(), keeping=Keeping.AWS_KMS, key_name=key)
     own = opening.default_keeper(Vault.open(handoff.vault))
     cloud.admin.disable_key(KeyId=id_of(key))
     with pytest.raises(VaultProblem) as refused:
@@ -226,7 +229,7 @@ def test_an_outage_of_kms_is_the_vaults_problem_and_loses_nothing(handoff, cloud
     assert own.open(receipt.entry) == handoff.info
 
 
-@pytest.mark.parametrize("said", ["files", "aws-kms", "file:x", "aws-kms:", "AWS-KMS:arn", ""])
+@pytest.mark.parametrize("said", ["files", "aws-kms", "file:x", "aws-kms:", "AWS-KMS:arn", "vault", "keyring:x", ""])
 def test_another_way_of_keeping_is_misuse(said):
     with pytest.raises(Misuse):
         read_keeping(said)

@@ -1,7 +1,6 @@
 """`keyfob-cdms serve`: the clinical data API, until it is told to stop."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,15 +10,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from keyfob import home as homes
 from keyfob import tls
-from keyfob.ambient import system_clock, system_entropy
+from keyfob.ambient import Clock
 from keyfob.cdms import installation, openapi
+from keyfob.cdms.app import make_app
 from keyfob.cdms.call import Surroundings
 from keyfob.cdms.installation import Installation
-from keyfob.cdms.options import home_option, open_home
+from keyfob.cdms.options import Ground, home_option, open_home
 from keyfob.cdms.proofs import StoredReplays
 from keyfob.client_certificates import read_authorities
 from keyfob.guard import Guard
-from keyfob.serving import Anchors, App
+from keyfob.serving import Anchors, App, listener
 
 _HTTPS = 443
 
@@ -31,7 +31,8 @@ _HTTPS = 443
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the port."
 )
-def serve(*, home: Path, host: str, port: int | None, workers: int) -> None:
+@click.pass_obj
+def serve(ground: Ground, *, home: Path, host: str, port: int | None, workers: int) -> None:
     """Serve the API over HTTPS; `ready https://...` is printed once it answers, also while the issuer is away.
 
     Of several workers, one that is lost is replaced; each counts what is limited (exports of a client, connections) by
@@ -43,24 +44,20 @@ def serve(*, home: Path, host: str, port: int | None, workers: int) -> None:
     Example:
       keyfob-cdms serve --home ./cdms
     """
-    # Here, not above: what serves takes as long to import as the other commands take in all.
-    from keyfob.cdms.app import make_app
-    from keyfob.serving import listener
-
-    with contextlib.closing(open_home(home, entropy=system_entropy)) as found:
+    with contextlib.closing(open_home(home, ground)) as found:
         # Before anything listens: what is wrong is said here, and the schema is brought up to date.
         settings = found.settings
-        _make_guard(found)
-    if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=system_clock()):
+        _make_guard(found, ground.clock)
+    if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=ground.clock()):
         click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
 
     @contextlib.contextmanager
     def app() -> Iterator[App]:
-        opened = installation.open(home, environ=os.environ, entropy=system_entropy)
+        opened = installation.open(home, environ=ground.environ, entropy=ground.entropy)
         with contextlib.closing(opened) as found:
             documents = found.resource_document, openapi.write(settings)
-            surroundings = Surroundings(found.store, settings, system_entropy, *documents)
-            yield make_app(surroundings, _make_guard(found), clock=system_clock)
+            surroundings = Surroundings(found.store, settings, ground.entropy, *documents)
+            yield make_app(surroundings, _make_guard(found, ground.clock), clock=ground.clock)
 
     with homes.in_use(home):
         listener.serve_workers(
@@ -76,7 +73,7 @@ def serve(*, home: Path, host: str, port: int | None, workers: int) -> None:
         )
 
 
-def _make_guard(found: Installation) -> Guard:
+def _make_guard(found: Installation, clock: Clock) -> Guard:
     settings = found.settings
     return Guard.discover(
         settings.issuer,
@@ -84,7 +81,7 @@ def _make_guard(found: Installation) -> Guard:
         ca_file=settings.ca_file,
         resource_key=found.resource_key,
         max_feed_age=settings.max_feed_age,
-        replays=StoredReplays(found.store, clock=system_clock),
+        replays=StoredReplays(found.store, clock=clock),
     )
 
 

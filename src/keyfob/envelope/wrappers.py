@@ -1,34 +1,23 @@
-"""Key-encryption keys that need no service: a local key file, and a passphrase.
+"""Key-encryption keys that need no service: a local key file, and a passphrase."""
 
-Data keys are wrapped by AES-256-SIV (RFC 5297 §1.3.1, key wrapping): deterministic, so there is no nonce to lose, and
-with associated data, so that a wrapped key is bound to its context.
-"""
-
-import base64
-import binascii
-import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from keyfob import home
 from keyfob.ambient import Entropy
-from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError, Wrapper, read_wrapped
+from keyfob.envelope import random_key
+from keyfob.envelope.format import Context, EnvelopeError, Wrapper, read_wrapped
+from keyfob.envelope.random_key import RandomKey
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
-__all__ = ["Wrapper", "KeyFileWrapper", "PassphraseWrapper"]
+__all__ = ["Wrapper", "KeyFileWrapper", "PassphraseWrapper", "Succession"]
 
-_SIV_KEY_BYTES = 64
-_WRAPPED_BYTES = 16 + DATA_KEY_BYTES
-
-_FILE_PREFIX = b"keyfob-key-1:"
-_MAX_FILE_BYTES = 256
-_KEY_ID_BYTES = 8
+W = TypeVar("W", bound=Wrapper)
 
 _R = 8
 _P = 1
@@ -39,13 +28,10 @@ _PARAMETER_BYTES = 3 + _SALT_BYTES
 
 @dataclass(frozen=True, slots=True)
 class KeyFileWrapper:
-    """A random key in a local file that nobody but its owner may read.
-
-    Wrapped: 8 bytes that name the key, so that "another key" is told from "damaged"; then the data key under SIV.
-    """
+    """A random key in a local file that nobody but its owner may read."""
 
     path: Path
-    _key: Secret = field(repr=False)
+    _key: RandomKey = field(repr=False)
 
     @property
     def kind(self) -> str:
@@ -72,12 +58,17 @@ class KeyFileWrapper:
     @classmethod
     def generate(cls, path: Path) -> "KeyFileWrapper":
         """A new key for `path`, which is not written."""
-        return cls(path, Secret(AESSIV.generate_key(_SIV_KEY_BYTES * 8)))
+        return cls(path, RandomKey.generate())
 
     @classmethod
     def read(cls, content: Secret, path: Path) -> "KeyFileWrapper":
         """The key in what a key file holds, wherever that comes from. Raises Problem naming `path`."""
-        return cls(path, _read_key(content.reveal_bytes(), path))
+        try:
+            return cls(path, RandomKey.parse(content))
+        except ValueError:
+            raise Problem(
+                "key-file-damaged", f"{path} holds no key of Keyfob", hint="name the right file, or restore it"
+            ) from None
 
     @classmethod
     def load(cls, path: Path) -> "KeyFileWrapper":
@@ -85,7 +76,7 @@ class KeyFileWrapper:
         try:
             home.check_private(path)
             with path.open("rb") as file:
-                content = file.read(_MAX_FILE_BYTES + 1)
+                content = Secret(file.read(random_key.MAX_TEXT_BYTES + 1))
         except FileNotFoundError:
             raise Problem(
                 "key-file-missing",
@@ -94,35 +85,51 @@ class KeyFileWrapper:
             ) from None
         except OSError as failed:
             raise Problem("key-file", f"the key file {path} cannot be read: {failed.strerror}") from failed
-        return cls(path, _read_key(content, path))
+        return cls.read(content, path)
 
     def wrap(self, data_key: Secret, context: Context) -> bytes:
-        return self._key_id() + _wrap(self._key, data_key, self._associated_data(context))
+        return self._key.wrap(data_key, random_key.associated_data(self.kind, context))
 
     def unwrap(self, wrapped: bytes, context: Context) -> Secret:
-        if wrapped[:_KEY_ID_BYTES] != self._key_id():
+        if not self._key.made(wrapped):
             raise EnvelopeError(
                 f"the envelope does not open with the key in {self.path}",
                 code="envelope-other-key",
                 hint="name the key file that it was made with, or restore the two from the same backup",
             )
-        return _unwrap(self._key, wrapped[_KEY_ID_BYTES:], self._associated_data(context))
+        return self._key.unwrap(wrapped, random_key.associated_data(self.kind, context))
 
     def content(self) -> Secret:
         """What the file holds."""
-        return Secret(_FILE_PREFIX + base64.b64encode(self._key.reveal_bytes()) + b"\n")
+        return self._key.text()
 
     def made(self, envelope: bytes) -> bool:
         """Whether an envelope opens with this key and no other; its place is not looked at."""
         kind, wrapped = read_wrapped(envelope)
-        return kind == self.kind and wrapped[:_KEY_ID_BYTES] == self._key_id()
+        return kind == self.kind and self._key.made(wrapped)
 
-    def _associated_data(self, context: Context) -> list[bytes]:
-        return [self.kind.encode(), context.associated_data()]
 
-    def _key_id(self) -> bytes:
-        # Of a key of 512 random bits: a hash of it tells nothing.
-        return hashlib.sha256(b"keyfob key id" + self._key.reveal_bytes()).digest()[:_KEY_ID_BYTES]
+@dataclass(frozen=True, slots=True)
+class Succession(Generic[W]):
+    """Two keys of a kind while one takes the other's place: wraps with the newer, unwraps with that which fits."""
+
+    newer: W
+    older: W
+
+    @property
+    def kind(self) -> str:
+        return self.newer.kind
+
+    def wrap(self, data_key: Secret, context: Context) -> bytes:
+        return self.newer.wrap(data_key, context)
+
+    def unwrap(self, wrapped: bytes, context: Context) -> Secret:
+        try:
+            return self.newer.unwrap(wrapped, context)
+        except EnvelopeError as refused:
+            if refused.code != "envelope-other-key":
+                raise
+            return self.older.unwrap(wrapped, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +155,18 @@ class PassphraseWrapper:
 
     def wrap(self, data_key: Secret, context: Context) -> bytes:
         parameters = bytes((self.log2_n, _R, _P)) + self.entropy(_SALT_BYTES)
-        return parameters + _wrap(self._derive(parameters), data_key, self._associated_data(parameters, context))
+        return parameters + random_key.wrap(
+            self._derive(parameters), data_key, self._associated_data(parameters, context)
+        )
 
     def unwrap(self, wrapped: bytes, context: Context) -> Secret:
-        if len(wrapped) != _PARAMETER_BYTES + _WRAPPED_BYTES:
+        if len(wrapped) != _PARAMETER_BYTES + random_key.WRAPPED_BYTES:
             raise EnvelopeError("the envelope is damaged in its wrapped key")
         parameters = wrapped[:_PARAMETER_BYTES]
         _check_cost(*parameters[:3])
         key = self._derive(parameters)
         try:
-            return _unwrap(key, wrapped[_PARAMETER_BYTES:], self._associated_data(parameters, context))
+            return random_key.unwrap(key, wrapped[_PARAMETER_BYTES:], self._associated_data(parameters, context))
         except EnvelopeError:
             raise EnvelopeError(
                 "the passphrase is wrong, or the envelope is damaged",
@@ -170,37 +179,10 @@ class PassphraseWrapper:
 
     def _derive(self, parameters: bytes) -> Secret:
         log2_n, r, p = parameters[:3]
-        scrypt = Scrypt(salt=parameters[3:], length=_SIV_KEY_BYTES, n=2**log2_n, r=r, p=p)
+        scrypt = Scrypt(salt=parameters[3:], length=random_key.SIV_KEY_BYTES, n=2**log2_n, r=r, p=p)
         return Secret(scrypt.derive(self.passphrase.reveal_bytes()))
 
 
 def _check_cost(log2_n: int, r: int, p: int) -> None:
     if log2_n not in _LOG2_N_BOUNDS or r != _R or p != _P:
         raise EnvelopeError("the envelope is damaged: it asks for an unreasonable cost of its passphrase")
-
-
-def _wrap(key: Secret, data_key: Secret, associated_data: list[bytes]) -> bytes:
-    return AESSIV(key.reveal_bytes()).encrypt(data_key.reveal_bytes(), associated_data)
-
-
-def _unwrap(key: Secret, wrapped: bytes, associated_data: list[bytes]) -> Secret:
-    if len(wrapped) != _WRAPPED_BYTES:
-        raise EnvelopeError("the envelope is damaged in its wrapped key")
-    try:
-        return Secret(AESSIV(key.reveal_bytes()).decrypt(wrapped, associated_data))
-    except InvalidTag:
-        raise EnvelopeError("the envelope is damaged, or belongs to another place") from None
-
-
-def _read_key(content: bytes, path: Path) -> Secret:
-    try:
-        if not content.startswith(_FILE_PREFIX):
-            raise ValueError
-        key = base64.b64decode(content.removeprefix(_FILE_PREFIX).rstrip(), validate=True)
-        if len(key) != _SIV_KEY_BYTES:
-            raise ValueError
-    except (ValueError, binascii.Error):
-        raise Problem(
-            "key-file-damaged", f"{path} holds no key of Keyfob", hint="name the right file, or restore it"
-        ) from None
-    return Secret(key)

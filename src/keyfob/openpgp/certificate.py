@@ -138,7 +138,7 @@ def _read(content: bytes) -> Parsed:
     """The one certificate in the file, before any question of its use."""
     _check_size(content)
     _check_encoding(content)
-    _check_no_private_key(content)
+    check_no_private_key(content)
     if _ARMORED_OTHER.search(content):
         raise CertificateProblem(
             "not-a-certificate", "the file holds a message or a signature", hint=f"export the key: {_EXPORT} FPR"
@@ -188,7 +188,7 @@ def _check_encoding(content: bytes) -> None:
         )
 
 
-def _check_no_private_key(content: bytes) -> None:
+def check_no_private_key(content: bytes) -> None:
     private = bool(_ARMORED_PRIVATE_KEY.search(content))
     if not private:
         try:

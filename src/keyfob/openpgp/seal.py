@@ -12,11 +12,20 @@ def seal(plaintext: Secret, *, recipient: Certificate, operator_key: Secret) -> 
     The signature does not name the recipient (RFC 9580 §13.11): the plaintext must. `recipient` comes from
     certificate.check at this moment; a stored one may have expired since.
     """
+    return _encrypt(plaintext, recipient, operator_key)
+
+
+def encrypt(plaintext: Secret, *, recipient: Certificate) -> bytes:
+    """An armored message that only `recipient` opens, and that says nothing of who wrote it."""
+    return _encrypt(plaintext, recipient, None)
+
+
+def _encrypt(plaintext: Secret, recipient: Certificate, signing_key: Secret | None) -> bytes:
     try:
-        return sequoia.encrypt(plaintext, recipient=recipient.armored, signing_key=operator_key)
+        return sequoia.encrypt(plaintext, recipient=recipient.armored, signing_key=signing_key)
     except sequoia.Refused as refused:
         raise Problem(
             "not-sealed",
             f"nothing could be sealed to {show_fingerprint(recipient.fingerprint)}: {refused}",
-            hint="check the partner's certificate: keyfob-server partner show",
+            hint="check the certificate: gpg --show-keys FILE",
         ) from None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keyfob.partner.session import AsyncSession, Session
     from keyfob.partner.token_source import TokenSource
     from keyfob.partner.upgrading import Upgrade
-    from keyfob.partner.vault.folder import Vault
+    from keyfob.partner.vault.vault import Vault
 
 __all__ = [
     "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer", "open_keyed",
@@ -41,7 +41,7 @@ _HOMES = {
     "session": ("AsyncSession", "Session"),
     "token_source": ("TokenSource",),
     "upgrading": ("Upgrade",),
-    "vault.folder": ("Vault",),
+    "vault.vault": ("Vault",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

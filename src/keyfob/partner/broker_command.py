@@ -21,7 +21,7 @@ from keyfob.partner.options import using_options
 )
 @using_options
 def broker(
-    *, path: Path, client: str | None, private_key: Path | None, key_file: Path | None, vault: Path | None,
+    *, path: Path, client: str | None, private_key: Path | None, key_file: Path | None, vault: str | None,
     ca: Path | None,
 ) -> None:  # fmt: skip
     """Hold tokens for all programs of this user on this host: a hundred of them ask for one token, not for a hundred.

@@ -16,11 +16,17 @@ from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.broker_command import broker
+from keyfob.partner.completion_command import completion
+from keyfob.partner.doctor.command import doctor
 from keyfob.partner.keys_command import keys
-from keyfob.partner.options import FILE, ca_option, read_keeping, using_options, vault_option
+from keyfob.partner.options import FILE, KEYS, ca_option, using_options, vault_option
 from keyfob.partner.report_leak_command import report_leak
 from keyfob.partner.rotate_command import rotate
+from keyfob.partner.run_command import run
+from keyfob.partner.scan.command import scan
+from keyfob.partner.status_command import status
 from keyfob.partner.upgrade_command import upgrade_to_key
+from keyfob.partner.vault_commands import vault
 from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
@@ -56,6 +62,12 @@ cli.add_command(keys)
 cli.add_command(broker)
 cli.add_command(upgrade_to_key)
 cli.add_command(report_leak)
+cli.add_command(vault)
+cli.add_command(scan)
+cli.add_command(doctor)
+cli.add_command(status)
+cli.add_command(run)
+cli.add_command(completion)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")
@@ -66,8 +78,8 @@ cli.add_command(report_leak)
 @click.option(
     "--key",
     "keeping",
-    metavar="message|passphrase|file|aws-kms:ARN",
-    help="How to keep it: the message as delivered (default), or sealed under a passphrase, a key file or a KMS key.",
+    metavar=KEYS,
+    help="How to keep it: the message as delivered (default), or sealed under a key of one of these kinds.",
 )
 @click.option(
     "--key-file",
@@ -89,7 +101,7 @@ def receive(
     keeping: str | None,
     key_file: Path | None,
     acknowledge: bool,
-    vault: Path | None,
+    vault: str | None,
     ca: Path | None,
 ) -> Result:
     """Check the operator's sealed message, in FILE or behind the link URL, and keep the credential in the vault.
@@ -104,13 +116,14 @@ def receive(
       keyfob receive cl_4Kd.asc --private-key partner.key.asc --key file
     """
     from keyfob.partner.opening import fetch_message, receive_file
+    from keyfob.partner.vault.entries import read_keeping
 
-    chosen, kms_key = read_keeping(keeping)
+    chosen, key_name = read_keeping(keeping)
     receipt = receive_file(
         fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
         vault=vault,
         keeping=chosen,
-        kms_key=kms_key,
+        key_name=key_name,
         private_key=private_key,
         key_file=key_file,
         ca=ca,
@@ -129,7 +142,7 @@ def receive(
         "expires_at": entry.expires_at,
         "operator_fingerprint": entry.signer_fingerprint,
         "key": str(entry.keeping),
-        "stored": str(receipt.path),
+        "stored": receipt.place,
         "acknowledged": receipt.not_acknowledged is None,
     }
     return Result(document, _receipt_text(document, receipt, acknowledge=acknowledge))
@@ -241,12 +254,12 @@ def explain(error_id: str, **using: "Path | str | None") -> Result:
     """
     from keyfob.partner import opening
 
-    client, *paths = (using[name] for name in ("client", "vault", "private_key", "key_file", "ca"))
-    vault, private_key, key_file, ca = (None if path is None else Path(path) for path in paths)
+    client, vault, *paths = (using[name] for name in ("client", "vault", "private_key", "key_file", "ca"))
+    private_key, key_file, ca = (None if path is None else Path(path) for path in paths)
     told = opening.explain(
         error_id,
         client=None if client is None else str(client),
-        vault=vault,
+        vault=None if vault is None else str(vault),
         private_key=private_key,
         key_file=key_file,
         ca=ca,
@@ -262,14 +275,15 @@ def _binding(url: str | None, using: "dict[str, Path | str | None]") -> "Binding
         using[name] for name in ("client", "vault", "private_key", "key_file", "ca")
     )
     assert client is None or isinstance(client, str)
-    paths = [path if isinstance(path, Path) else None for path in (vault, private_key, key_file, ca)]
+    assert vault is None or isinstance(vault, str)
+    paths = [path if isinstance(path, Path) else None for path in (private_key, key_file, ca)]
     binding = open_binding(
         client,
-        paths[0],
+        vault,
         url=url,
-        private_key=paths[1],
-        key_file=paths[2],
-        ca=paths[3],
+        private_key=paths[0],
+        key_file=paths[1],
+        ca=paths[2],
         tell=lambda expiring: click.echo(f"keyfob: {expiring}", err=True),
     )
     for path in binding.left_out:

@@ -23,7 +23,7 @@ from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
 from keyfob.partner.issuer_clock import IssuerClock
-from keyfob.partner.opening import AnyPath, default_keeper, default_vault
+from keyfob.partner.opening import AnyPath, default_keeper, default_vault, new_keeper
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Transport
@@ -31,7 +31,7 @@ from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.upgrading import Upgrade, Upgrader
 from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
@@ -110,7 +110,7 @@ def upgrade_to_key(
     private_key: AnyPath | None = None,
     key_file: AnyPath | None = None,
     keeping: Keeping | None = None,
-    kms_key: str | None = None,
+    key_name: str | None = None,
     ca: AnyPath | None = None,
 ) -> Upgrade:
     """A key in `vault` in the place of the secret of `client`, believed by the issuer from the date that it says.
@@ -122,13 +122,13 @@ def upgrade_to_key(
     entry = folder.choose(client=client, url=None)
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
     chosen = keeping or entry.keeping
-    if keeping is None and chosen is Keeping.AWS_KMS:
-        kms_key = entry.opened_with
+    if keeping is None:
+        key_name = entry.opened_with
     if chosen is Keeping.MESSAGE:
         raise Misuse(
             "no-key-named", "a key is kept in an envelope, and not as a message", hint="--key file, passphrase, aws-kms"
         )
-    keeper = default_keeper(folder, private_key=named_key, key_file=named_file, kms_key=kms_key)
+    keeper = default_keeper(folder, private_key=named_key, key_file=named_file, key_name=key_name)
     opened_with = entry.opened_with if entry.keeping is Keeping.MESSAGE else None
     upgrader = Upgrader(
         vault=folder,
@@ -154,7 +154,7 @@ def ask_for_change(
     ca: Path | None,
 ) -> dict[str, object]:
     """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
-    opener = default_keeper(Vault(Path(), ""), private_key=private_key).opener()
+    opener = new_keeper(private_key).opener()
     if signer is None and private_key is not None:
         signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
     if signer is None:

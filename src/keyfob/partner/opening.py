@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
+from keyfob.openpgp import certificate as certificates
+from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
 from keyfob.partner import client_key, explaining, leak_reporting, linking, telling
@@ -30,9 +33,12 @@ from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.telling import Notice
 from keyfob.partner.token_source import Asker, TokenSource
 from keyfob.partner.transport import HttpsTransport
+from keyfob.partner.vault import stores
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.partner.vault.folder import Vault, resource_of
-from keyfob.partner.vault.keeping import Keeper, check_unattended
+from keyfob.partner.vault.keeping import Keeper
+from keyfob.partner.vault.keys import Keys, check_unattended
+from keyfob.partner.vault.stores import Named
+from keyfob.partner.vault.vault import Vault, resource_of
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -44,13 +50,13 @@ AnyPath = str | os.PathLike[str]
 class Binding:
     """An authorizer, the entry that it was opened from, and the TLS context for calls to the API.
 
-    `left_out` names the client's files that could not be read: one of them may be newer than the entry.
+    `left_out` names what of the client could not be read: one of them may be newer than the entry.
     """
 
     authorizer: Authorizer
     entry: Entry
     context: ssl.SSLContext
-    left_out: tuple[Path, ...]
+    left_out: tuple[str, ...]
 
 
 def open_authorizer(
@@ -129,7 +135,7 @@ def explain(
     error_id: str,
     *,
     client: str | None = None,
-    vault: Path | None = None,
+    vault: Named | None = None,
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: Path | None = None,
@@ -184,20 +190,21 @@ def _rotator(
     ca: AnyPath | None,
 ) -> Rotator:
     environ = os.environ
-    folder = Vault.open(default_vault(environ) if vault is None else vault)
+    named = default_vault(environ) if vault is None else vault
+    folder = Vault.open(named)
     chosen = folder.choose(client=client, url=None)
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
 
     def receive_beside(message: bytes, entry: Entry) -> Receipt:
         """Kept as the one before it is."""
-        opened_with = None if entry.opened_with is None else Path(entry.opened_with)
+        opened_with = {entry.keeping: Path(entry.opened_with)} if entry.opened_with else {}
         return receive_file(
             message,
-            vault=folder.path,
+            vault=named,
             keeping=entry.keeping,
-            kms_key=entry.opened_with if entry.keeping is Keeping.AWS_KMS else None,
-            private_key=named_key or (opened_with if entry.keeping is Keeping.MESSAGE else None),
-            key_file=named_file or (opened_with if entry.keeping is Keeping.FILE else None),
+            key_name=entry.opened_with,
+            private_key=named_key or opened_with.get(Keeping.MESSAGE),
+            key_file=named_file or opened_with.get(Keeping.FILE),
             ca=authority,
             certificate=None,
             fingerprint=None,
@@ -217,27 +224,34 @@ def _rotator(
 
 
 def default_keeper(
-    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, kms_key: str | None = None
+    vault: Vault, *, private_key: Path | None = None, key_file: Path | None = None, key_name: str | None = None
 ) -> Keeper:
     """The keeper of `vault` with this process's environment, randomness and terminal."""
-    return Keeper(
-        vault=vault.path,
-        installation_id=vault.installation_id,
+    keys = _keys(key_file, vault.store.usual_key_file)
+    return Keeper(installation_id=vault.installation_id, keys=keys, private_key=private_key, key_name=key_name)
+
+
+def new_keeper(private_key: Path | None) -> Keeper:
+    """Of no vault: to sign something."""
+    return Keeper(installation_id="", keys=_keys(None, None), private_key=private_key)
+
+
+def _keys(key_file: Path | None, usual_key_file: Path | None) -> Keys:
+    return Keys(
         environ=os.environ,
         entropy=ambient.system_entropy,
         ask=ask_secret if attended() else None,
-        private_key=private_key,
         key_file=key_file,
-        kms_key=kms_key,
+        usual_key_file=usual_key_file,
     )
 
 
 def receive_file(
     message: bytes,
     *,
-    vault: Path | None,
+    vault: Named | None,
     keeping: Keeping | None,
-    kms_key: str | None = None,
+    key_name: str | None = None,
     private_key: Path | None,
     key_file: Path | None,
     ca: Path | None,
@@ -253,16 +267,17 @@ def receive_file(
     environ = os.environ
     if not attended():
         keeping = check_unattended(keeping, environ)
-    path = vault or default_vault(environ)
+    named = vault or default_vault(environ)
+    keys = _keys(key_file, stores.usual_key_file(named))
 
-    def keeper(stored: Vault) -> Keeper:
-        return default_keeper(stored, private_key=private_key, key_file=key_file, kms_key=kms_key)
+    def keeper(installation_id: str) -> Keeper:
+        return Keeper(installation_id=installation_id, keys=keys, private_key=private_key, key_name=key_name)
 
-    opener = keeper(Vault(path, "")).opener()
+    opener = keeper("").opener()
     context = tls.client_context(ca, environ=environ)
     receipt = receive(
         message,
-        vault=path,
+        vault=named,
         new_id=lambda: ambient.system_entropy(16).hex(),
         keeper=keeper,
         opener=opener,
@@ -286,6 +301,17 @@ def receive_file(
     return replace(receipt, not_acknowledged=None)
 
 
+def export_sealed(
+    vault: Vault, keeper: Keeper, certificate: Path, *, client: str | None
+) -> tuple[bytes, dict[str, object]]:
+    """The current credential, sealed to the certificate in that file, and what there is to tell. Raises Problem."""
+    entry = vault.choose(client=client, url=None)
+    recipient = certificates.check(certificates.read_file(certificate), now=ambient.system_clock())
+    sealed = seal.encrypt(client_information.write(keeper.open(entry)), recipient=recipient)
+    told = {"client_id": entry.client_id, "credential_id": entry.credential_id, "sealed_to": recipient.fingerprint}
+    return sealed, dict(told)
+
+
 def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
     context = tls.client_context(ca, environ=os.environ)
@@ -293,7 +319,7 @@ def fetch_message(link: str, *, ca: Path | None) -> bytes:
 
 
 def report_leak(
-    text: str, *, issuer: str | None, vault: Path | None, where: str | None, ca: Path | None
+    text: str, *, issuer: str | None, vault: Named | None, where: str | None, ca: Path | None
 ) -> tuple[int, str]:
     """How many secrets of `text` were presented, and where. Raises Misuse, UnsafeCall, Unreachable or Problem."""
     found = leak_reporting.secrets_in(text)
@@ -302,8 +328,9 @@ def report_leak(
     return len(found), leak_reporting.report(chosen, found, where=where, transport=HttpsTransport(context))
 
 
-def _only_issuer(path: Path) -> str:
-    known = {entry.issuer for entry in Vault.open(path).all_entries()} if path.exists() else set()
+def _only_issuer(named: Named) -> str:
+    found = Vault.find(named)
+    known = set() if found is None else {entry.issuer for entry in found.all_entries()}
     if len(known) != 1:
         raise Misuse(
             "which-issuer",
@@ -322,10 +349,10 @@ def attended() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def default_vault(environ: Mapping[str, str]) -> Path:
+def default_vault(environ: Mapping[str, str]) -> Named:
     """KEYFOB_VAULT, else the platform's per-user data folder."""
     if named := environ.get("KEYFOB_VAULT"):
-        return Path(named)
+        return named
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
     if sys.platform == "darwin":

@@ -2,27 +2,42 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
 from keyfob.problem import Misuse
 
-if TYPE_CHECKING:
-    from keyfob.partner.vault.entries import Keeping
-
 F = TypeVar("F", bound=Callable[..., object])
+KEYS = "message|passphrase|file|keyring|aws-kms:ARN|vault:KEY"
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def vault_option(function: F) -> F:
     return click.option(
         "--vault",
-        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR|URL",
         envvar="KEYFOB_VAULT",
         show_envvar=True,
-        help="The vault's folder.  [default: the user's data folder]",
+        callback=_without_password,
+        help="The vault: its folder, or sqlite:, postgresql:, aws-secrets:, file:, env:.  [default: the user's folder]",
     )(function)
+
+
+def _without_password(context: click.Context, parameter: click.Parameter, named: str | None) -> str | None:
+    """A command line is seen by others, and kept by the shell: a password in it is refused."""
+    typed = context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    if typed and named is not None and holds_password(named):
+        raise Misuse("password-typed", "the URL of --vault holds a password", hint="KEYFOB_VAULT, or passfile=FILE")
+    return named or None
+
+
+def holds_password(named: str) -> bool:
+    """Whether the URL of a database holds one; an ill-formed one is looked at as carefully."""
+    if not named.startswith(("postgresql:", "postgres:")):
+        return False
+    authority = named.partition("//")[2].partition("/")[0]
+    return "password=" in named or ":" in authority.rpartition("@")[0]
 
 
 def ca_option(function: F) -> F:
@@ -43,15 +58,3 @@ def using_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def read_keeping(said: str | None) -> "tuple[Keeping | None, str | None]":
-    """What `--key` says: the way of keeping, and the key in AWS KMS where it is one. Raises Misuse."""
-    from keyfob.partner.vault.entries import Keeping
-
-    if said is None:
-        return None, None
-    name, _, arn = said.partition(":")
-    if name not in set(Keeping) or (name == Keeping.AWS_KMS) != bool(arn):
-        raise Misuse("bad-key", "--key names no way of keeping", hint="--key message, passphrase, file or aws-kms:ARN")
-    return Keeping(name), said if arn else None

@@ -11,9 +11,8 @@ What is checked, in this order; nothing is believed before 5, nothing is stored 
     8 it is newer than what is stored, or the same: an operator dates each message of a client later than the last one
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from keyfob.oauth import client_information
@@ -23,8 +22,9 @@ from keyfob.partner import safe_url
 from keyfob.partner.errors import MessageRefused, Unreachable
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.partner.vault.folder import Vault
 from keyfob.partner.vault.keeping import Keeper, Prepared
+from keyfob.partner.vault.stores import Named
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
@@ -65,17 +65,17 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was stored; whether the operator is a new one for this vault, and whether the message is the current one.
+    """What was stored and where; whether the operator is a new one for this vault, and the message the current one.
 
-    `aside` names the client's files that could not be read, and were renamed. `not_acknowledged`: why the issuer was
+    `aside` names what of the client could not be read, and were renamed. `not_acknowledged`: why the issuer was
     not told; None: it was.
     """
 
     entry: Entry
-    path: Path
+    place: str
     first: bool
     again: bool
-    aside: tuple[Path, ...]
+    aside: tuple[str, ...]
     not_acknowledged: str | None = "it was not asked for"
 
 
@@ -86,36 +86,39 @@ class _Pin:
 
 
 def receive(
-    message: bytes, *, vault: Path, new_id: Callable[[], str], keeper: Callable[[Vault], Keeper], opener: Opener,
+    message: bytes, *, vault: Named, new_id: Callable[[], str], keeper: Callable[[str], Keeper], opener: Opener,
     operator: Operator, keeping: Keeping, now: int,
 ) -> Receipt:  # fmt: skip
-    """Store the credential in `message`. Raises MessageRefused, Unreachable or another Problem: nothing is stored."""
+    """Store the credential in `message`; `keeper` is made for an installation id.
+
+    Raises MessageRefused, Unreachable or another Problem: nothing is stored.
+    """
     check_message(message)
     unverified = _read(opener.unseal_unverified(message))
-    known = Vault(vault, "") if _is_free(vault) else Vault.open(vault)
-    pin = _pinned(known, unverified)
+    known = Vault.find(vault)
+    all_entries = () if known is None else known.all_entries()
+    pin = _pinned(all_entries, unverified)
     certificate = _certificate(unverified.issuer, pin, operator, now=now)
     information = _read(opener.unseal(message, signer=certificate))
     _check_recipient(information, opener)
-    _check_newer(known, information)
+    _check_newer(() if known is None else known.entries(information.client_id), information)
     # Before there is a vault: a key file or passphrase that cannot be had leaves nothing behind.
-    others = (entry for entry in known.all_entries() if entry.client_id != information.client_id)
-    prepared = keeper(known).prepare(keeping, others=others)
-    with (stored := Vault.open_or_create(vault, new_id=new_id)).locked():
+    others = [entry for entry in all_entries if entry.client_id != information.client_id]
+    prepared = keeper("").prepare(keeping, others=others)
+    with (stored := Vault.create(vault, new_id=new_id)).locked():
         # Another `receive` may have stored something since: what is pinned is looked up again under the lock.
-        pin = _pinned(stored, information)
+        pin = _pinned(stored.all_entries(), information)
         if pin is not None and pin.fingerprint != certificate.fingerprint:
             raise _changed_signer(certificate)
-        _check_newer(stored, information)
-        again = any(entry.message_id == information.message_id for entry in stored.entries(information.client_id))
-        entry = _entry(stored, information, certificate, message, keeper(stored), prepared)
-        path = stored.store(entry)
+        older = stored.entries(information.client_id)
+        _check_newer(older, information)
+        again = any(entry.message_id == information.message_id for entry in older)
+        here = keeper(stored.installation_id)
+        entry = _entry(older, information, certificate, message, here, prepared)
+        here.check_lasting(entry)
+        place = stored.put(entry)
         aside = stored.set_aside_damaged(information.client_id)
-        return Receipt(entry, path, first=pin is None, again=again, aside=aside)
-
-
-def _is_free(vault: Path) -> bool:
-    return not vault.exists() or (vault.is_dir() and not any(vault.iterdir()))
+        return Receipt(entry, place, first=pin is None, again=again, aside=aside)
 
 
 def check_message(message: bytes) -> None:
@@ -157,9 +160,8 @@ def _read(plaintext: Secret) -> ClientInformation:
     return information
 
 
-def _pinned(vault: Vault, information: ClientInformation) -> _Pin | None:
+def _pinned(entries: Sequence[Entry], information: ClientInformation) -> _Pin | None:
     """The signer pinned for this client or this issuer. Raises MessageRefused when the client's issuer changed."""
-    entries = vault.all_entries()
     for entry in entries:
         if entry.client_id == information.client_id and entry.issuer != information.issuer:
             raise MessageRefused(
@@ -226,9 +228,8 @@ def _check_recipient(information: ClientInformation, opener: Opener) -> None:
         )
 
 
-def _check_newer(vault: Vault, information: ClientInformation) -> None:
+def _check_newer(stored: Sequence[Entry], information: ClientInformation) -> None:
     """Refuses what an earlier receipt has overtaken; the current message itself may be received again."""
-    stored = vault.entries(information.client_id)
     if not stored or stored[0].message_id == information.message_id:
         return
     replayed = any(entry.message_id == information.message_id for entry in stored)
@@ -257,10 +258,10 @@ def _changed_signer(certificate: Certificate) -> MessageRefused:
 
 
 def _entry(
-    vault: Vault, information: ClientInformation, certificate: Certificate, message: bytes, keeper: Keeper,
+    older: Sequence[Entry], information: ClientInformation, certificate: Certificate, message: bytes, keeper: Keeper,
     prepared: Prepared,
 ) -> Entry:  # fmt: skip
-    received = max((entry.received for entry in vault.entries(information.client_id)), default=0) + 1
+    received = max((entry.received for entry in older), default=0) + 1
     ciphertext, opened_with = keeper.keep(prepared, information, message)
     return Entry(
         client_id=information.client_id,

@@ -20,7 +20,7 @@ _MAX_BYTES = 1024 * 1024
 @vault_option
 @ca_option
 @shows_result
-def report_leak(*, file: Path, issuer: str | None, found_at: str | None, vault: Path | None, ca: Path | None) -> Result:
+def report_leak(*, file: Path, issuer: str | None, found_at: str | None, vault: str | None, ca: Path | None) -> Result:
     """Present a leaked secret to its issuer: it stops working at once, with its tokens, and its owner is told.
 
     It is read from FILE or standard input (a terminal asks, and shows nothing); never put it on a command line. Of a

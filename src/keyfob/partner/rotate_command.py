@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @using_options
 @shows_result
 def rotate(
-    *, finish: bool, client: str | None, private_key: Path | None, key_file: Path | None, vault: Path | None,
+    *, finish: bool, client: str | None, private_key: Path | None, key_file: Path | None, vault: str | None,
     ca: Path | None,
 ) -> Result:  # fmt: skip
     """Put a new secret in the old one's place. The issuer seals it to your OpenPGP key; nobody is asked for anything.

@@ -26,7 +26,7 @@ from keyfob.partner.receive import MAX_BYTES, Receipt
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.vault.entries import Entry
-from keyfob.partner.vault.folder import Vault
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
 
 _PATH = "/partner/v1/credentials"

@@ -6,20 +6,20 @@ from pathlib import Path
 import click
 
 from keyfob.command import Result, shows_result
-from keyfob.partner.options import read_keeping, using_options
+from keyfob.partner.options import using_options
 
 
 @click.command("upgrade-to-key", short_help="Prove yourself by a key of your own instead of a secret.")
 @click.option(
     "--key",
     "keeping",
-    metavar="passphrase|file|aws-kms:ARN",
+    metavar="passphrase|file|keyring|aws-kms:ARN|vault:KEY",
     help="How to keep it.  [default: as the secret is kept, where that is no message]",
 )
 @using_options
 @shows_result
 def upgrade_to_key(
-    *, keeping: str | None, client: str | None, private_key: Path | None, key_file: Path | None, vault: Path | None,
+    *, keeping: str | None, client: str | None, private_key: Path | None, key_file: Path | None, vault: str | None,
     ca: Path | None,
 ) -> Result:  # fmt: skip
     """Make a key in the vault, and have the issuer believe it by the signature of your OpenPGP key.
@@ -33,10 +33,11 @@ def upgrade_to_key(
       keyfob upgrade-to-key --private-key partner.key.asc --key file
     """
     from keyfob.partner import keyed
+    from keyfob.partner.vault.entries import read_keeping
 
-    chosen, kms_key = read_keeping(keeping)
+    chosen, key_name = read_keeping(keeping)
     done = keyed.upgrade_to_key(
-        client, vault, private_key=private_key, key_file=key_file, keeping=chosen, kms_key=kms_key, ca=ca
+        client, vault, private_key=private_key, key_file=key_file, keeping=chosen, key_name=key_name, ca=ca
     )
     document = {
         "client_id": done.client_id,

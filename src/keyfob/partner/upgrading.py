@@ -21,8 +21,8 @@ from keyfob.partner.client_key import ALGORITHM, ClientKey
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.steps import Transport
 from keyfob.partner.vault.entries import Entry
-from keyfob.partner.vault.folder import Vault
 from keyfob.partner.vault.keeping import Keeper, Prepared
+from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
 
 
@@ -57,14 +57,14 @@ class Upgrader:
         key = self.new_key()
         entry = self._entry(current, information, key)
         with self.vault.locked():
-            self.vault.store(entry)
+            self.vault.put(entry)
         try:
             done = self._ask(current, key, now)
         except Problem:
             self.vault.forget(client_id, [entry.credential_id])
             raise
         with self.vault.locked():
-            self.vault.store(replace(entry, usable_from=done.takes_effect_at))
+            self.vault.put(replace(entry, usable_from=done.takes_effect_at))
         # What was announced before and stopped never counts.
         announced = {one.credential_id for one in self.vault.entries(client_id) if one.usable_from > now}
         self.vault.forget(client_id, sorted(announced - {entry.credential_id}))
@@ -107,6 +107,7 @@ class Upgrader:
             keeping=self.prepared.keeping,
             opened_with=opened_with,
             ciphertext=ciphertext,
+            key_version=1,
         )
 
 

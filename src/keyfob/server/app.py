@@ -11,6 +11,7 @@ from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
+from keyfob.server.admin import declarations
 from keyfob.server.endpoints import admin, exposed, security_txt
 from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.changes import changes
@@ -91,7 +92,12 @@ def make_app(state: ServerState) -> App:
             return
         await respond(send, await _answer(state, table, scope, receive))
 
-    return edge(app, entropy=state.entropy, max_body_bytes=state.settings.max_body_bytes)
+    return edge(
+        app,
+        entropy=state.entropy,
+        max_body_bytes=state.settings.max_body_bytes,
+        roomier={declarations.PATH: declarations.MAX_BYTES},
+    )
 
 
 async def _answer(

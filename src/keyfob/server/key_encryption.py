@@ -19,7 +19,7 @@ from keyfob.envelope import aws_kms as kms_envelopes
 from keyfob.envelope import format as envelope
 from keyfob.envelope.aws_kms import AwsKmsWrapper
 from keyfob.envelope.format import Context, EnvelopeError
-from keyfob.envelope.wrappers import KeyFileWrapper
+from keyfob.envelope.wrappers import KeyFileWrapper, Succession
 from keyfob.home import Home
 from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
@@ -40,33 +40,10 @@ Place = KeyArn | None
 
 
 @dataclass(frozen=True, slots=True)
-class Succession:
-    """Two keys while the one takes the other's place: wraps with the newer, unwraps with that which fits."""
-
-    newer: KeyFileWrapper
-    older: KeyFileWrapper
-
-    @property
-    def kind(self) -> str:
-        return self.newer.kind
-
-    def wrap(self, data_key: Secret, context: Context) -> bytes:
-        return self.newer.wrap(data_key, context)
-
-    def unwrap(self, wrapped: bytes, context: Context) -> Secret:
-        try:
-            return self.newer.unwrap(wrapped, context)
-        except EnvelopeError as refused:
-            if refused.code != "envelope-other-key":
-                raise
-            return self.older.unwrap(wrapped, context)
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """The key-encryption key, opened, and where it is kept."""
 
-    wrapper: KeyFileWrapper | Succession = field(repr=False)
+    wrapper: KeyFileWrapper | Succession[KeyFileWrapper] = field(repr=False)
     place: Place
 
 
@@ -114,7 +91,7 @@ def place_to_come(where: Home) -> Place:
 
 def begin(
     where: Home, place: Place, recovery: Certificate | None, operator_key: Secret, *, entropy: Entropy
-) -> Succession:
+) -> Succession[KeyFileWrapper]:
     """The next one, beside the one in force: a new one, or that of a change that was broken off.
 
     From here on both must stay until `finish`. Raises Misuse, Problem.

@@ -3,7 +3,8 @@
 import json
 
 from keyfob import aws_kms
-from keyfob.aws_kms import FOR_A_COMMAND, FOR_A_REQUEST, KeyArn, Kms, Patience
+from keyfob.aws import FOR_A_COMMAND, FOR_A_REQUEST, Patience
+from keyfob.aws_kms import KeyArn, Kms
 from keyfob.jose import remote_keys
 from keyfob.jose.remote_keys import RemoteKey
 from keyfob.problem import Misuse

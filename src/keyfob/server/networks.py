@@ -43,6 +43,17 @@ def admits(allowed: tuple[str, ...], address: str) -> bool:
     return any(found in ipaddress.ip_network(text) for text in allowed)
 
 
+def are_within(wanted: tuple[str, ...], allowed: tuple[str, ...]) -> bool:
+    """Whether whoever `wanted` admits is admitted by `allowed`; an empty list admits from anywhere."""
+    if not allowed:
+        return True
+    known = [ipaddress.ip_network(text) for text in allowed]
+    return bool(wanted) and all(
+        any(isinstance(one, type(other)) and one.subnet_of(other) for other in known)  # type: ignore[arg-type]
+        for one in map(ipaddress.ip_network, wanted)
+    )
+
+
 def block_of(address: str) -> str:
     """The IPv4 /16 or IPv6 /32 of `address`: what one provider has, and an attacker seldom has many of."""
     return _around(address, _BLOCK_BITS)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from keyfob import home
 from keyfob.ambient import Entropy
 from keyfob.envelope import format as envelope
+from keyfob.envelope.wrappers import KeyFileWrapper, Succession
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse
 from keyfob.server import key_encryption, keys_at_rest
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
-from keyfob.server.key_encryption import RECOVERY, Place, Succession
+from keyfob.server.key_encryption import RECOVERY, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,14 @@ def count(found: Installation) -> int:
 
 
 def _rewrap_records(
-    found: Installation, both: Succession, old: Place, new: Place, *, now: int, actor: Acting, entropy: Entropy
+    found: Installation,
+    both: Succession[KeyFileWrapper],
+    old: Place,
+    new: Place,
+    *,
+    now: int,
+    actor: Acting,
+    entropy: Entropy,
 ) -> int:
     """All in one transaction, with its record. Those of revoked keys, too: nothing stays under the old one."""
     with found.store.change_alone(now=now, actor=actor) as change:

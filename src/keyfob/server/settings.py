@@ -192,7 +192,7 @@ SETTINGS = (
         "operators",
         "second_for",
         "",
-        "What another operator has to approve: rights (keys of clients, operators), fingerprints (of new partners).",
+        "What another operator has to approve: rights (whatever gives one), fingerprints (of partners' keys).",
         _second_for,
     ),
     *credentials.SETTINGS,

@@ -122,6 +122,7 @@ class ServerState:
         )
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
+        self._channels = channels
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.scanner = scanner
@@ -174,6 +175,7 @@ class ServerState:
             clock=self.clock,
             entropy=self.entropy,
             sinks=lambda: self._sinks,
+            ways=lambda: self._channels,
             key_sets=self._key_sets,
             expected=expected,
         )

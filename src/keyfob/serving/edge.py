@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from keyfob.ambient import Entropy, monotonic
 from keyfob.oauth.wire import Response, values
@@ -43,8 +44,18 @@ def refuse_as_oauth(status: int, code: str, message: str, request_id: str) -> Re
     return json_response(status, {"error": code, "error_description": message, "error_id": request_id})
 
 
-def edge(app: App, *, entropy: Entropy, max_body_bytes: int, refuse: Refuse = refuse_as_oauth) -> App:
-    """`app` behind the edge. Anything that `app` raises becomes a JSON 500 that tells nothing but its id."""
+def edge(
+    app: App,
+    *,
+    entropy: Entropy,
+    max_body_bytes: int,
+    roomier: Mapping[str, int] = MappingProxyType({}),
+    refuse: Refuse = refuse_as_oauth,
+) -> App:
+    """`app` behind the edge. Anything that `app` raises becomes a JSON 500 that tells nothing but its id.
+
+    `roomier`: paths that take longer bodies, each with its bound.
+    """
 
     async def entered(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -52,7 +63,8 @@ def edge(app: App, *, entropy: Entropy, max_body_bytes: int, refuse: Refuse = re
             return
         if scope["type"] != "http":
             return  # no websocket is ever offered; the listener has none either
-        await _Exchange(scope, receive, send, entropy(16).hex(), max_body_bytes, refuse).run(app)
+        bound = max(max_body_bytes, roomier.get(scope["path"], 0))
+        await _Exchange(scope, receive, send, entropy(16).hex(), bound, refuse).run(app)
 
     return entered
 

@@ -1,9 +1,13 @@
 """The table of operations and the command line are two sides of one thing: neither has what the other lacks unsaid."""
 
+import json
+
 import click
+import jsonschema
 import pytest
 
 from keyfob.problem import Misuse
+from keyfob.server.admin.operation import Page
 from keyfob.server.admin.operators import NewOperator
 from keyfob.server.admin.table import BY_NAME, OPERATIONS
 from keyfob.server.cli import cli
@@ -22,33 +26,8 @@ HERE_ALONE = {
 }
 """Commands that no server can do for somebody at a distance, and why."""
 
-NOT_YET = {
-    "apply",
-    "client change",
-    "client create",
-    "client delete",
-    "client revoke",
-    "client revoke-credential",
-    "client rotate",
-    "export",
-    "import",
-    "key rotate",
-    "notice list",
-    "notice retry",
-    "notice test",
-    "partner delete",
-    "partner renew",
-    "partner resume",
-    "partner revoke",
-    "partner suspend",
-    "partner webhook",
-    "registration allow",
-    "registration list",
-    "registration renew",
-    "registration withdraw",
-    "status",
-}
-"""Commands that work on the home alone so far, though a server could do them."""
+COMPOSED = {"import": ("partner.show", "resource.list")}
+"""Commands that are no operation of their own, and what they ask a server for."""
 
 
 def commands(group, path=()):
@@ -63,10 +42,10 @@ COMMANDS = dict(commands(cli))
 
 
 def test_each_command_is_an_operation_or_says_why_it_is_none():
-    remote = {name for name, parameters in COMMANDS.items() if "operator_key" in parameters}
-    assert remote <= {one.command for one in OPERATIONS}
-    assert set(COMMANDS) - remote == set(HERE_ALONE) | NOT_YET
-    assert not NOT_YET & set(HERE_ALONE)
+    far = {name for name, parameters in COMMANDS.items() if "server" in parameters}
+    assert far == {one.command for one in OPERATIONS} | set(COMPOSED)
+    assert set(COMMANDS) - far == set(HERE_ALONE)
+    assert {name for names in COMPOSED.values() for name in names} <= set(BY_NAME)
 
 
 def test_each_operation_is_a_command():
@@ -89,6 +68,16 @@ def test_names_and_paths_are_each_ones_own():
     assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[one.name for one in OPERATIONS])
+def test_the_schema_of_an_input_stands_alone(operation):
+    assert "$ref" not in json.dumps(operation.schema())
+    jsonschema.Draft202012Validator.check_schema(operation.schema())
+
+
+def test_an_integer_may_be_written_as_json_schema_lets_it():
+    assert BY_NAME["client.list"].read({"limit": 7.0}) == Page(limit=7)
+
+
 def test_what_an_operation_writes_it_reads():
     add = BY_NAME["operator.add"]
     asked = NewOperator(name="bob", role="auditor")
@@ -103,5 +92,5 @@ def test_what_an_operation_writes_it_reads():
 def test_other_input_is_refused_in_words_that_quote_nothing(members):
     with pytest.raises(Misuse) as refused:
         BY_NAME["operator.add"].read(members)
-    assert refused.value.code in ("bad-input", "unknown-parameter")
+    assert refused.value.code in ("bad-input", "unknown-parameter", "nul-character")
     assert "king" not in str(refused.value)

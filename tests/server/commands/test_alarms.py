@@ -67,7 +67,7 @@ def test_a_test_that_is_not_taken_fails_and_says_where(program, home, receiver, 
 
 
 def test_without_a_place_there_is_nothing_to_test(program, home):
-    assert program.run("alarm", "test", "--home", home, "--json", code=2).json["error"] == "no-alarms"
+    assert program.run("alarm", "test", "--home", home, "--json", code=1).json["error"] == "no-alarms"
 
 
 @pytest.mark.parametrize(

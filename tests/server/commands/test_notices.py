@@ -72,7 +72,7 @@ def test_the_lifetime_of_a_secret_is_a_setting(program, acme):
 
 
 def test_without_a_way_there_is_nothing_to_test_and_nothing_to_retry(program, home):
-    assert program.run("notice", "test", "--home", home, "--json", code=2).json["error"] == "no-notices"
+    assert program.run("notice", "test", "--home", home, "--json", code=1).json["error"] == "no-notices"
     assert program.run("notice", "retry", "--home", home, "--json", code=2).json["error"] == "notices-missing"
     assert program.run("notice", "retry", "x", "--home", home, "--json", code=2).json["error"] == "unknown-notice"
     assert program.run("notice", "retry", "--all", "--home", home, "--json").json == {"tried_again": 0}

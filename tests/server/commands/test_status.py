@@ -51,7 +51,7 @@ def test_when_all_is_well_it_says_so_in_one_screen_without_colours_in_a_pipe(pro
     shown = program.run("status", "--home", acme.home).out
     assert "all is well" in shown and "\x1b" not in shown
     assert len(shown.splitlines()) < 24
-    assert shown.count("ok  ") == 7
+    assert shown.count("ok  ") == 8
 
 
 def test_on_a_terminal_it_has_colours(program, acme, monkeypatch):

@@ -243,7 +243,7 @@ def operator(new_operator) -> Operator:
     return operator
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for what another process does by itself; a condition, never a guess of how long it takes."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -21,7 +21,7 @@ from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from mail_server import taking_mail
 
-from .test_notices import OPERATOR, PARTNER, by_address, configure, text
+from .test_notices import OPERATOR, PARTNER, configure, text
 from .test_private_key_jwt import Signer
 
 
@@ -48,9 +48,21 @@ def place(new_operator, new_receiver, tls_files):
         operator.run("partner", "webhook", "Acme", "--url", receiver.url, "--out", out)
         told = json.loads(operator.unseal(out).reveal())
         assert told["webhook_url"] == receiver.url
-        operator.serve()
         yield SimpleNamespace(operator=operator, mailbox=mailbox, receiver=receiver, secret=told["webhook_secret"])
         operator.stop()
+
+
+@pytest.fixture
+def operator(place):
+    """With a server that announces for days."""
+    if not place.operator.processes:
+        place.operator.serve()
+    return place.operator
+
+
+@pytest.fixture(scope="module")
+def owner(place):
+    return Signer(place.operator, "owned")
 
 
 def ask(operator, signed):
@@ -74,8 +86,22 @@ def information(operator, letter):
     return json.loads(clearsigned.verify(attached.get_content().encode(), signer=signer))
 
 
-def kinds(place, count):
-    return sorted(posted(place)["kind"] for _ in range(count))
+def kinds(place, client_id, count):
+    """Of the next `count` that the partner's webhook gets about the client."""
+    found = []
+    while len(found) < count:
+        document = posted(place)
+        found += [document["kind"]] * (document["facts"]["client_id"] == client_id)
+    return sorted(found)
+
+
+def letters_about(place, client_id, count):
+    """The next `count` letters about the client, by whom they are for."""
+    got = {PARTNER: [], OPERATOR: []}
+    while sum(map(len, got.values())) < count:
+        letter = place.mailbox.next()
+        got[letter["x-rcpt"]] += [letter] * (client_id in text(letter))
+    return got
 
 
 def test_other_keys_are_told_first_and_count_when_their_time_has_come(place, monkeypatch, until):
@@ -84,10 +110,10 @@ def test_other_keys_are_told_first_and_count_when_their_time_has_come(place, mon
     monkeypatch.setenv("KEYFOB_CREDENTIALS_ANNOUNCED_FOR", "3")
     operator.serve()
     client = Signer(operator, "lab")
-    letters = by_address(place.mailbox, 2)
+    letters = letters_about(place, client.client_id, 2)
     made = information(operator, letters[PARTNER][0])
     assert (made["client_id"], made["jwk_thumbprints"]) == (client.client_id, [client.key.kid])
-    assert posted(place)["kind"] == "client_added"
+    assert kinds(place, client.client_id, 1) == ["client_added"]
     old, (new, jwks) = client.key, other_keys()
     signed = sign(operator, client.client_id, jwks=jwks)
     answer = ask(operator, signed)
@@ -98,22 +124,19 @@ def test_other_keys_are_told_first_and_count_when_their_time_has_come(place, mon
     assert ask(operator, signed).document["announcement_id"] == announced, "the same text again is the same wish"
     until(lambda: client.ask(client.assertion(key=new)).status == 200)
     assert client.ask(client.assertion(key=old)).status == 401
-    letters = by_address(place.mailbox, 4)
+    letters = letters_about(place, client.client_id, 4)
     told = sorted(letters[PARTNER], key=lambda one: "from" not in one["subject"])
     assert "is to have other keys from" in told[0]["subject"]
     assert f"--stop {announced}" in text(told[0])
     assert information(operator, told[1])["jwk_thumbprints"] == [new.kid]
     assert f"announcement stop {announced}" in "".join(text(one) for one in letters[OPERATOR])
-    assert kinds(place, 2) == ["client_keys_announced", "client_keys_changed"]
+    assert kinds(place, client.client_id, 2) == ["client_keys_announced", "client_keys_changed"]
     records = [one for one in operator.audit() if one.get("announcement_id") == announced]
     assert [one["kind"] for one in records] == ["change_announced"] and records[0]["actor"].startswith("partner:")
     operator.stop()
-    monkeypatch.delenv("KEYFOB_CREDENTIALS_ANNOUNCED_FOR")
-    operator.serve()
 
 
-def test_either_side_stops_what_was_announced_and_the_operator_hastens_it_with_a_reason(place):
-    operator = place.operator
+def test_either_side_stops_what_was_announced_and_the_operator_hastens_it_with_a_reason(place, operator):
     client = Signer(operator, "stopped")
     new, jwks = other_keys()
     first = ask(operator, sign(operator, client.client_id, jwks=jwks)).document["announcement_id"]
@@ -133,20 +156,29 @@ def test_either_side_stops_what_was_announced_and_the_operator_hastens_it_with_a
     assert client.ask(client.assertion(key=new)).status == 200
     (record,) = [one for one in operator.audit() if one["kind"] == "client_keys_changed" and one.get("reason")]
     assert (record["client_id"], record["reason"]) == (client.client_id, "called back")
-    states = [one["state"] for one in operator.run("announcement", "list")["announcements"]]
-    assert states[-3:] == ["stopped", "stopped", "done"]
+    listed = operator.run("announcement", "list")["announcements"]
+    states = {one["announcement_id"]: one["state"] for one in listed if one["client_id"] == client.client_id}
+    assert states == {first: "stopped", second: "stopped", third: "done"}
     # Added, three announced, two stopped, one changed; the partner hears each at its webhook, too.
-    assert kinds(place, 7).count("change_stopped") == 2
-    by_address(place.mailbox, 14)
+    assert kinds(place, client.client_id, 7).count("change_stopped") == 2
 
 
-def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_keys(place):
-    operator = place.operator
-    owner, thief = Signer(operator, "owned"), openpgp_keys.generate_operator_key("Thief <t@thief.example>")[0]
+def test_what_was_changed_after_the_announcement_is_not_undone_by_it(operator):
+    client = Signer(operator, "changed")
+    announced = ask(operator, sign(operator, client.client_id, jwks=other_keys()[1])).document["announcement_id"]
+    client.key, jwks = other_keys()
+    client.file.write_text(jwks)
+    operator.run("client", "keys", client.client_id, "--jwks", client.file)
+    assert operator.run("announcement", "hasten", announced, "--reason", "now")["state"] == "lapsed"
+    assert client.ask().status == 200
+    assert operator.run("announcement", "hasten", announced, "--reason", "now", status=1)["error"] == "not-waiting"
+
+
+def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_keys(operator, owner):
+    thief = openpgp_keys.generate_operator_key("Thief <t@thief.example>")[0]
     _, jwks = other_keys()
     of_another = sign(operator, owner.client_id, jwks=jwks, private_key=thief)
     good = sign(operator, owner.client_id, jwks=jwks)
-    before = operator.run("announcement", "list")["announcements"]
     for wrong in (
         of_another,
         good.replace(owner.client_id.encode(), b"cl_another"),
@@ -158,7 +190,6 @@ def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_ke
     ):
         answer = ask(operator, wrong)
         assert (answer.status, answer.document["error"]) == (400, "invalid_change_request"), wrong
-    assert operator.run("announcement", "list")["announcements"] == before
     # Whoever has a client's secret, or its key, has no more: there is no such way.
     info = operator.client("secret", scope="studies:read")
     pair = base64.b64encode(f"{info.client_id}:{info.client_secret.reveal()}".encode()).decode()
@@ -166,29 +197,24 @@ def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_ke
         body = json.dumps({"client_id": owner.client_id, "jwks": json.loads(jwks)}).encode()
         answer = operator.request("POST", path, body, {"authorization": f"Basic {pair}"})
         assert answer.status in (400, 401, 405), path
-    assert operator.run("client", "show", owner.client_id)["thumbprints"] == [owner.key.kid]
+    shown = operator.run("client", "show", owner.client_id)
+    assert (shown["thumbprints"], shown["announced"]) == ([owner.key.kid], [])
     where = "https://partner.example/jwks.json"
     answer = ask(operator, sign(operator, info.client_id, jwks_uri=where))
     assert answer.document["error"] == "unusable_keys", "a key takes a secret's place by value"
 
 
-def test_a_prolonged_key_counts_at_once_and_another_key_goes_by_the_operator(place):
-    operator = place.operator
-    client = Signer(operator, "prolongs")
+def test_a_prolonged_key_counts_at_once_and_another_key_goes_by_the_operator(operator, owner):
     same = operator.certificate.read_bytes()
-    assert ask(operator, sign(operator, client.client_id, certificate=same)).document["state"] == "done"
+    assert ask(operator, sign(operator, owner.client_id, certificate=same)).document["state"] == "done"
     another = openpgp_keys.generate_operator_key("Acme <data@acme.example>")[1].armored
-    answer = ask(operator, sign(operator, client.client_id, certificate=another))
+    answer = ask(operator, sign(operator, owner.client_id, certificate=another))
     assert (answer.status, answer.document["error"]) == (409, "another_key")
 
 
-def test_the_signed_information_of_a_key_client_is_there_for_the_asking(place):
-    operator = place.operator
-    client = Signer(operator, "asks")
-    signed = operator.run("client", "information", client.client_id)["information"]
+def test_the_signed_information_of_a_key_client_is_there_for_the_asking(operator, owner):
+    signed = operator.run("client", "information", owner.client_id)["information"]
     signer = certificates.read_signer((operator.home / "operator.asc").read_bytes())
     said = json.loads(clearsigned.verify(signed.encode(), signer=signer))
     assert said["purpose"] == "keyfob-client-information"
     assert (said["token_endpoint_auth_method"], said["scope"]) == ("private_key_jwt", "studies:read subjects:read")
-    refused = operator.run("client", "information", operator.client("plain").client_id, status=2)
-    assert refused["error"] == "has-secret"

@@ -1,6 +1,9 @@
 """What leaked, presented by whoever found it, stops working; and the answer tells nobody anything."""
 
+import contextlib
+import dataclasses
 import json
+import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
@@ -8,13 +11,18 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from keyfob import client_secret
-from keyfob.ambient import system_clock
+from keyfob.ambient import system_clock, system_entropy
 from keyfob.jose import keys
 from keyfob.jose.assertions import sign_assertion
 from keyfob.oauth import client_authentication
+from keyfob.openpgp import keys as openpgp_keys
 from keyfob.secret import Secret
+from keyfob.server import installation
+from keyfob.server.lifecycle.leaks import Outcome, Report
+from keyfob.server.self_service import SelfService
 
 pytestmark = pytest.mark.on("sqlite", "postgresql")
+DAY = 24 * 3600
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +280,23 @@ def test_guesses_are_slowed_down_and_a_finder_never_is(operator):
     assert report(operator, {"secret": info.client_secret.reveal()}).status == 202
     states = [one["state"] for one in operator.run("client", "show", info.client_id)["credentials"]]
     assert states == ["revoked", "active"], "and its replacement"
+
+
+def test_nothing_is_sealed_to_a_certificate_that_is_not_valid_any_more(operator):
+    """Two days on, in this process: the secret is withdrawn all the same."""
+    private_key, certificate = openpgp_keys.generate_partner_key("Brief <brief@brief.example>", DAY)
+    file, out = operator.home.parent / "brief-certificate.asc", operator.home.parent / "brief.asc"
+    file.write_bytes(certificate.armored)
+    confirmed = ("--email", "brief@brief.example", "--confirm-fingerprint", certificate.fingerprint)
+    operator.run("partner", "add", "Brief", "--certificate", file, *confirmed)
+    options = ("--partner", "Brief", "--name", "brief", "--scope", "studies:read", "--resource", "https://api.example")
+    client_id = operator.run("client", "create", *options, "--out", out)["client_id"]
+    secret = dataclasses.replace(operator, private_key=private_key).open(out).client_secret
+    now = system_clock() + 2 * DAY
+    opened = installation.open(operator.home, environ=os.environ, entropy=system_entropy)
+    with contextlib.closing(opened):
+        service = SelfService(opened, clock=lambda: now, entropy=system_entropy)
+        done = service.report_leak(Report(secret, None, "192.0.2.1"))
+    assert done.outcome is Outcome.LAST_WITHDRAWN and done.is_dark
+    assert [one["state"] for one in operator.run("client", "show", client_id)["credentials"]] == ["revoked"]
+    assert not list((operator.home / "sealed").glob(f"{client_id}.*"))

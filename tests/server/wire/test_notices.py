@@ -180,35 +180,3 @@ def test_a_rotation_that_cannot_be_sealed_is_told_once_with_its_reason(new_opera
     assert "has expired" in mine.facts["reason"] and len(mine.facts["fingerprint"]) == 40
     assert [one["state"] for one in operator.run("client", "show", info.client_id)["credentials"]] == ["active"]
     assert not list((operator.home / "sealed").iterdir())
-
-
-def test_a_successor_is_sealed_by_schedule_and_comes_as_an_attachment(new_operator, tls_files, mailbox):
-    operator = new_operator()
-    # 20 s after it was made, the credential is within two days of its end.
-    configure(
-        operator,
-        tls_files,
-        mailbox,
-        more=f"[credentials]\nlifetime = {2 * DAY + 8}\noverlap = 300\nrotate_days_before = 2",
-    )
-    info = operator.client("sync")
-    operator.serve()
-    assert operator.token(info, scope="studies:read").status == 200
-    letters: dict[str, object] = {}
-    while len(letters) < 2:
-        letter = mailbox.next()
-        if "new secret" in letter["subject"]:
-            letters[letter["x-rcpt"]] = letter
-    (attached,) = letters[PARTNER].iter_attachments()
-    file = operator.home.parent / "attached.asc"
-    file.write_text(attached.get_content())
-    successor = operator.open(file)
-    assert successor.client_id == info.client_id
-    assert not list(letters[OPERATOR].iter_attachments())
-    (kept,) = (operator.home / "sealed").iterdir()
-    assert str(kept) in text(letters[OPERATOR])
-    shown = operator.run("client", "show", info.client_id)["credentials"]
-    assert [one["state"] for one in shown] == ["active", "active"]
-    assert shown[1]["overlap"] == 300
-    assert operator.token(successor, scope="studies:read").status == 200
-    assert operator.token(info, scope="studies:read").status == 200

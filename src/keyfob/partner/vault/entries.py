@@ -14,22 +14,39 @@ from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.errors import InvalidScope
 from keyfob.oauth.scope import Scope
 from keyfob.partner.errors import VaultProblem
+from keyfob.problem import Misuse
 
 MAX_BYTES = 256 * 1024
-_VERSION = 2
-"""2 since entries may be under a key in AWS KMS; the others are still written as 1, for older programs."""
+_MAX_KEY_VERSION = 2**53
+_VERSION = 3
+_SINCE = {"aws-kms": 2, "keyring": 3, "vault": 3}
+"""Which version first knew an entry of a kind. The lowest that fits is written, for older programs."""
 # A client or credential id becomes a file name on every platform: no separator, no leading dot.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 
 
 class Keeping(StrEnum):
-    """How an entry's ciphertext came to be, which is the `--key` of `keyfob receive`."""
+    """Under which kind of key an entry is, which is the `--key` of `keyfob receive`."""
 
     MESSAGE = "message"
     PASSPHRASE = "passphrase"  # noqa: S105  # the name of a way
     FILE = "file"
+    KEYRING = "keyring"
     AWS_KMS = "aws-kms"
+    VAULT = "vault"
+
+
+def read_keeping(said: str | None) -> tuple[Keeping | None, str | None]:
+    """What --key says: the way of keeping, and the key's name where it has one. Raises Misuse."""
+    if said is None:
+        return None, None
+    name, colon, key = said.partition(":")
+    is_named = name in (Keeping.AWS_KMS, Keeping.VAULT)
+    if name not in set(Keeping) or is_named != bool(key) or (colon and not is_named):
+        hint = "--key message, passphrase, file, keyring, aws-kms:ARN or vault:KEY"
+        raise Misuse("bad-key", "--key names no way of keeping", hint=hint)
+    return Keeping(name), said if key else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,8 @@ class Entry:
 
     `received` counts the receipts of a vault, so that two messages of the same second have an order.
     `usable_from`: a key that the client has upgraded itself to may be announced first, and count from a later date.
-    `opened_with` names what opens it, where that is a file or a key in AWS KMS (`aws-kms:ARN`). Never a secret.
+    `opened_with` names what opens it, where that has a name: a file's path, `keyring:ID`, `aws-kms:ARN`,
+    `vault:MOUNT/KEY`. Never a secret. `key_version` counts the envelopes that this credential was put into.
     """
 
     client_id: str
@@ -57,6 +75,7 @@ class Entry:
     keeping: Keeping
     opened_with: str | None
     ciphertext: str
+    key_version: int = 1
     usable_from: int = 0
 
     @property
@@ -90,7 +109,7 @@ def check_file_name(name: str) -> str:
 def write(entry: Entry) -> bytes:
     """The entry as a JSON file."""
     document = {
-        "version": _VERSION if entry.keeping is Keeping.AWS_KMS else 1,
+        "version": max(_SINCE.get(entry.keeping, 1), 3 if entry.key_version > 1 else 1),
         "client_id": entry.client_id,
         "credential_id": entry.credential_id,
         "issuer": entry.issuer,
@@ -108,6 +127,8 @@ def write(entry: Entry) -> bytes:
         "opened_with": entry.opened_with,
         "ciphertext": entry.ciphertext,
     }
+    if entry.key_version > 1:
+        document["key_version"] = entry.key_version
     if entry.usable_from:
         document["usable_from"] = entry.usable_from
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
@@ -139,10 +160,18 @@ def read(body: bytes, *, where: str) -> Entry:
             keeping=Keeping(fields.text("key")),
             opened_with=None if document.get("opened_with") is None else fields.text("opened_with"),
             ciphertext=fields.text("ciphertext"),
+            key_version=_key_version(document, fields),
             usable_from=fields.number("usable_from") if "usable_from" in document else 0,
         )
     except (ValueError, KeyError, TypeError, RecursionError, InvalidScope) as broken:
         raise VaultProblem("damaged-entry", f"{where} is damaged", hint="receive the sealed message again") from broken
+
+
+def _key_version(document: dict[str, object], fields: "_Fields") -> int:
+    version = fields.number("key_version") if "key_version" in document else 1
+    if not 1 <= version <= _MAX_KEY_VERSION:
+        raise ValueError("key_version")
+    return version
 
 
 class _Fields:

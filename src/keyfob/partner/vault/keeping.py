@@ -1,27 +1,20 @@
-"""How a credential is kept and opened again: as the message itself, or in an envelope under a passphrase or key file.
+"""How a credential is kept and opened again: as the message itself, or in an envelope under a key-encryption key.
 
     message      as delivered; unsealed at each use by gpg or a private key file, its signature checked each time
-    passphrase   keyfob.envelope under scrypt; the passphrase from a terminal or KEYFOB_PASSPHRASE_FILE
-    file         keyfob.envelope under a key file (0600) that lies outside the vault, so that a copied vault is useless
-    aws-kms      keyfob.envelope under a key in AWS KMS, which is asked at each use
+    the others   keyfob.envelope; the key-encryption key is found by keyfob.partner.vault.keys
 
 The plaintext of an envelope is the whole client information, so nothing in it can be exchanged alone.
 """
 
 import base64
 import binascii
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keyfob import aws_kms, home
-from keyfob.ambient import Entropy
-from keyfob.aws_kms import Kms, KmsProblem
+from keyfob import home
 from keyfob.envelope import format as envelopes
-from keyfob.envelope.aws_kms import AwsKmsWrapper
-from keyfob.envelope.format import Context
-from keyfob.envelope.wrappers import KeyFileWrapper, PassphraseWrapper, Wrapper
+from keyfob.envelope.format import Context, Wrapper
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation, MalformedMessage
 from keyfob.openpgp.certificate import Certificate, read_signer
@@ -29,15 +22,12 @@ from keyfob.openpgp.message import KeyLocked
 from keyfob.openpgp.unseal import GpgUnsealer, PrivateKeyUnsealer, Unsealer
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.problem import Misuse, Problem
+from keyfob.partner.vault.keys import Keys, told_as_the_vaults
+from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
-PASSPHRASE_FILE = "KEYFOB_PASSPHRASE_FILE"  # noqa: S105  # the name of a variable
 _PURPOSE = "partner-credential"
-_MAX_PASSPHRASE_BYTES = 4096
 _MAX_PRIVATE_KEY_BYTES = 1024 * 1024
-_OTHER_KEY_FILE = "name another with --key-file FILE, in a folder that is there"
-_RECEIVE_AGAIN = "receive the sealed message again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +41,42 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
-    """Keeps and opens the entries of one vault.
+    """Keeps and opens the entries of the vault `installation_id`.
 
-    `ask` asks the person at the terminal for a passphrase, and is None where nobody could answer.
+    `key_name` is that of the key-encryption key to use, where it has one; `private_key` opens messages, gpg without it.
     """
 
-    vault: Path
     installation_id: str
-    environ: Mapping[str, str]
-    entropy: Entropy
-    ask: Callable[[str], Secret] | None
+    keys: Keys
     private_key: Path | None = None
-    key_file: Path | None = None
-    kms_key: str | None = None
+    key_name: str | None = None
 
-    def prepare(self, keeping: Keeping, *, others: Iterable[Entry] = ()) -> Prepared:
-        """What will seal an entry: its passphrase asked for, its key file there. Nothing in the vault is touched.
+    def prepare(self, keeping: Keeping, *, others: Iterable[Entry] = (), stale: bool = False) -> Prepared:
+        """What will seal an entry: its passphrase asked for, its key there. Nothing in the vault is touched.
 
         `others` are the entries that stay. Raises Problem when one of them opens only with the key file that is gone.
+        `stale`: the key in use is to be replaced, so it is not taken again.
         """
         if keeping is Keeping.MESSAGE:
-            return Prepared(keeping, None, _absolute(self.private_key))
-        if keeping is Keeping.AWS_KMS:
-            with _told_as_the_vaults():
-                wrapper = AwsKmsWrapper.choose(self.kms_key or "")
-            return Prepared(keeping, wrapper, str(wrapper.key))
-        key_file = self._key_file(None) if keeping is Keeping.FILE else None
-        if key_file is not None and not key_file.exists():
-            self._check_unneeded(key_file, others)
-        return Prepared(keeping, self._wrapper(key_file, new=True), _absolute(key_file))
+            return Prepared(keeping, None, None if self.private_key is None else str(self.private_key.absolute()))
+        with told_as_the_vaults():
+            wrapper, opened_with = self.keys.choose(keeping, self.key_name, others=others, stale=stale)
+        return Prepared(keeping, wrapper, opened_with)
 
     def keep(self, prepared: Prepared, information: ClientInformation, message: bytes) -> tuple[str, str | None]:
-        """The ciphertext for an entry, and the path of the file that opens it where there is one."""
+        """The ciphertext for an entry, and the name of what opens it where it has one."""
         if prepared.wrapper is None:
             return message.decode("ascii"), prepared.opened_with
-        context = self._context(f"{information.client_id}/{information.credential_id}")
-        plaintext = client_information.write(information)
-        with _told_as_the_vaults():
-            sealed = envelopes.seal(plaintext, wrapper=prepared.wrapper, context=context, entropy=self.entropy)
-        return base64.b64encode(sealed).decode(), prepared.opened_with
+        record_id = f"{information.client_id}/{information.credential_id}"
+        return self._seal(prepared.wrapper, information, record_id, key_version=1), prepared.opened_with
 
-    def open(self, entry: Entry) -> ClientInformation:
-        """What `entry` holds, checked against its clear half. Raises VaultProblem, or why it cannot be opened."""
+    def open(self, entry: Entry, *, wrapper: Wrapper | None = None) -> ClientInformation:
+        """What `entry` holds, checked against its clear half. Raises VaultProblem, or why it cannot be opened.
+
+        `wrapper` opens its envelope, and is found where none is given.
+        """
         try:
-            information = client_information.read(self._plaintext(entry))
+            information = client_information.read(self._plaintext(entry, wrapper))
         except MalformedMessage as broken:
             raise _damaged(entry) from broken
         # Somebody who can write the clear half must not be able to send the secret elsewhere.
@@ -102,16 +84,44 @@ class Keeper:
             raise _damaged(entry)
         return information
 
+    def check_lasting(self, entry: Entry) -> None:
+        """Raises Problem when the key of `entry`, one that is kept on this machine, was replaced since it was prepared.
+
+        To be asked under the vault's lock, where nobody replaces it.
+        """
+        if entry.keeping in (Keeping.FILE, Keeping.KEYRING):
+            self.open(entry)
+
+    def under(self, prepared: Prepared, entry: Entry, information: ClientInformation) -> Entry:
+        """`entry` in a new envelope, with a new data key, and of the next key version."""
+        assert prepared.wrapper is not None
+        version = entry.key_version + 1
+        ciphertext = self._seal(prepared.wrapper, information, entry.record_id, key_version=version)
+        return replace(
+            entry,
+            keeping=prepared.keeping,
+            opened_with=prepared.opened_with,
+            key_version=version,
+            ciphertext=ciphertext,
+        )
+
     def opener(self, opened_with: str | None = None) -> Unsealer:
         """What opens messages: the private key named now, else the one named at the receipt, else gpg."""
         path = self.private_key or (Path(opened_with) if opened_with else None)
         if path is None:
-            return GpgUnsealer(attended=self.ask is not None)
+            return GpgUnsealer(attended=self.keys.ask is not None)
         private_key = _read_private_key(path)
         unsealer = PrivateKeyUnsealer(private_key)
-        return unsealer if self.ask is None else _Asking(unsealer, path, self.ask)
+        return unsealer if self.keys.ask is None else _Asking(unsealer, path, self.keys.ask)
 
-    def _plaintext(self, entry: Entry) -> Secret:
+    def _seal(self, wrapper: Wrapper, information: ClientInformation, record_id: str, *, key_version: int) -> str:
+        context = self._context(record_id, key_version)
+        plaintext = client_information.write(information)
+        with told_as_the_vaults():
+            sealed = envelopes.seal(plaintext, wrapper=wrapper, context=context, entropy=self.keys.entropy)
+        return base64.b64encode(sealed).decode()
+
+    def _plaintext(self, entry: Entry, wrapper: Wrapper | None) -> Secret:
         if entry.keeping is Keeping.MESSAGE:
             signer = read_signer(entry.signer_certificate.encode())
             if signer.fingerprint != entry.signer_fingerprint:
@@ -121,59 +131,12 @@ class Keeper:
             sealed = base64.b64decode(entry.ciphertext, validate=True)
         except (ValueError, binascii.Error) as broken:
             raise _damaged(entry) from broken
-        with _told_as_the_vaults():
-            return envelopes.open(sealed, wrapper=self._wrapper_of(entry), context=self._context(entry.record_id))
+        context = self._context(entry.record_id, entry.key_version)
+        with told_as_the_vaults():
+            return envelopes.open(sealed, wrapper=wrapper or self.keys.find(entry), context=context)
 
-    def _wrapper_of(self, entry: Entry) -> Wrapper:
-        if entry.keeping is Keeping.AWS_KMS:
-            return AwsKmsWrapper(Kms(aws_kms.parse(entry.opened_with or "")))
-        key_file = self._key_file(entry.opened_with) if entry.keeping is Keeping.FILE else None
-        return self._wrapper(key_file, new=False)
-
-    def _wrapper(self, key_file: Path | None, *, new: bool) -> Wrapper:
-        if key_file is None:
-            return PassphraseWrapper(self._passphrase(new=new), entropy=self.entropy)
-        if new and not key_file.exists():
-            if not key_file.parent.is_dir():
-                raise Misuse("key-file", f"there is no folder {key_file.parent} for a key file", hint=_OTHER_KEY_FILE)
-            # Another `receive` may make it in the same moment: then that one is taken.
-            with contextlib.suppress(Misuse):
-                return KeyFileWrapper.create(key_file)
-        try:
-            return KeyFileWrapper.load(key_file)
-        except Problem as failed:
-            if failed.code != "key-file-missing":
-                raise
-            raise VaultProblem(failed.code, failed.message, hint=f"{failed.hint}; or {_RECEIVE_AGAIN}") from failed
-
-    def _check_unneeded(self, missing: Path, others: Iterable[Entry]) -> None:
-        """A new key in the place of a lost one would hide that the others' key must be restored."""
-        for entry in others:
-            if entry.keeping is Keeping.FILE and Path(entry.opened_with or "").resolve() == missing.resolve():
-                raise VaultProblem(
-                    "key-file-missing",
-                    f"the key file {missing} is not there, and the credential of {entry.client_id} opens with it",
-                    hint=f"restore it; or {_OTHER_KEY_FILE}",
-                )
-
-    def _key_file(self, opened_with: str | None) -> Path:
-        """The file named now, else the one named at the receipt, else the one beside the vault."""
-        return self.key_file or (Path(opened_with) if opened_with else self.vault.with_name(self.vault.name + ".key"))
-
-    def _passphrase(self, *, new: bool) -> Secret:
-        if named := self.environ.get(PASSPHRASE_FILE):
-            return _read_passphrase(Path(named))
-        if self.ask is None:
-            raise Misuse(
-                "no-passphrase", "nobody is there to be asked for the vault's passphrase", hint=f"set {PASSPHRASE_FILE}"
-            )
-        first = self.ask("Passphrase for the vault: ")
-        if new and first != self.ask("The same once more: "):
-            raise Misuse("passphrases-differ", "the two passphrases differ: nothing was stored", hint="try again")
-        return first
-
-    def _context(self, record_id: str) -> Context:
-        return Context(installation_id=self.installation_id, purpose=_PURPOSE, record_id=record_id, key_version=1)
+    def _context(self, record_id: str, key_version: int) -> Context:
+        return Context(self.installation_id, _PURPOSE, record_id, key_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,46 +170,6 @@ class _Asking:
         return PrivateKeyUnsealer(self.unsealer.private_key, self.ask(f"Passphrase of {self.path}: "))
 
 
-@contextlib.contextmanager
-def _told_as_the_vaults() -> Iterator[None]:
-    try:
-        yield
-    except KmsProblem as failed:
-        raise VaultProblem(failed.code, failed.message, hint=failed.hint) from failed
-
-
-def check_unattended(keeping: Keeping | None, environ: Mapping[str, str]) -> Keeping:
-    """The way of keeping that nobody has to be asked for later. Raises Misuse when none was named, or it would ask."""
-    if keeping is None:
-        raise Misuse(
-            "no-key-named",
-            "there is no terminal: name a way of keeping the credential that works alone",
-            hint="--key file, --key aws-kms:ARN, or --key passphrase with KEYFOB_PASSPHRASE_FILE, or --key message for "
-            "a key that gpg opens without a passphrase",
-        )
-    if keeping is Keeping.PASSPHRASE and PASSPHRASE_FILE not in environ:
-        raise Misuse(
-            "no-passphrase",
-            "there is no terminal to ask for a passphrase",
-            hint=f"set {PASSPHRASE_FILE}, or --key file",
-        )
-    return keeping
-
-
-def _read_passphrase(path: Path) -> Secret:
-    try:
-        home.check_private(path)
-        with path.open("rb") as file:
-            content = file.read(_MAX_PASSPHRASE_BYTES + 1)
-    except OSError as failed:
-        raise Misuse(
-            "passphrase-file", f"{path} cannot be read: {failed.strerror}", hint=f"mend {PASSPHRASE_FILE}"
-        ) from None
-    if len(content) > _MAX_PASSPHRASE_BYTES:
-        raise Misuse("passphrase-file", f"{path} is too long for a passphrase", hint=f"mend {PASSPHRASE_FILE}")
-    return Secret(content.rstrip(b"\r\n"))
-
-
 def _read_private_key(path: Path) -> Secret:
     try:
         with path.open("rb") as file:
@@ -266,10 +189,6 @@ def _read_private_key(path: Path) -> Secret:
         )
     home.check_private(path)
     return Secret(content)
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())
 
 
 def _damaged(entry: Entry) -> VaultProblem:

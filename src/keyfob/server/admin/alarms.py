@@ -1,6 +1,6 @@
 """The operation that tries where alarms go."""
 
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import Problem
 from keyfob.server.admin.desk import Desk, Document
 from keyfob.server.admin.operation import Nothing, Operation
 from keyfob.server.alarms import bell
@@ -13,7 +13,7 @@ def _test(desk: Desk, _asked: Nothing) -> Document:
     now = desk.clock()
     found = desk.sinks()
     if not found:
-        raise Misuse("no-alarms", "no place for alarms is set", hint="set alarms.webhook or alarms.syslog")
+        raise Problem("no-alarms", "no place for alarms is set", hint="set alarms.webhook or alarms.syslog")
     told = bell.make(
         Event(AlarmKind.TEST, "test"), issuer=desk.installation.settings.issuer, now=now, entropy=desk.entropy
     )

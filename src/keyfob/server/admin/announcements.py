@@ -8,8 +8,9 @@ from msgspec import Meta
 from keyfob.problem import Misuse
 from keyfob.server.admin import paging
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Needs, Operation, Page
+from keyfob.server.admin.operation import RIGHTS, Needs, Operation, Page
 from keyfob.server.lifecycle import announcements, clients
+from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Announcement
 
 
@@ -31,13 +32,23 @@ def _stop(desk: Desk, asked: OneAnnouncement) -> Document:
 
 
 def _hasten(desk: Desk, asked: OneAnnouncement) -> Document:
-    # What both sides were told of is cut short: whoever reads the audit must find why.
-    if desk.actor.reason is None:
-        raise Misuse("reason-missing", "both sides were told of a later date", hint="say why: --reason TEXT")
+    _check_reason(desk)
     with desk.change() as change:
         overlap = desk.installation.settings.credentials.overlap
         done = announcements.take_effect(change, asked.announcement_id, overlap=overlap, now=desk.clock())
         return document(done)
+
+
+def _needs_second(desk: Desk, reading: Reading, asked: OneAnnouncement) -> frozenset[Needs]:
+    _check_reason(desk)
+    announcements.get(reading, asked.announcement_id)
+    return RIGHTS
+
+
+def _check_reason(desk: Desk) -> None:
+    # What both sides were told of is cut short: whoever reads the audit must find why.
+    if desk.actor.reason is None:
+        raise Misuse("reason-missing", "both sides were told of a later date", hint="say why: --reason TEXT")
 
 
 def document(one: Announcement) -> Document:
@@ -69,6 +80,6 @@ STOP = Operation(
 )  # fmt: skip
 HASTEN = Operation(
     "announcement.hasten", "announcement hasten", "POST", _ONE + "/hasten", _SCOPE, OneAnnouncement, _hasten,
-    "Let what was announced count now, with a reason", needs=Needs.RIGHTS,
+    "Let what was announced count now, with a reason", needs=RIGHTS, second=_needs_second,
 )  # fmt: skip
 OPERATIONS = (LIST, STOP, HASTEN)

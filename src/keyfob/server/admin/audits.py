@@ -28,7 +28,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    error_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    error_id: Annotated[str, Meta(min_length=1, max_length=64, description="Of 32 hexadecimal digits.")]
 
 
 def _tail(desk: Desk, asked: Page) -> Document:

@@ -11,14 +11,18 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import Method
 from keyfob.problem import Misuse, Problem
 from keyfob.refreshing import CannotFetch
+from keyfob.server import networks
 from keyfob.server.admin import paging
 from keyfob.server.admin.client_document import version, view_document
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Needs, Operation, Page, Text
+from keyfob.server.admin.operation import RIGHTS, Needs, Operation, Page, Text
 from keyfob.server.lifecycle import announcements, clients, information
 from keyfob.server.lifecycle.states import Event
+from keyfob.server.storage.reading import Reading
 
 ClientId = Annotated[str, Meta(min_length=1, max_length=128)]
+KeySet = Annotated[dict[str, Any], Meta(description="A JWK set (RFC 7517).")]
+NetworkList = tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class Keys:
     """Exactly one of the two."""
 
     client_id: ClientId
-    jwks: Annotated[dict[str, Any], Meta(description="A JWK set (RFC 7517).")] | None = None
+    jwks: KeySet | None = None
     jwks_uri: Text | None = None
 
 
@@ -40,7 +44,7 @@ class Networks:
     """`networks` empty: from anywhere."""
 
     client_id: ClientId
-    networks: tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
+    networks: NetworkList
 
 
 def _list(desk: Desk, asked: Page) -> Document:
@@ -88,10 +92,6 @@ def _resume(desk: Desk, asked: OneClient) -> Document:
     return _set_state(desk, asked, Event.RESUME)
 
 
-def _revoke(desk: Desk, asked: OneClient) -> Document:
-    return _set_state(desk, asked, Event.REVOKE)
-
-
 def _set_state(desk: Desk, asked: OneClient, event: Event) -> Document:
     with desk.change() as change:
         # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
@@ -107,11 +107,17 @@ def _set_networks(desk: Desk, asked: Networks) -> Document:
     return {"client_id": asked.client_id, "networks": list(wanted)}
 
 
+def _needs_second(_desk: Desk, reading: Reading, asked: Networks) -> frozenset[Needs]:
+    """To narrow from where it may come needs nobody else."""
+    before = clients.get(reading, asked.client_id).client.networks
+    wanted = clients.read_networks(asked.networks, option="networks")
+    return frozenset() if networks.are_within(wanted, before) else RIGHTS
+
+
 def _set_keys(desk: Desk, asked: Keys) -> Document:
     if (asked.jwks is None) == (asked.jwks_uri is None):
         raise Misuse("keys-missing", "exactly one of jwks and jwks_uri is needed", hint="a key set, or its URL")
-    jwks = None if asked.jwks is None else clients.read_jwks(json.dumps(asked.jwks).encode(), where="jwks")
-    url = None if asked.jwks_uri is None else clients.check_jwks_uri(asked.jwks_uri)
+    jwks, url = read_keys(asked.jwks, asked.jwks_uri)
     with desk.installation.store.reading() as reading:
         method = clients.get(reading, asked.client_id).client.auth_method
     see_keys(desk, url, method)
@@ -119,6 +125,14 @@ def _set_keys(desk: Desk, asked: Keys) -> Document:
         desk.check_version(version(clients.get(change.reading, asked.client_id)))
         clients.set_keys(change, asked.client_id, jwks=jwks, jwks_uri=url, now=desk.clock())
     return {"client_id": asked.client_id, "thumbprints": clients.thumbprints(jwks), "jwks_uri": url}
+
+
+def read_keys(jwks: dict[str, Any] | None, jwks_uri: str | None) -> tuple[str | None, str | None]:
+    """Both as they are kept. Raises Misuse."""
+    return (
+        None if jwks is None else clients.read_jwks(json.dumps(jwks).encode(), where="jwks"),
+        None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
+    )
 
 
 def see_keys(desk: Desk, jwks_uri: str | None, method: Method) -> None:
@@ -161,17 +175,14 @@ SUSPEND = Operation(
 )
 RESUME = Operation(
     "client.resume", "client resume", "POST", _ONE + "/resume", _SCOPE, OneClient, _resume,
-    "Let a suspended client go on",
+    "Let a suspended client go on", needs=RIGHTS,
 )  # fmt: skip
-REVOKE = Operation(
-    "client.revoke", "client revoke", "POST", _ONE + "/revoke", _SCOPE, OneClient, _revoke, "End a client for good"
-)
 ALLOW = Operation(
     "client.allow", "client allow", "PUT", _ONE + "/networks", _SCOPE, Networks, _set_networks,
-    "Say from which networks a client may come", versioned=True,
+    "Say from which networks a client may come", needs=RIGHTS, second=_needs_second, versioned=True,
 )  # fmt: skip
 SET_KEYS = Operation(
     "client.keys", "client keys", "PUT", _ONE + "/keys", _SCOPE, Keys, _set_keys,
-    "Give a client that signs other public keys", needs=Needs.RIGHTS, versioned=True,
+    "Give a client that signs other public keys", needs=RIGHTS, versioned=True,
 )  # fmt: skip
-OPERATIONS = (LIST, SHOW, INFORMATION, SUSPEND, RESUME, REVOKE, ALLOW, SET_KEYS)
+OPERATIONS = (LIST, SHOW, INFORMATION, SUSPEND, RESUME, ALLOW, SET_KEYS)

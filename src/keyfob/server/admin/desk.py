@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Protocol
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.problem import Problem
@@ -12,13 +12,23 @@ from keyfob.server.audit import events
 from keyfob.server.audit.events import Field
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
-from keyfob.server.lifecycle import operators
+from keyfob.server.lifecycle import handoff, operators
+from keyfob.server.lifecycle.handoff import Outlet
+from keyfob.server.notices.notice import Notice, Role
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Operator, State
 from keyfob.server.storage.store import Within
 
 Document = dict[str, object]
 """What an operation comes to: a JSON object, the same on the home and over HTTP."""
+
+
+class Ways(Protocol):
+    """By which notices leave."""
+
+    def names(self) -> Mapping[Role, tuple[str, ...]]: ...
+
+    def deliver(self, notice: Notice, channel: str, *, email: str | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,9 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`sinks`: where alarms go. `key_sets`: what fetches the keys that clients publish.
+    """`sinks`: where alarms go; `ways`: by which notices go. `key_sets`: what fetches the keys that clients publish.
+
+    `outlet`: where a sealed message goes, a file on the home, else the answer.
 
     `expected`: the version that what is changed must still have; None where that does not matter.
 
@@ -61,16 +73,18 @@ class Desk:
     clock: Clock
     entropy: Entropy
     sinks: Callable[[], Sequence[Sink]]
+    ways: Callable[[], Ways | None]
     key_sets: KeySets | None
+    outlet: Outlet = handoff.with_answer
     expected: str | None = None
     steps: tuple[Callable[[Change], None], ...] = ()
 
     def acting(self, *more: Callable[[Change], None]) -> "Desk":
-        """The same, for performing an operation: `more` is what each of its changes begins by."""
-        steps = (*self.steps, *more)
+        """The same, for performing an operation: its first change begins by `more`."""
+        steps = (*self.steps, *map(_once, more))
 
         def begin(change: Change) -> None:
-            _check_still(change, self.actor)
+            check_still(change, self.actor)
             for step in steps:
                 step(change)
 
@@ -93,7 +107,7 @@ class Desk:
             )
 
 
-def _check_still(change: Change, actor: Actor) -> None:
+def check_still(change: Change, actor: Actor) -> None:
     """Of two operators who suspend each other at once, one does."""
     if actor.operator is None:
         if operators.living(change.reading):
@@ -104,9 +118,14 @@ def _check_still(change: Change, actor: Actor) -> None:
         raise Problem("operator-not-active", f"{actor.name} may no longer act: nothing was done")
 
 
-@dataclass(slots=True)
-class Outbox:
-    """Where a sealed message goes. `path` is known when it is there; `out` None: a name of its own, here."""
+def _once(step: Callable[[Change], None]) -> Callable[[Change], None]:
+    """An operation of several changes is decided once, and its key is kept once."""
+    is_done = False
 
-    out: Path | None = None
-    path: Path | None = None
+    def first(change: Change) -> None:
+        nonlocal is_done
+        if not is_done:
+            step(change)
+        is_done = True
+
+    return first

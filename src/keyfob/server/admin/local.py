@@ -1,12 +1,13 @@
 """The desk at the home: operations are performed here, by whoever the operating system or a key says it is."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.jose.keys import SigningKey
 from keyfob.problem import Misuse
-from keyfob.server.admin.desk import Actor, Desk
+from keyfob.server.admin.desk import Actor, Desk, Ways, check_still
 from keyfob.server.admin.operation import Operation
 from keyfob.server.admin.performing import Performed, perform
 from keyfob.server.alarms.courier import Sink
@@ -14,6 +15,8 @@ from keyfob.server.audit.events import Field
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
 from keyfob.server.lifecycle import operators
+from keyfob.server.lifecycle.handoff import Outlet
+from keyfob.server.storage.store import Within
 
 
 def identify(installation: Installation, *, system_user: str, key: SigningKey | None, reason: str | None) -> Actor:
@@ -40,6 +43,14 @@ def identify(installation: Installation, *, system_user: str, key: SigningKey | 
     return Actor(system_user, named, reason, facts)
 
 
+def acting(installation: Installation, actor: Actor) -> Installation:
+    """`installation` for what is done on the home alone: by an operator, whom each record names. Raises Problem."""
+    if actor.operator is not None:
+        operators.check_acts(actor.operator)
+    within = Within(lambda change: check_still(change, actor), actor.facts)
+    return replace(installation, store=installation.store.acting(within))
+
+
 class LocalDesk:
     """Performs on an open installation."""
 
@@ -51,9 +62,20 @@ class LocalDesk:
         clock: Clock,
         entropy: Entropy,
         sinks: Callable[[], Sequence[Sink]],
+        ways: Callable[[], Ways],
         key_sets: KeySets,
+        outlet: Outlet,
     ) -> None:
-        self._desk = Desk(installation, actor, clock=clock, entropy=entropy, sinks=sinks, key_sets=key_sets)
+        self._desk = Desk(
+            installation,
+            actor,
+            clock=clock,
+            entropy=entropy,
+            sinks=sinks,
+            ways=ways,
+            key_sets=key_sets,
+            outlet=outlet,
+        )
 
     def perform(self, operation: Operation[Any], asked: object) -> Performed:
         """Raises Misuse or Problem."""

@@ -85,7 +85,7 @@ def _operation(operation: Operation[Any]) -> dict[str, object]:
 def _responses(operation: Operation[Any]) -> dict[str, object]:
     document = {"content": {"application/json": {"schema": {"type": "object"}}}}
     found: dict[str, object] = {"200": {"description": "Done", **document}}
-    if operation.needs is not None:
+    if operation.needs:
         found["202"] = {"description": "It waits for a second operator", **document}
     refusal = {"content": {"application/json": {"schema": _ERROR}}}
     return {**found, "default": {"description": "Not done", **refusal}}

@@ -5,7 +5,7 @@ From the dataclass come the JSON Schema, the reading of what arrives, and the wr
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from keyfob.problem import Misuse
 from keyfob.server.admin.desk import Desk, Document
+from keyfob.server.storage.reading import Reading
 
 A = TypeVar("A")
 
@@ -37,11 +38,14 @@ class Needs(StrEnum):
     FINGERPRINTS = "fingerprints"
 
 
+RIGHTS, FINGERPRINTS = frozenset({Needs.RIGHTS}), frozenset({Needs.FINGERPRINTS})
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[A]):
-    """`command`: what does it at the command line. `needs` and `second`: where that is set, and for such an input, a
-    second operator has to approve it. `lists`: the member of its document that comes in pages. `versioned`: its
-    document says a version, or it changes what has one.
+    """`command`: what does it at the command line. `needs`: where one of them is set, a second operator has to approve
+    it; `second`: which of them such an input needs (None: all), and raises what `perform` would. `lists`: the member of
+    its document that comes in pages. `versioned`: its document says a version, or it changes what has one.
     """
 
     name: str
@@ -52,8 +56,8 @@ class Operation(Generic[A]):
     asked: type[A]
     perform: Callable[[Desk, A], Document]
     summary: str
-    needs: Needs | None = None
-    second: Callable[[Desk, A], bool] = lambda _desk, _asked: True
+    needs: frozenset[Needs] = frozenset()
+    second: Callable[[Desk, Reading, A], Collection[Needs]] | None = None
     lists: str | None = None
     versioned: bool = False
 
@@ -77,9 +81,9 @@ class Operation(Generic[A]):
         if set(members) - {one.name for one in _fields(self.asked)}:
             raise Misuse("unknown-parameter", "there is a parameter that is not known here", hint=self._known())
         if _has_nul(members):
-            raise Misuse("bad-input", "a text holds a NUL character", hint="leave it out")
+            raise Misuse("nul-character", "a text holds a NUL character", hint="leave it out")
         try:
-            return msgspec.convert(members, self.asked, strict=not is_text)
+            return msgspec.convert(_whole(members), self.asked, strict=not is_text)
         except msgspec.ValidationError as wrong:
             raise Misuse(
                 "bad-input", _QUOTED.sub("Not one of the known values", str(wrong)), hint=self._known()
@@ -94,15 +98,34 @@ class Operation(Generic[A]):
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the input as one object."""
         _, components = msgspec.json.schema_components([self.asked], ref_template="#/{name}")
-        return {**components[self.asked.__name__], "additionalProperties": False}
+        whole = _resolved(components[self.asked.__name__], components)
+        return {**whole, "additionalProperties": False}
 
     def _known(self) -> str:
         names = [one.name for one in _fields(self.asked)]
         return f"known: {', '.join(names)}" if names else "it takes nothing"
 
 
+def _resolved(schema: Any, components: Mapping[str, Any]) -> Any:
+    """`schema` with what it refers to in the place of the reference: it stands alone."""
+    if isinstance(schema, list):
+        return [_resolved(one, components) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    referred = components[schema["$ref"].removeprefix("#/")] if "$ref" in schema else {}
+    return {name: _resolved(one, components) for name, one in (referred | schema).items() if name != "$ref"}
+
+
 def _fields(asked: type[object]) -> tuple["dataclasses.Field[Any]", ...]:
     return dataclasses.fields(asked)  # type: ignore[arg-type]  # an input is a dataclass
+
+
+def _whole(members: Mapping[str, object]) -> dict[str, object]:
+    """JSON knows one kind of number: 7.0 is an integer (JSON Schema validation, section 6.1.1)."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in members.items()
+    }
 
 
 def _has_nul(value: object) -> bool:
@@ -124,4 +147,4 @@ class Page:
     """A part of a list: at most `limit`, going on where `cursor` says, which is the `next` of the part before."""
 
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 100
-    cursor: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None
+    cursor: Annotated[str, Meta(min_length=1, max_length=8192, pattern="^[A-Za-z0-9_-]+$")] | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Name, Needs, Nothing, Operation
+from keyfob.server.admin.operation import RIGHTS, Name, Nothing, Operation
 from keyfob.server.lifecycle import operators
 from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.records import Operator, Role
@@ -84,11 +84,11 @@ _SCOPE = "admin:operators"
 LIST = Operation("operator.list", "operator list", "GET", _ALL, "admin:read", Nothing, _list, "All operators")
 # Who could add an operator alone could be two.
 ADD = Operation(
-    "operator.add", "operator add", "POST", _ALL, _SCOPE, NewOperator, _add, "Take up an operator", needs=Needs.RIGHTS
+    "operator.add", "operator add", "POST", _ALL, _SCOPE, NewOperator, _add, "Take up an operator", needs=RIGHTS
 )
 SET_KEY = Operation(
     "operator.key", "operator key", "PUT", _ONE + "/key", _SCOPE, OperatorKey, _set_key,
-    "Give an operator another key", needs=Needs.RIGHTS,
+    "Give an operator another key", needs=RIGHTS,
 )  # fmt: skip
 SUSPEND = Operation(
     "operator.suspend", "operator suspend", "POST", _ONE + "/suspend", _SCOPE, OperatorName, _suspend,
@@ -96,7 +96,7 @@ SUSPEND = Operation(
 )  # fmt: skip
 RESUME = Operation(
     "operator.resume", "operator resume", "POST", _ONE + "/resume", _SCOPE, OperatorName, _resume,
-    "Let a suspended operator go on", needs=Needs.RIGHTS,
+    "Let a suspended operator go on", needs=RIGHTS,
 )  # fmt: skip
 REMOVE = Operation(
     "operator.remove", "operator remove", "POST", _ONE + "/remove", _SCOPE, OperatorName, _remove,

@@ -28,7 +28,8 @@ from keyfob.server.lifecycle import operators
 _MAX_BYTES = 4 * 1024 * 1024
 _TIMEOUT = 60.0
 _TRIES, _PAUSE = 3, 2.0
-_MISUSE = frozenset({400, 404, 422})
+_MISUSE = frozenset({400, 404, 413, 422})
+_REFUSAL = frozenset({"error", "error_description", "message", "hint", "error_id"})
 
 
 class RemoteDesk:
@@ -168,5 +169,8 @@ def _read(status: int, body: bytes) -> dict[str, object]:
 
 
 def _refusal(status: int, document: Mapping[str, object]) -> Problem:
-    code, message, hint = (str(document.get(name, "")) for name in ("error", "message", "hint"))
-    return (Misuse if status in _MISUSE else Problem)(code, message or f"the server answered {status}", hint=hint)
+    code, hint = str(document.get("error", "")), str(document.get("hint", ""))
+    message = str(document.get("message") or document.get("error_description") or "")
+    more = {name: value for name, value in document.items() if name not in _REFUSAL}
+    kind = Misuse if status in _MISUSE else Problem
+    return kind(code, message or f"the server answered {status}", hint=hint, more=more)

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from keyfob.oauth import resource_metadata
+from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.oauth.server_metadata import MalformedMetadata
 from keyfob.problem import Misuse
 from keyfob.server.admin import paging
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Operation, Page
+from keyfob.server.admin.operation import RIGHTS, Needs, Operation, Page
 from keyfob.server.lifecycle import resources
+from keyfob.server.storage.reading import Reading
 
 FORM = (
     "give the resource.json that the API's init wrote, or write one: resource, authorization_servers, scopes_supported"
@@ -25,18 +27,26 @@ class NewResource:
 
 
 def _add(desk: Desk, asked: NewResource) -> Document:
-    try:
-        metadata = resource_metadata.read(json.dumps(asked.metadata).encode())
-    except MalformedMetadata as wrong:
-        raise Misuse(
-            "bad-resource",
-            str(wrong),
-            hint=FORM,
-        ) from None
+    metadata = _metadata(asked)
     with desk.change() as change:
         issuer = desk.installation.settings.issuer
         outcome = resources.register(change, metadata, issuer=issuer, now=desk.clock())
     return {"resource": metadata.resource, "outcome": str(outcome), "scopes": sorted(metadata.scopes)}
+
+
+def _gives_key(_desk: Desk, reading: Reading, asked: NewResource) -> frozenset[Needs]:
+    """A resource's key introspects tokens; what else is told of it gives nobody anything."""
+    wanted = _metadata(asked)
+    known = next((one for one in reading.resources() if one.url == wanted.resource), None)
+    is_same = known is not None and json.loads(known.jwks) == wanted.jwks
+    return frozenset() if is_same else RIGHTS
+
+
+def _metadata(asked: NewResource) -> ResourceMetadata:
+    try:
+        return resource_metadata.read(json.dumps(asked.metadata).encode())
+    except MalformedMetadata as wrong:
+        raise Misuse("bad-resource", str(wrong), hint=FORM) from None
 
 
 def _list(desk: Desk, asked: Page) -> Document:
@@ -62,6 +72,6 @@ LIST = Operation(
 )
 ADD = Operation(
     "resource.add", "resource add", "POST", _ALL, "admin:resources", NewResource, _add,
-    "Register a resource, or bring it up to date",
+    "Register a resource, or bring it up to date", needs=RIGHTS, second=_gives_key,
 )  # fmt: skip
 OPERATIONS = (LIST, ADD)

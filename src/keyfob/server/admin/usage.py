@@ -9,9 +9,10 @@ from keyfob.oauth import scope as scopes
 from keyfob.server.admin.client_document import version
 from keyfob.server.admin.clients import ClientId
 from keyfob.server.admin.desk import Desk, Document
-from keyfob.server.admin.operation import Needs, Operation
+from keyfob.server.admin.operation import RIGHTS, Needs, Operation
 from keyfob.server.lifecycle import clients, usage
 from keyfob.server.lifecycle.usage import DAY, UNUSED_FOR, Advice, Held
+from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Client
 
 MAX_UNUSED_FOR = 400 * DAY
@@ -67,6 +68,14 @@ def _undo(desk: Desk, asked: Narrow) -> Document:
     return _changed(before, after)
 
 
+def _needs_second(_desk: Desk, reading: Reading, asked: Narrow) -> frozenset[Needs]:
+    """To narrow needs nobody else; to undo it gives back."""
+    if not asked.undo or asked.dry_run:
+        return frozenset()
+    usage.restored(reading, asked.client_id)
+    return RIGHTS
+
+
 def _changed(before: Client, after: Client) -> Document:
     def listed(client: Client) -> list[Document]:
         return [{"resource": grant.resource, "scope": scopes.write(grant.scope)} for grant in client.grants]
@@ -107,7 +116,7 @@ SHOW = Operation(
 )  # fmt: skip
 NARROW = Operation(
     "client.narrow", "client narrow", "POST", _ONE + "/narrow", "admin:clients", Narrow, _narrow,
-    "Narrow a client to what it used, or undo that", needs=Needs.RIGHTS,
-    second=lambda _desk, asked: asked.undo and not asked.dry_run, versioned=True,
+    "Narrow a client to what it used, or undo that", needs=RIGHTS,
+    second=_needs_second, versioned=True,
 )  # fmt: skip
 OPERATIONS = (SHOW, NARROW)

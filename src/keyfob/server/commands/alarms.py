@@ -11,8 +11,8 @@ from keyfob.server.admin.alarms import TEST
 from keyfob.server.admin.operation import Nothing
 from keyfob.server.alarms import webhook
 from keyfob.server.audit.events import Kind
-from keyfob.server.commands.place import Place, listed, perform, place_options, shown
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
+from keyfob.server.commands.place import Place, acting_here, listed, operator_key_option, perform, place_options, shown
+from keyfob.server.commands.surroundings import Surroundings, home_option, opened, reason_option
 
 
 @click.group(short_help="Attempted misuse, told at once.")
@@ -22,6 +22,7 @@ def alarm() -> None:
 
 @alarm.command(short_help="Make the secret that signs alarms to the webhook.")
 @home_option()
+@operator_key_option()
 @click.option(
     "--out",
     required=True,
@@ -33,7 +34,7 @@ def alarm() -> None:
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def secret(surroundings: Surroundings, *, home: Path, out: Path, dry_run: bool) -> Result:
+def secret(surroundings: Surroundings, *, home: Path, operator_key: Path | None, out: Path, dry_run: bool) -> Result:
     """Make the secret that signs messages to the webhook, in place of an earlier one.
 
     The server keeps it in an envelope; FILE, readable by you alone, is for the receiver, which checks the header
@@ -48,13 +49,14 @@ def secret(surroundings: Surroundings, *, home: Path, out: Path, dry_run: bool) 
         raise Misuse("file-exists", f"{out} already exists", hint="name another file with --out")
     now = surroundings.clock()
     made = webhook.new_secret(surroundings.entropy(webhook.KEY_BYTES))
-    with opened(surroundings, home) as installation:
+    with opened(surroundings, home) as found:
+        installation, by = acting_here(found, operator_key)
         if dry_run:
             replaced = installation.webhook_secret() is not None
             before = "in place of the one that there is" if replaced else "the first one"
             return Result({"dry_run": True, "replaces": replaced}, f"would make {out}, {before}; nothing was changed")
         homes.write_new_file(out, made.reveal_bytes() + b"\n")
-        with installation.store.change(now=now, actor=actor()) as change:
+        with installation.store.change(now=now, actor=by) as change:
             change.record(Kind.WEBHOOK_SECRET_MADE)
             installation.keep_webhook_secret(made, entropy=surroundings.entropy)
     return Result({"secret_file": str(out)}, f"made {out}: give it to the receiver, then delete it")

@@ -12,7 +12,8 @@ from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
 from keyfob.server import key_encryption, settings
 from keyfob.server.audit.events import Kind
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
+from keyfob.server.commands.place import acting_here, operator_key_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, opened, reason_option
 from keyfob.server.installation import Installation
 
 _DATABASE = "keyfob.db"
@@ -24,11 +25,12 @@ _COPIED = (homes.MARKER, "operator.asc", "recovery.asc", "recovery.next.asc", "k
 @click.command(short_help="Copy the home, also while the server runs.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @home_option()
+@operator_key_option()
 @click.option("--dry-run", is_flag=True, help="Only say what would be copied.")
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def backup(surroundings: Surroundings, *, folder: Path, home: Path, dry_run: bool) -> Result:
+def backup(surroundings: Surroundings, *, folder: Path, home: Path, operator_key: Path | None, dry_run: bool) -> Result:
     """Copy the home into the new folder DIR, consistently, while the server runs.
 
     The key-encryption key is not in it, so that a stolen backup opens nothing; nor are TLS private keys. (One that is
@@ -46,12 +48,13 @@ def backup(surroundings: Surroundings, *, folder: Path, home: Path, dry_run: boo
     now = surroundings.clock()
     if folder.exists():
         raise Misuse("file-exists", f"{folder} already exists", hint="name a new folder: nothing is overwritten")
-    with opened(surroundings, home) as installation:
+    with opened(surroundings, home) as found:
+        installation, by = acting_here(found, operator_key)
         if dry_run:
             files = _files(installation)
             text = "\n".join([f"would copy into {folder}; nothing was changed:", *(f"  {one}" for one in files)])
             return Result({"dry_run": True, "backup": str(folder), "files": files}, text)
-        with installation.store.change(now=now, actor=actor()) as change:
+        with installation.store.change(now=now, actor=by) as change:
             change.record(Kind.BACKUP_STARTED, folder=str(folder.absolute()))
         head = str(installation.store.audit_head())  # before the copy, so that the copy holds it, too
         try:

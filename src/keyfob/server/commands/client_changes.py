@@ -1,37 +1,33 @@
 """`keyfob-server client rotate|keys|change|suspend|resume|allow`: how a client's rights change."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from keyfob.command import Result, shows_result
+from keyfob.oauth import scope as scopes
+from keyfob.oauth.authorization_details import write_claim
 from keyfob.problem import Misuse
 from keyfob.server.admin import clients as operations
+from keyfob.server.admin.client_changes import CHANGE, Alteration
 from keyfob.server.admin.clients import Keys, Networks, OneClient
+from keyfob.server.admin.desk import Document
+from keyfob.server.admin.new_clients import FINISH, ROTATE, Rotation
 from keyfob.server.admin.operation import Operation
 from keyfob.server.commands.clients import client, link_option, link_text, sealed_document
-from keyfob.server.commands.place import Place, listed, perform, place_options, shown
+from keyfob.server.commands.place import Place, at_desk, listed, number, perform, place_options, shown
 from keyfob.server.commands.rights import MAX_TOKEN_LIFETIME, read_details, read_scope, study_options
-from keyfob.server.commands.surroundings import (
-    Surroundings,
-    actor,
-    home_option,
-    opened,
-    read_file,
-    reason_option,
-    show_time,
-)
-from keyfob.server.lifecycle import alterations, clients, credentials, rotation
+from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option, show_time
+from keyfob.server.commands.tray import Tray
+from keyfob.server.lifecycle import clients, rotation
 from keyfob.server.lifecycle.settings import MAX_OVERLAP_DAYS
-from keyfob.server.storage.records import Credential
 
 
 @client.command()
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option(
     "--overlap",
     type=click.IntRange(0, MAX_OVERLAP_DAYS),
@@ -53,7 +49,7 @@ def rotate(
     surroundings: Surroundings,
     *,
     client_id: str,
-    home: Path,
+    place: Place,
     overlap: int | None,
     out: Path | None,
     link: bool,
@@ -71,41 +67,29 @@ def rotate(
     """
     if finish and (overlap is not None or out is not None or link):
         raise Misuse("finish-alone", "--finish makes nothing new", hint="leave --overlap, --out and --link out")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        if finish:
-            with installation.store.change(now=now, actor=actor()) as change:
-                ended = [one.id for one in credentials.finish(change, client_id, now=now)]
-            return Result({"client_id": client_id, "retired": ended}, f"retired: {', '.join(ended)}")
-        issued = credentials.rotate(
-            installation,
-            client_id,
-            overlap=installation.settings.credentials.overlap if overlap is None else overlap * rotation.DAY,
-            out=out,
-            with_link=link,
-            now=now,
-            entropy=surroundings.entropy,
-            actor=actor(),
-        )
-        document = sealed_document(issued, installation.operator_certificate.fingerprint)
-    text = f"sealed a new secret for {client_id} in {issued.path}\n"
-    text += f"it must be used by {show_time(issued.credential.first_use_by)}; the old secret works until "
-    text += _until(issued.credential)
-    text += "\nthe partner may also fetch it: keyfob rotate" + link_text(issued)
-    return Result(document, text)
+    if finish:
+        done = perform(surroundings, place, FINISH, OneClient(client_id=client_id))
+        return shown(done, lambda: f"retired: {', '.join(listed(done.document, 'retired'))}")
+    tray = Tray(out)
+    tray.check(place)
+    asked = Rotation(client_id=client_id, overlap=None if overlap is None else overlap * rotation.DAY, link=link)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        made = desk.perform(ROTATE, asked).document
+    path = tray.take(place, made)
+    text = f"sealed a new secret for {client_id} in {path}\n"
+    text += f"it must be used by {show_time(number(made, 'use_by'))}; the old secret works until {_until(made)}"
+    text += "\nthe partner may also fetch it: keyfob rotate" + link_text(made)
+    return Result(sealed_document(made, path), text)
 
 
-def _until(successor: Credential) -> str:
-    if successor.replaces is None:
+def _until(made: Document) -> str:
+    overlap = number(made, "overlap")
+    if made["replaces"] is None:
         return "then"
-    if successor.overlap == 0:
+    if overlap == 0:
         return "the new one's first use"
-    days, rest = divmod(successor.overlap, rotation.DAY)
-    return (
-        f"{successor.overlap} seconds after the new one's first use"
-        if rest
-        else f"{days} days after the new one's first use"
-    )
+    days, rest = divmod(overlap, rotation.DAY)
+    return f"{overlap} seconds after the new one's first use" if rest else f"{days} days after the new one's first use"
 
 
 @client.command("keys", short_help="Give a client that signs other public keys.")
@@ -142,7 +126,7 @@ def set_keys(
 
 @client.command("change", short_help="Change in place what a client may do.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option("--scope", metavar='"A B"', help="All scopes that it may ask for from now on.")
 @click.option("--resource", multiple=True, metavar="URL", help="Its APIs from now on; the first is default.")
 @click.option("--default-scope", metavar='"A"', help="The scopes of a token when none is asked for.")
@@ -160,7 +144,7 @@ def alter(
     surroundings: Surroundings,
     *,
     client_id: str,
-    home: Path,
+    place: Place,
     scope: str | None,
     resource: tuple[str, ...],
     default_scope: str | None,
@@ -186,36 +170,27 @@ def alter(
     has_studies = bool(study) or all_studies or details_file is not None
     if has_studies and no_studies:
         raise Misuse("studies-twice", "--no-studies excludes the other options of studies", hint="give one")
-    asked: dict[str, Any] = {}
-    if scope is not None:
-        asked["scope"] = read_scope(scope, "--scope")
-    if resource:
-        asked["resources"] = resource
-    if default_scope is not None or no_default_scope:
-        asked["default_scope"] = None if default_scope is None else read_scope(default_scope, "--default-scope")
-    if has_studies or no_studies:
-        asked["details"] = read_details(study, details_file, every=all_studies)
-    if token_lifetime is not None:
-        asked["token_lifetime"] = token_lifetime
-    if not asked:
+    details = read_details(study, details_file, every=all_studies)
+    asked = Alteration(
+        client_id=client_id,
+        scope=None if scope is None else scopes.write(read_scope(scope, "--scope")),
+        resources=resource or None,
+        default_scope=None if default_scope is None else scopes.write(read_scope(default_scope, "--default-scope")),
+        no_default_scope=no_default_scope,
+        authorization_details=tuple(write_claim(details)) if has_studies or no_studies else None,
+        token_lifetime=token_lifetime,
+        dry_run=dry_run,
+    )
+    if asked == Alteration(client_id=client_id, dry_run=dry_run):
         raise Misuse("nothing-asked", "nothing is to be changed", hint="see client change --help")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            before = clients.get(reading, client_id).client
-            wanted = replace(alterations.application_of(before, reading.partner_of(before).name), **asked)
-            after = alterations.altered(reading, before, wanted, now=now)
-        changed = alterations.differences(before, after)
-        if not dry_run:
-            with installation.store.change(now=now, actor=actor()) as change:
-                alterations.alter(change, before, after, now=surroundings.clock())
-    document = {
-        "client_id": client_id,
-        "changed": {name: {"before": old, "after": new} for name, (old, new) in changed.items()},
-    }
-    lines = [f"  {name}: {_shown(old)} -> {_shown(new)}" for name, (old, new) in changed.items()]
+    done = perform(surroundings, place, CHANGE, asked)
+    return shown(done, lambda: _changes(client_id, done.document["changed"], dry_run=dry_run))
+
+
+def _changes(client_id: str, changed: Any, *, dry_run: bool) -> str:
+    lines = [f"  {name}: {_shown(one['before'])} -> {_shown(one['after'])}" for name, one in changed.items()]
     done = "would change" if dry_run else "changed"
-    return Result(document, "\n".join([f"{done} {client_id}", *lines]) if lines else f"{client_id} is so already")
+    return "\n".join([f"{done} {client_id}", *lines]) if lines else f"{client_id} is so already"
 
 
 def _shown(words: object) -> str:

@@ -1,24 +1,25 @@
 """`keyfob-server client create|list|show`: what a client may do is said once, and checked before anything is made."""
 
-import asyncio
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from keyfob import home as homes
 from keyfob.command import Result, shows_result, table
-from keyfob.oauth import mutual_tls
+from keyfob.oauth import authorization_details, mutual_tls
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import METHODS_BY_CERTIFICATE, Method
-from keyfob.oauth.mutual_tls import CertificateSubject, InvalidMetadata, SubjectField
-from keyfob.problem import Misuse, Problem
-from keyfob.refreshing import CannotFetch
-from keyfob.server import profiles
-from keyfob.server.admin import clients as operations
-from keyfob.server.admin.clients import OneClient
+from keyfob.oauth.mutual_tls import InvalidMetadata, SubjectField
+from keyfob.problem import Misuse
+from keyfob.server.admin import new_clients as operations
+from keyfob.server.admin.clients import INFORMATION, LIST, SHOW, OneClient
+from keyfob.server.admin.desk import Document
+from keyfob.server.admin.new_clients import NewClient
 from keyfob.server.commands.client_view import studies_text, view_text
-from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
+from keyfob.server.commands.place import Place, at_desk, listed, perform, perform_all, place_options, shown
 from keyfob.server.commands.rights import (
     read_details,
     read_scope,
@@ -27,23 +28,11 @@ from keyfob.server.commands.rights import (
     study_options,
     token_lifetime_option,
 )
-from keyfob.server.commands.surroundings import (
-    Surroundings,
-    actor,
-    home_option,
-    key_sets,
-    opened,
-    read_file,
-    reason_option,
-    show_time,
-)
-from keyfob.server.lifecycle import clients, credentials, links, rotation
-from keyfob.server.lifecycle.clients import Application
-from keyfob.server.profiles import RULES
-from keyfob.server.settings import Settings
+from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option, show_time
+from keyfob.server.commands.tray import Tray
+from keyfob.server.lifecycle import clients, links, rotation
 from keyfob.server.storage.records import Profile
 
-_WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
 _METHODS = tuple(one.value for one in Method)
 _SUBJECTS = {field: f"--tls-{field.value.removeprefix('tls_client_auth_').replace('_', '-')}" for field in SubjectField}
 
@@ -76,7 +65,7 @@ def information(surroundings: Surroundings, *, client_id: str, place: Place, out
     Example:
       keyfob-server client information cl_3kD... --home ./operator --out lab.asc
     """
-    document = perform(surroundings, place, operations.INFORMATION, OneClient(client_id=client_id)).document
+    document = perform(surroundings, place, INFORMATION, OneClient(client_id=client_id)).document
     if out is None:
         return Result(document, str(document["information"]).rstrip("\n"))
     homes.write_new_file(out, str(document["information"]).encode("ascii"))
@@ -84,7 +73,7 @@ def information(surroundings: Surroundings, *, client_id: str, place: Place, out
 
 
 @client.command(short_help="Make a client, its secret sealed to the partner.")
-@home_option()
+@place_options()
 @click.option("--partner", required=True, metavar="NAME", help="Whose program it is.")
 @click.option("--name", required=True, metavar="NAME", help="What the program is called.")
 @scope_option
@@ -139,7 +128,7 @@ def information(surroundings: Surroundings, *, client_id: str, place: Place, out
 def create(
     surroundings: Surroundings,
     *,
-    home: Path,
+    place: Place,
     partner: str,
     name: str,
     scope: str,
@@ -176,72 +165,36 @@ def create(
       keyfob-server client create --home ./operator --partner "Acme CRO" --name edc-sync \\
         --scope "studies:read subjects:read" --resource https://localhost:8444 --study S.1:001,002
     """
-    application = Application(
+    method = Method(auth_method)
+    if (out is not None or link) and method not in operations.WITH_SECRET:
+        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out and --link out")
+    details = read_details(study, details_file, every=all_studies)
+    asked = NewClient(
         partner=partner,
         name=name,
-        scope=read_scope(scope, "--scope"),
+        scope=scopes.write(read_scope(scope, "--scope")),
         resources=resource,
-        default_scope=None if default_scope is None else read_scope(default_scope, "--default-scope"),
-        details=read_details(study, details_file, every=all_studies),
+        default_scope=None if default_scope is None else scopes.write(read_scope(default_scope, "--default-scope")),
+        authorization_details=tuple(authorization_details.write_claim(details)),
         token_lifetime=token_lifetime,
-        auth_method=Method(auth_method),
+        auth_method=method,
         networks=clients.read_networks(allowed, option="--allow-network"),
-        jwks=None if jwks is None else clients.read_jwks(read_file(jwks), where=jwks),
+        jwks=None if jwks is None else json.loads(clients.read_jwks(read_file(jwks), where=jwks)),
         jwks_uri=None if jwks_uri is None else clients.check_jwks_uri(jwks_uri),
         dpop_bound=dpop,
         profile=Profile(profile),
-        tls_subject=_subject(subjects),
         certificate_bound=certificate_bound,
+        link=link,
+        **_subject(subjects),
     )
-    has_secret = application.auth_method in _WITH_SECRET
-    if (out is not None or link) and not has_secret:
-        raise Misuse("nothing-sealed", "a client with a key has no secret to seal", hint="leave --out and --link out")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        clients.check_asking(installation.settings, application)
-        if has_secret:
-            issued = credentials.create_client(
-                installation,
-                application,
-                out=out,
-                with_link=link,
-                now=now,
-                entropy=surroundings.entropy,
-                actor=actor(),
-            )
-        else:
-            see_keys(surroundings, installation.settings, application.jwks_uri, application.auth_method)
-            issued = credentials.create_key_client(
-                installation, application, now=now, entropy=surroundings.entropy, actor=actor()
-            )
-        settings = installation.settings
-        operator = installation.operator_certificate.fingerprint
-        apis = [one for one in installation.store.resources() if one.url in resource]
-    lines = [
-        f"made {issued.client.id}" + (f"; its secret is sealed to {partner} in {issued.path}" if has_secret else "")
-    ]
-    lines += [f"  at        {grant.resource}: {scopes.write(grant.scope)}" for grant in issued.client.grants]
-    if application.details:
-        lines.append(f"  studies   {studies_text(application.details)} (not checked: only the API knows its studies)")
-    elif any(clients.DETAILS_TYPE in one.authorization_details_types for one in apis):
-        lines.append("  studies   none: it reaches no study (--study, --all-studies)")
-    if issued.path is not None:
-        lines.append(f"the partner runs: keyfob receive {issued.path.name} --operator-fingerprint {operator}")
-        lines.append(
-            f"it must be used by {show_time(issued.credential.first_use_by)}, else it expires{link_text(issued)}"
-        )
-    elif issued.client.auth_method in METHODS_BY_CERTIFICATE:
-        lines.append(f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint},")
-        lines.append("and to present its certificate there, with client_id in the form, and at the API")
-    else:
-        lines.append(
-            f"tell the partner: client_id {issued.client.id}, token endpoint {settings.token_endpoint}, and that"
-        )
-        rules, names = RULES[application.profile], profiles.audiences(application.profile, settings)
-        lines.append(f"its assertions have aud {' or '.join(sorted(names))}, a jti of their own,")
-        algorithms = ", ".join(sorted(rules.assertion_algorithms))
-        lines.append(f"alg one of {algorithms}, and live {rules.assertion_lifetime} s at most")
-    return Result(sealed_document(issued, operator), "\n".join(lines))
+    tray = Tray(out)
+    tray.check(place)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        done = desk.perform(operations.CREATE, asked)
+    if done.waits:
+        return shown(done, str)
+    path = tray.take(place, done.document)
+    return Result(sealed_document(done.document, path), _text(partner, done.document, path))
 
 
 @client.command("list")
@@ -255,7 +208,7 @@ def list_clients(surroundings: Surroundings, *, place: Place) -> Result:
     Example:
       keyfob-server client list --home ./operator
     """
-    document = perform_all(surroundings, place, operations.LIST)
+    document = perform_all(surroundings, place, LIST)
     rows = [(one["client_id"], one["state"], one["partner"], one["name"]) for one in listed(document, "clients")]
     return Result(document, table(("CLIENT", "STATE", "PARTNER", "NAME"), rows))
 
@@ -272,54 +225,64 @@ def show(surroundings: Surroundings, *, client_id: str, place: Place) -> Result:
     Example:
       keyfob-server client show cl_3kD... --home ./operator
     """
-    document = perform(surroundings, place, operations.SHOW, OneClient(client_id=client_id)).document
+    document = perform(surroundings, place, SHOW, OneClient(client_id=client_id)).document
     return Result(document, view_text(document))
 
 
-def sealed_document(issued: credentials.Issued, operator_fingerprint: str) -> dict[str, object]:
+def sealed_document(made: Document, path: Path | None) -> dict[str, object]:
     """What `client create --json` and `client rotate --json` print; a link only where one was asked for."""
     document: dict[str, object] = {
-        "client_id": issued.client.id,
-        "credential_id": issued.credential.id,
-        "sealed": None if issued.path is None else str(issued.path),
-        "operator_fingerprint": operator_fingerprint,
+        "client_id": made["client_id"],
+        "credential_id": made["credential_id"],
+        "sealed": None if path is None else str(path),
+        "operator_fingerprint": made["operator_fingerprint"],
     }
-    return document if issued.link is None else document | {"link": issued.link}
+    return document | ({"link": made["link"]} if "link" in made else {})
 
 
-def link_text(issued: credentials.Issued) -> str:
+def link_text(made: Document) -> str:
     """The line that tells a link; nothing where there is none."""
-    if issued.link is None:
+    if "link" not in made:
         return ""
     days = links.LIFETIME // rotation.DAY
-    return (
-        f"\nor send this link, which gives the ciphertext alone, {links.FETCHES} times in {days} days:\n  {issued.link}"
-    )
+    often = f"{links.FETCHES} times in {days} days"
+    return f"\nor send this link, which gives the ciphertext alone, {often}:\n  {made['link']}"
 
 
-def see_keys(surroundings: Surroundings, settings: Settings, jwks_uri: str | None, method: Method) -> None:
-    """Fetch the keys once, so that a wrong URL shows now and not at the partner's first call. Raises Problem."""
-    if jwks_uri is None:
-        return
-    try:
-        found = asyncio.run(key_sets(surroundings, settings).fetch(jwks_uri))
-    except CannotFetch as failed:
-        raise Problem(
-            "keys-not-fetched", str(failed), hint="mend the URL, or give the keys by value: --jwks FILE"
-        ) from failed
-    if method is Method.SELF_SIGNED_TLS_CLIENT_AUTH:
-        clients.check_certificates(found)
+def _text(partner: str, made: dict[str, Any], path: Path | None) -> str:
+    client_id = made["client_id"]
+    lines = [f"made {client_id}" + ("" if path is None else f"; its secret is sealed to {partner} in {path}")]
+    lines += [f"  at        {grant['resource']}: {grant['scope']}" for grant in made["grants"]]
+    details = authorization_details.read_claim(made["authorization_details"])
+    if details:
+        lines.append(f"  studies   {studies_text(details)} (not checked: only the API knows its studies)")
+    elif made["can_reach_studies"]:
+        lines.append("  studies   none: it reaches no study (--study, --all-studies)")
+    if path is not None:
+        fingerprint = made["operator_fingerprint"]
+        lines.append(f"the partner runs: keyfob receive {path.name} --operator-fingerprint {fingerprint}")
+        lines.append(f"it must be used by {show_time(made['use_by'])}, else it expires{link_text(made)}")
+    elif Method(made["auth_method"]) in METHODS_BY_CERTIFICATE:
+        lines.append(f"tell the partner: client_id {client_id}, token endpoint {made['token_endpoint']},")
+        lines.append("and to present its certificate there, with client_id in the form, and at the API")
+    else:
+        signed = made["assertions"]
+        lines.append(f"tell the partner: client_id {client_id}, token endpoint {made['token_endpoint']}, and that")
+        lines.append(f"its assertions have aud {' or '.join(signed['audiences'])}, a jti of their own,")
+        lines.append(f"alg one of {', '.join(signed['algorithms'])}, and live {signed['lifetime']} s at most")
+    return "\n".join(lines)
 
 
-def _subject(options: Mapping[str, str | None]) -> CertificateSubject | None:
-    """The one name of a certificate that was typed. Raises Misuse."""
+def _subject(options: Mapping[str, str | None]) -> dict[str, str]:
+    """The one name of a certificate that was typed, as the operation calls it. Raises Misuse."""
     metadata = {
         field.value: options[option.removeprefix("--").replace("-", "_")] for field, option in _SUBJECTS.items()
     }
     try:
-        return mutual_tls.read_subject(metadata)
+        mutual_tls.read_subject(metadata)
     except InvalidMetadata as wrong:
         said = str(wrong)
         for field, option in _SUBJECTS.items():
             said = said.replace(field.value, option)
         raise Misuse("bad-subject", said, hint="one name of its certificate, see RFC 8705 section 2.1.2") from None
+    return {name: value for name, value in metadata.items() if value is not None}

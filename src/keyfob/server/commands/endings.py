@@ -1,32 +1,34 @@
 """`keyfob-server client|partner revoke|delete`, `client revoke-credential`: what cannot be taken back."""
 
-from pathlib import Path
-
 import click
 
 from keyfob.command import Result, shows_result
+from keyfob.server.admin import endings
+from keyfob.server.admin.clients import OneClient
+from keyfob.server.admin.desk import Document
+from keyfob.server.admin.endings import OneCredential
+from keyfob.server.admin.partners import OnePartner
 from keyfob.server.commands import confirming
 from keyfob.server.commands.clients import client
 from keyfob.server.commands.confirming import Said
 from keyfob.server.commands.partners import partner
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
-from keyfob.server.lifecycle import clients, endings, partners
-from keyfob.server.lifecycle.endings import Touched
-from keyfob.server.lifecycle.states import Event, after
+from keyfob.server.commands.place import Place, at_desk, listed, place_options
+from keyfob.server.commands.surroundings import Surroundings, reason_option
 
+_TOUCHED = ("clients", "credentials", "unopened_messages")
 _STOP_CLIENT = "to stop it for a while: client suspend"
 _STOP_PARTNER = "to stop it for a while: partner suspend"
 
 
 @client.command(short_help="End a client for good.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @confirming.options
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke(
-    surroundings: Surroundings, *, client_id: str, home: Path, dry_run: bool, yes: bool, confirm: str | None
+    surroundings: Surroundings, *, client_id: str, place: Place, dry_run: bool, yes: bool, confirm: str | None
 ) -> Result:
     """End a client for good; its tokens are refused everywhere within 5 seconds. There is no way back.
 
@@ -37,24 +39,20 @@ def revoke(
       keyfob-server client revoke cl_3kD... --home ./operator --reason "contract ended"
     """
     said = Said(dry_run, yes, confirm)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            found = clients.get(reading, client_id).client
-            touched = endings.of_client(reading, client_id, now=surroundings.clock())
-            after(found.state, Event.REVOKE)
+    asked = OneClient(client_id=client_id)
+    with at_desk(surroundings, place) as desk:
+        touched = desk.perform(endings.CLIENT_ENDS, asked).document
         if dry_run:
-            return _shown(f"would revoke {client_id} ({found.name})", touched)
-        confirming.check(said, f"revoke {client_id}", found.name, instead=_STOP_CLIENT, needs_word=False)
-        with installation.store.change(now=surroundings.clock(), actor=actor()) as change:
-            # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
-            state = clients.set_state(change, client_id, Event.REVOKE, now=surroundings.clock())
-    return Result({"client_id": client_id, "state": state.value}, f"{client_id} is {state}")
+            return _shown(f"would revoke {client_id} ({touched['name']})", touched)
+        confirming.check(said, f"revoke {client_id}", str(touched["name"]), instead=_STOP_CLIENT, needs_word=False)
+        done = desk.perform(endings.REVOKE_CLIENT, asked).document
+    return Result(done, f"{client_id} is {done['state']}")
 
 
 @client.command("revoke-credential", short_help="End one secret of a client for good.")
 @click.argument("client_id")
 @click.argument("credential_id")
-@home_option()
+@place_options()
 @confirming.options
 @reason_option(dry_run=False)
 @click.pass_obj
@@ -64,7 +62,7 @@ def revoke_credential(
     *,
     client_id: str,
     credential_id: str,
-    home: Path,
+    place: Place,
     dry_run: bool,
     yes: bool,
     confirm: str | None,
@@ -80,29 +78,27 @@ def revoke_credential(
       keyfob-server client revoke-credential cl_3kD... 6fJx... --home ./operator --confirm edc-sync
     """
     said = Said(dry_run, yes, confirm)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            found = clients.get(reading, client_id).client
-            touched = endings.of_credential(reading, client_id, credential_id)
+    asked = OneCredential(client_id=client_id, credential_id=credential_id)
+    with at_desk(surroundings, place) as desk:
+        touched = desk.perform(endings.CREDENTIAL_ENDS, asked).document
+        name = str(touched["name"])
         if dry_run:
-            return _shown(f"would revoke a secret of {client_id} ({found.name})", touched)
-        confirming.check(said, f"revoke the secret {credential_id} of {client_id}", found.name, instead=_STOP_CLIENT)
-        with installation.store.change(now=surroundings.clock(), actor=actor()) as change:
-            others = endings.revoke_credential(change, client_id, credential_id, now=surroundings.clock())
-    document = {"client_id": client_id, "credential_id": credential_id, "state": "revoked", "others_work": others}
-    then = "another secret works" if others else f"no other works: keyfob-server client rotate {client_id}"
-    return Result(document, f"{credential_id} is revoked; {then}")
+            return _shown(f"would revoke a secret of {client_id} ({name})", touched)
+        confirming.check(said, f"revoke the secret {credential_id} of {client_id}", name, instead=_STOP_CLIENT)
+        done = desk.perform(endings.REVOKE_CREDENTIAL, asked).document
+    then = "another secret works" if done["others_work"] else f"no other works: keyfob-server client rotate {client_id}"
+    return Result(done, f"{credential_id} is revoked; {then}")
 
 
 @client.command("delete", short_help="Forget a client that was revoked.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @confirming.options
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_client(
-    surroundings: Surroundings, *, client_id: str, home: Path, dry_run: bool, yes: bool, confirm: str | None
+    surroundings: Surroundings, *, client_id: str, place: Place, dry_run: bool, yes: bool, confirm: str | None
 ) -> Result:
     """Forget a client that was revoked, once no token of it can be alive: about 17 minutes after.
 
@@ -114,29 +110,26 @@ def delete_client(
       keyfob-server client delete cl_3kD... --home ./operator --confirm edc-sync
     """
     said = Said(dry_run, yes, confirm)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            view = clients.get(reading, client_id)
-            now = surroundings.clock()
-            endings.check_deletable(reading, state=view.client.state, client_ids=[client_id], now=now)
-        ids = tuple(one.id for one in view.credentials)
+    asked = OneClient(client_id=client_id)
+    with at_desk(surroundings, place) as desk:
+        touched = desk.perform(endings.CLIENT_GOES, asked).document
+        name = str(touched["name"])
         if dry_run:
-            return _shown(f"would delete {client_id} ({view.client.name})", Touched((client_id,), ids, ()))
-        confirming.check(said, f"delete {client_id}", view.client.name, instead="it may stay as it is: it is revoked")
-        with installation.store.change(now=surroundings.clock(), actor=actor()) as change:
-            endings.delete_client(change, client_id, now=surroundings.clock())
-    return Result({"client_id": client_id, "state": "deleted"}, f"{client_id} is deleted; the audit trail keeps it")
+            return _shown(f"would delete {client_id} ({name})", touched)
+        confirming.check(said, f"delete {client_id}", name, instead="it may stay as it is: it is revoked")
+        done = desk.perform(endings.DELETE_CLIENT, asked).document
+    return Result(done, f"{client_id} is deleted; the audit trail keeps it")
 
 
 @partner.command("revoke", short_help="Withdraw everything of a partner, for good.")
 @click.argument("name")
-@home_option()
+@place_options()
 @confirming.options
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def revoke_partner(
-    surroundings: Surroundings, *, name: str, home: Path, dry_run: bool, yes: bool, confirm: str | None
+    surroundings: Surroundings, *, name: str, place: Place, dry_run: bool, yes: bool, confirm: str | None
 ) -> Result:
     """Withdraw everything of a partner in one step, for good: the emergency switch.
 
@@ -149,27 +142,25 @@ def revoke_partner(
       keyfob-server partner revoke "Acme CRO" --home ./operator --confirm "Acme CRO" --reason "break-in at Acme"
     """
     said = Said(dry_run, yes, confirm)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            touched = endings.of_partner(reading, name, now=surroundings.clock())
-            after(partners.get(reading, name).state, Event.REVOKE)
+    asked = OnePartner(partner=name)
+    with at_desk(surroundings, place) as desk:
+        touched = desk.perform(endings.PARTNER_ENDS, asked).document
         if dry_run:
             return _shown(f"would revoke {name}", touched)
         confirming.check(said, f"withdraw everything of {name}, {_counts(touched)},", name, instead=_STOP_PARTNER)
-        with installation.store.change(now=surroundings.clock(), actor=actor()) as change:
-            touched = endings.revoke_partner(change, name, now=surroundings.clock())
-    return Result({"partner": name, "state": "revoked", **touched.document}, f"revoked: {name}, {_counts(touched)}")
+        done = desk.perform(endings.REVOKE_PARTNER, asked).document
+    return Result(done, f"revoked: {name}, {_counts(done)}")
 
 
 @partner.command("delete", short_help="Forget a partner that was revoked.")
 @click.argument("name")
-@home_option()
+@place_options()
 @confirming.options
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def delete_partner(
-    surroundings: Surroundings, *, name: str, home: Path, dry_run: bool, yes: bool, confirm: str | None
+    surroundings: Surroundings, *, name: str, place: Place, dry_run: bool, yes: bool, confirm: str | None
 ) -> Result:
     """Forget a partner that was revoked, and its clients, once no token of them can be alive: about 17 minutes after.
 
@@ -181,26 +172,25 @@ def delete_partner(
       keyfob-server partner delete "Acme CRO" --home ./operator --confirm "Acme CRO"
     """
     said = Said(dry_run, yes, confirm)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            found = partners.get(reading, name)
-            ids = tuple(one.id for one in reading.clients(partner_id=found.id))
-            endings.check_deletable(reading, state=found.state, client_ids=ids, now=surroundings.clock())
+    asked = OnePartner(partner=name)
+    with at_desk(surroundings, place) as desk:
+        touched = desk.perform(endings.PARTNER_GOES, asked).document
         if dry_run:
-            return _shown(f"would delete {name}", Touched(ids, (), ()))
+            return _shown(f"would delete {name}", touched)
         confirming.check(said, f"delete {name}", name, instead="it may stay as it is: it is revoked")
-        with installation.store.change(now=surroundings.clock(), actor=actor()) as change:
-            ids = endings.delete_partner(change, name, now=surroundings.clock())
-    document = {"partner": name, "state": "deleted", "clients": list(ids)}
-    return Result(document, f"{name} is deleted, with {len(ids)} clients; the audit trail keeps them")
+        done = desk.perform(endings.DELETE_PARTNER, asked).document
+    count = len(listed(done, "clients"))
+    return Result(done, f"{name} is deleted, with {count} clients; the audit trail keeps them")
 
 
-def _shown(what: str, touched: Touched) -> Result:
+def _shown(what: str, touched: Document) -> Result:
+    unopened = listed(touched, "unopened_messages")
     lines = [f"{what}: {_counts(touched)}; nothing was changed"]
-    lines += [f"  client      {one}" for one in touched.clients]
-    lines += [f"  secret      {one}{' (not used yet)' * (one in touched.unopened)}" for one in touched.credentials]
-    return Result({"dry_run": True, **touched.document}, "\n".join(lines))
+    lines += [f"  client      {one}" for one in listed(touched, "clients")]
+    lines += [f"  secret      {one}{' (not used yet)' * (one in unopened)}" for one in listed(touched, "credentials")]
+    return Result({"dry_run": True, **{name: touched[name] for name in _TOUCHED}}, "\n".join(lines))
 
 
-def _counts(touched: Touched) -> str:
-    return f"clients: {len(touched.clients)}, secrets: {len(touched.credentials)}, unopened: {len(touched.unopened)}"
+def _counts(touched: Document) -> str:
+    clients, credentials, unopened = (len(listed(touched, name)) for name in _TOUCHED)
+    return f"clients: {clients}, secrets: {credentials}, unopened: {unopened}"

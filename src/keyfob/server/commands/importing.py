@@ -9,10 +9,13 @@ from keyfob import command
 from keyfob import home as homes
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
-from keyfob.server.commands.surroundings import Surroundings, file_argument_type, home_option, opened
+from keyfob.server.admin.partners import SHOW, OnePartner
+from keyfob.server.admin.resources import LIST
+from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
+from keyfob.server.commands.surroundings import Surroundings, file_argument_type
 from keyfob.server.imports import found, hydra, keycloak
 from keyfob.server.imports.found import Found, Taken
-from keyfob.server.lifecycle import declaration_form, partners
+from keyfob.server.lifecycle import declaration_form
 from keyfob.server.lifecycle.declaration import VERSION
 from keyfob.server.lifecycle.names import near_miss
 
@@ -22,9 +25,9 @@ _READERS: dict[str, Callable[..., tuple[Found, ...]]] = {"hydra": hydra.read, "k
 
 
 @click.command("import", short_help="Another server's clients as a file for `apply`.")
-@click.argument("server", type=click.Choice(tuple(_READERS)))
+@click.argument("origin", type=click.Choice(tuple(_READERS)))
 @click.argument("file", type=file_argument_type())
-@home_option()
+@place_options()
 @click.option("--partner", required=True, metavar="NAME", help="Whose programs they are; it is known already.")
 @click.option("--resource", required=True, multiple=True, metavar="URL", help="The API that they call; repeatable.")
 @click.option("--client", "chosen", multiple=True, metavar="NAME", help="Only this one; repeatable.")
@@ -36,9 +39,9 @@ _READERS: dict[str, Callable[..., tuple[Found, ...]]] = {"hydra": hydra.read, "k
 def import_clients(
     surroundings: Surroundings,
     *,
-    server: str,
+    origin: str,
     file: Path,
-    home: Path,
+    place: Place,
     partner: str,
     resource: tuple[str, ...],
     chosen: tuple[str, ...],
@@ -56,29 +59,27 @@ def import_clients(
         --resource https://localhost:8444 --out ./imported
     """
     content = command.read_file(file, max_bytes=_MAX_BYTES)
-    read = _READERS[server](found.parse(content, where=str(file)), where=str(file))
+    read = _READERS[origin](found.parse(content, where=str(file)), where=str(file))
     for name in chosen:
         if name not in {one.name for one in read}:
-            known = [one.name for one in read]
-            raise Misuse("unknown-client", f"{file} has no client {name!r}", hint=near_miss(name, known))
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        owner = partners.get(reading, partner)
-        known_resources = {one.url: one for one in reading.resources()}
+            names = [one.name for one in read]
+            raise Misuse("unknown-client", f"{file} has no client {name!r}", hint=near_miss(name, names))
+    owner = perform(surroundings, place, SHOW, OnePartner(partner=partner)).document
+    resources = listed(perform_all(surroundings, place, LIST), "resources")
+    known = {one["resource"]: frozenset(one["scopes"]) for one in resources}
     for url in resource:
-        if url not in known_resources:
-            hint = near_miss(url, known_resources)
+        if url not in known:
+            hint = near_miss(url, known)
             raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=hint)
-    taken = found.take(
-        [one for one in read if not chosen or one.name in chosen], [known_resources[u] for u in resource]
-    )
+    taken = found.take([one for one in read if not chosen or one.name in chosen], {url: known[url] for url in resource})
     tree = {
         "version": VERSION,
         "partner": [
             {
-                "name": owner.name,
-                "email": owner.email,
+                "name": owner["name"],
+                "email": owner["email"],
                 "certificate": "partner.asc",
-                "fingerprint": owner.fingerprint,
+                "fingerprint": owner["fingerprint"],
                 "client": list(taken.clients),
             }
         ],
@@ -90,9 +91,9 @@ def import_clients(
             (out / "keys").mkdir(exist_ok=True)
         for name, keys in taken.keys.items():
             homes.write_new_file(out / name, keys, mode=0o644)
-        homes.write_new_file(out / "partner.asc", owner.certificate, mode=0o644)
+        homes.write_new_file(out / "partner.asc", str(owner["certificate"]).encode(), mode=0o644)
         heading = (
-            f"Out of an export of {server}: review it, then keyfob-server apply. Each client gets a new client_id."
+            f"Out of an export of {origin}: review it, then keyfob-server apply. Each client gets a new client_id."
         )
         homes.write_new_file(target, declaration_form.write(tree, heading=heading), mode=0o644)
     except OSError as failed:

@@ -1,18 +1,16 @@
 """`keyfob-server key`: the keys that sign access tokens."""
 
-from pathlib import Path
-
 import click
 
 from keyfob.command import Result, shows_result, table
 from keyfob.server.admin import keys
+from keyfob.server.admin.keys import NewKey
 from keyfob.server.admin.operation import Nothing
 from keyfob.server.commands import confirming
 from keyfob.server.commands.confirming import Said
-from keyfob.server.commands.place import Place, listed, perform, place_options
+from keyfob.server.commands.place import Place, at_desk, listed, number, perform, place_options
 from keyfob.server.commands.rehearsing import is_rehearsal
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
-from keyfob.server.lifecycle import key_rotation, signing_keys
+from keyfob.server.commands.surroundings import Surroundings, reason_option, show_time
 
 
 @click.group()
@@ -41,10 +39,10 @@ def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
 
 
 @key.command("rotate")
-@home_option()
+@place_options()
 @click.option(
     "--in",
-    "place",
+    "where",
     metavar="aws-kms:ARN|file",
     help="Where the key lies: one in AWS KMS, which must be there, or a new one in the home (the default, unless the "
     "newest is in KMS).",
@@ -57,7 +55,7 @@ def list_keys(surroundings: Surroundings, *, place: Place) -> Result:
 @click.pass_obj
 @shows_result
 def rotate_key(
-    surroundings: Surroundings, *, home: Path, place: str | None, emergency: bool, yes: bool, confirm: str | None
+    surroundings: Surroundings, *, place: Place, where: str | None, emergency: bool, yes: bool, confirm: str | None
 ) -> Result:
     """Make the next signing key. A running server publishes it at once and signs with it 15 minutes later.
 
@@ -73,15 +71,15 @@ def rotate_key(
     Example:
       keyfob-server key rotate --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
+    operation = keys.REPLACE_ALL if emergency else keys.ROTATE
+    with at_desk(surroundings, place) as desk:
         if emergency:
-            issuer = installation.settings.issuer
+            issuer = str(desk.perform(keys.LIST, Nothing()).document["issuer"])
             said = Said(is_rehearsal(), yes, confirm)
             confirming.check(said, f"refuse all tokens of {issuer}", issuer, instead="without a theft: key rotate")
-            done = key_rotation.replace_all(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
-            text = f"{done.kid} signs now; revoked with all that they signed: {', '.join(done.revoked)}"
-            return Result({"kid": done.kid, "signs_from": now, "revoked": list(done.revoked)}, text)
-        kid = key_rotation.rotate(installation, place, now=now, actor=actor(), entropy=surroundings.entropy)
-    signs_from = now + signing_keys.PUBLISHED_AHEAD
-    return Result({"kid": kid, "signs_from": signs_from}, f"{kid} is published, and signs from {show_time(signs_from)}")
+        done = desk.perform(operation, NewKey(place=where)).document
+    if emergency:
+        return Result(
+            done, f"{done['kid']} signs now; revoked with all that they signed: {', '.join(listed(done, 'revoked'))}"
+        )
+    return Result(done, f"{done['kid']} is published, and signs from {show_time(number(done, 'signs_from'))}")

@@ -10,12 +10,14 @@ from keyfob import home as homes
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
 from keyfob.server import installation, relocation
+from keyfob.server.commands.place import acting_here, operator_key_option
 from keyfob.server.commands.rehearsing import is_rehearsal
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, reason_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, reason_option
 
 
 @click.command("move-store", short_help="Move the installation to another database.")
 @home_option()
+@operator_key_option()
 @click.option(
     "--to",
     "url",
@@ -26,7 +28,7 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 @reason_option()
 @click.pass_obj
 @shows_result
-def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
+def move_store(surroundings: Surroundings, *, home: Path, operator_key: Path | None, url: str) -> Result:
     """Move the installation to another database, SQLite or PostgreSQL, while no server runs on it.
 
     Every row is copied, counted and compared, the audit trail is verified in its new place, and only then keyfob.toml
@@ -46,5 +48,6 @@ def move_store(surroundings: Surroundings, *, home: Path, url: str) -> Result:
         progress("moving the store"),
     ):
         source = found.rehearsing() if is_rehearsal() else found
-        moved, head = relocation.move(source, target, now=now, actor=actor(), environ=environ, entropy=entropy)
+        mine, by = acting_here(source, operator_key)
+        moved, head = relocation.move(mine, target, now=now, actor=by, environ=environ, entropy=entropy)
     return Result(moved.document(audit_head=head), moved.lines(f"audit head {head}", environ=environ))

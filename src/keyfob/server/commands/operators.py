@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,8 +18,9 @@ from keyfob.server.admin.operation import Nothing, Operation
 from keyfob.server.admin.operators import NewOperator, OperatorKey, OperatorName
 from keyfob.server.admin.proposals import OneProposal
 from keyfob.server.admin.table import APPROVE
-from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options, shown
+from keyfob.server.commands.place import Place, at_desk, listed, perform, perform_all, place_options, shown
 from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option
+from keyfob.server.commands.tray import Tray, without_message
 from keyfob.server.storage.records import Role
 
 
@@ -193,18 +195,38 @@ def list_proposals(surroundings: Surroundings, *, place: Place) -> Result:
 @click.command(short_help="Approve what another operator proposed.")
 @click.argument("proposal_id")
 @place_options()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="here",
+    metavar="DIR",
+    help="The folder for sealed messages of what is done.",
+)
 @reason_option()
 @click.pass_obj
 @shows_result
-def approve(surroundings: Surroundings, *, proposal_id: str, place: Place) -> Result:
+def approve(surroundings: Surroundings, *, proposal_id: str, place: Place, out: Path) -> Result:
     """Approve what another operator proposed, and do it now. Look at it first: keyfob-server proposals.
+
+    Where that seals a secret to a partner, its message comes to you.
 
     \b
     Example:
       keyfob-server approve prp_3kD... --home ./operator --operator-key bob.pem
     """
-    done = perform(surroundings, place, APPROVE, OneProposal(proposal_id=proposal_id))
-    return Result(done.document, f"done: {done.document['operation']}\n{json.dumps(done.document['result'])}")
+    tray = Tray(folder=out)
+    tray.check(place)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        done: dict[str, Any] = desk.perform(APPROVE, OneProposal(proposal_id=proposal_id)).document
+    result = _received(tray, place, done["result"])
+    if "steps" in result:
+        result |= {"steps": [_received(tray, place, one) for one in result["steps"]]}
+    return Result(done | {"result": result}, f"done: {done['operation']}\n{json.dumps(result, ensure_ascii=False)}")
+
+
+def _received(tray: Tray, place: Place, document: dict[str, Any]) -> dict[str, Any]:
+    return without_message(document, tray.take(place, document))
 
 
 @click.command(short_help="Reject what another operator proposed.")

@@ -6,14 +6,18 @@ import click
 
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
+from keyfob.server.admin import partner_webhooks as operations
+from keyfob.server.admin.partner_webhooks import Webhook
+from keyfob.server.admin.partners import OnePartner
 from keyfob.server.commands.partners import partner
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option
-from keyfob.server.lifecycle import partner_webhooks
+from keyfob.server.commands.place import Place, at_desk, perform, place_options
+from keyfob.server.commands.surroundings import Surroundings, reason_option
+from keyfob.server.commands.tray import Tray
 
 
 @partner.command(short_help="Tell a partner at a webhook of its own, too.")
 @click.argument("name")
-@home_option()
+@place_options()
 @click.option("--url", metavar="URL", help="Where to, https; every time with a new secret.")
 @click.option("--remove", is_flag=True, help="By e-mail alone again.")
 @click.option(
@@ -26,7 +30,7 @@ from keyfob.server.lifecycle import partner_webhooks
 @click.pass_obj
 @shows_result
 def webhook(
-    surroundings: Surroundings, *, name: str, home: Path, url: str | None, remove: bool, out: Path | None
+    surroundings: Surroundings, *, name: str, place: Place, url: str | None, remove: bool, out: Path | None
 ) -> Result:
     """Tell a partner what concerns it at a webhook of its own, besides by e-mail.
 
@@ -40,12 +44,12 @@ def webhook(
     """
     if (url is None) is not remove:
         raise Misuse("webhook-missing", "exactly one of --url and --remove is needed", hint="give one")
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        if url is None:
-            partner_webhooks.remove(installation, name, now=now, actor=actor())
-            return Result({"partner": name, "sealed": None}, f"{name} is told by e-mail alone")
-        path = partner_webhooks.point(
-            installation, name, url, out=out, now=now, entropy=surroundings.entropy, actor=actor()
-        )
+    if url is None:
+        done = perform(surroundings, place, operations.REMOVE, OnePartner(partner=name))
+        return Result({"partner": name, "sealed": None}, f"{done.document['partner']} is told by e-mail alone")
+    tray = Tray(out)
+    tray.check(place)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        made = desk.perform(operations.POINT, Webhook(partner=name, url=url)).document
+    path = tray.take(place, made)
     return Result({"partner": name, "sealed": str(path)}, f"{name} is told there, too; the secret is sealed in {path}")

@@ -12,7 +12,8 @@ from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Misuse, Problem
 from keyfob.server.admin import partners
 from keyfob.server.admin.desk import Document
-from keyfob.server.admin.partners import NewPartner, OnePartner, document
+from keyfob.server.admin.operation import Operation
+from keyfob.server.admin.partners import NewPartner, OnePartner, Renewal
 from keyfob.server.commands.place import (
     AtDesk,
     Place,
@@ -24,20 +25,9 @@ from keyfob.server.commands.place import (
     place_options,
     shown,
 )
-from keyfob.server.commands.surroundings import (
-    Surroundings,
-    actor,
-    home_option,
-    opened,
-    read_file,
-    reason_option,
-    show_time,
-)
+from keyfob.server.commands.surroundings import Surroundings, read_file, reason_option, show_time
 from keyfob.server.lifecycle import names
-from keyfob.server.lifecycle import partners as rules
 from keyfob.server.lifecycle.partners import check_confirmed
-from keyfob.server.lifecycle.states import Event
-from keyfob.server.storage.records import Confirmation
 
 
 @click.group(short_help="The organisations that have clients.")
@@ -103,7 +93,7 @@ def add(
 
 @partner.command(short_help="Take up a partner's renewed certificate, or its new key.")
 @click.argument("name")
-@home_option()
+@place_options()
 @click.option(
     "--certificate", required=True, type=click.Path(path_type=Path), metavar="FILE.asc", help="Its OpenPGP certificate."
 )
@@ -121,7 +111,7 @@ def renew(
     surroundings: Surroundings,
     *,
     name: str,
-    home: Path,
+    place: Place,
     certificate: Path,
     email: str | None,
     confirm_fingerprint: str | None,
@@ -138,40 +128,28 @@ def renew(
     """
     if approve and confirm_fingerprint is not None:
         raise Misuse("confirmed-twice", "--approve and --confirm-fingerprint exclude each other", hint="give one")
-    now = surroundings.clock()
-    checked = _check(certificate, now=now)
-    with opened(surroundings, home) as installation:
-        with installation.store.reading() as reading:
-            known = rules.get(reading, name)
-            if any(other.fingerprint == checked.fingerprint and other.id != known.id for other in reading.partners()):
-                raise Misuse("certificate-known", "that certificate is another partner's", hint="see partner list")
-        is_same = checked.fingerprint == known.fingerprint
-        how = Confirmation.CERTIFIED if approve else Confirmation.FLAG
-        if confirm_fingerprint is not None:
-            rules.check_confirmed(checked, confirm_fingerprint)
-        elif not is_same and approve:
-            rules.check_certified(known, checked, now=now)
-        elif not is_same:
-            _ask(checked)
-            how = Confirmation.TERMINAL
-        with installation.store.change(now=now, actor=actor()) as change:
-            present = rules.get(change.reading, name)
-            if present != known:
-                raise Problem(
-                    "partner-changed", "the partner was changed meanwhile: nothing was done", hint="try again"
-                )
-            contact = known.email if email is None else email
-            if not is_same:
-                stored = rules.replace_key(change, known, checked, email=contact, confirmed=how, now=now)
-                outcome = "replaced"
-            elif (known.certificate, known.email) == (checked.armored, contact):
-                stored, outcome = known, "unchanged"
-            else:
-                stored, outcome = rules.renew(change, known, checked, email=contact, now=now), "renewed"
+    checked = _check(certificate, now=surroundings.clock())
+    how: Literal["flag", "terminal"] = "flag"
+    with at_desk(surroundings, place) as desk:
+        known = desk.perform(partners.SHOW, OnePartner(partner=name)).document
+        if known["fingerprint"] != checked.fingerprint and confirm_fingerprint is None and not approve:
+            confirm_fingerprint, how = _ask(checked), "terminal"
+        asked = Renewal(
+            partner=name,
+            certificate=checked.armored.decode(),
+            email=email,
+            confirm_fingerprint=confirm_fingerprint,
+            confirmed_how=how,
+            approve=approve,
+        )
+        done = desk.perform(partners.RENEW, asked)
     until = "for ever" if checked.expires_at is None else f"until {show_time(checked.expires_at)}"
-    fingerprint = certificates.show_fingerprint(stored.fingerprint)
-    told = {"outcome": outcome, **document(stored), "certificate_expires_at": checked.expires_at}
-    return Result(told, f"{outcome}: {stored.name} ({stored.id})\n  {fingerprint}\n  usable {until}")
+    return shown(
+        done,
+        lambda: (
+            f"{done.document['outcome']}: {_heading(done.document)}\n  {_fingerprint(done.document)}\n  usable {until}"
+        ),
+    )
 
 
 @partner.command("list")
@@ -221,42 +199,39 @@ def show(surroundings: Surroundings, *, name: str, place: Place) -> Result:
 
 @partner.command(short_help="Refuse all of a partner's clients until `resume`.")
 @click.argument("name")
-@home_option()
+@place_options()
 @reason_option()
 @click.pass_obj
 @shows_result
-def suspend(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+def suspend(surroundings: Surroundings, *, name: str, place: Place) -> Result:
     """Refuse the token requests of all of a partner's clients until `resume`; tokens are refused within 5 seconds.
 
     \b
     Example:
       keyfob-server partner suspend "Acme CRO" --home ./operator --reason "break-in suspected"
     """
-    return _set_state(surroundings, home, name, Event.SUSPEND)
+    return _set_state(surroundings, place, partners.SUSPEND, name)
 
 
 @partner.command(short_help="Let a suspended partner go on.")
 @click.argument("name")
-@home_option()
+@place_options()
 @reason_option()
 @click.pass_obj
 @shows_result
-def resume(surroundings: Surroundings, *, name: str, home: Path) -> Result:
+def resume(surroundings: Surroundings, *, name: str, place: Place) -> Result:
     """Let a suspended partner go on: exactly those clients and secrets that worked before work again.
 
     \b
     Example:
       keyfob-server partner resume "Acme CRO" --home ./operator
     """
-    return _set_state(surroundings, home, name, Event.RESUME)
+    return _set_state(surroundings, place, partners.RESUME, name)
 
 
-def _set_state(surroundings: Surroundings, home: Path, name: str, event: Event) -> Result:
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        # As of here, where nobody else writes: it may have taken long to get a turn, and tokens went out meanwhile.
-        state = rules.set_state(change, name, event, now=surroundings.clock())
-    return Result({"partner": name, "state": state.value}, f"{name} is {state}")
+def _set_state(surroundings: Surroundings, place: Place, operation: Operation[OnePartner], name: str) -> Result:
+    done = perform(surroundings, place, operation, OnePartner(partner=name))
+    return shown(done, lambda: f"{name} is {done.document['state']}")
 
 
 def _check(path: Path, *, now: int) -> Certificate:

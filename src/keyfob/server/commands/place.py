@@ -19,13 +19,17 @@ from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server import settings
 from keyfob.server.admin import local
-from keyfob.server.admin.desk import Document
+from keyfob.server.admin.desk import Document, Ways
 from keyfob.server.admin.local import LocalDesk
 from keyfob.server.admin.operation import MAX_PAGE, Operation, Page
 from keyfob.server.admin.performing import Performed
 from keyfob.server.alarms import sinks
+from keyfob.server.audit.events import Acting
 from keyfob.server.commands.rehearsing import is_rehearsal
 from keyfob.server.commands.surroundings import Surroundings, actor, home_option, key_sets, opened, read_file, show_time
+from keyfob.server.installation import Installation
+from keyfob.server.lifecycle import handoff
+from keyfob.server.lifecycle.handoff import Outlet
 
 A = TypeVar("A")
 
@@ -40,6 +44,17 @@ class Place:
     ca: Path | None
 
 
+def operator_key_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--operator-key",
+        type=click.Path(path_type=Path),
+        envvar="KEYFOB_OPERATOR_KEY",
+        show_envvar=True,
+        metavar="FILE.pem",
+        help="Your private key, as `operator keygen` made it.",
+    )
+
+
 def place_options() -> Callable[[Callable[..., None]], Callable[..., None]]:
     """`--home`, or `--server` with what it needs; the command takes `place`."""
 
@@ -52,14 +67,7 @@ def place_options() -> Callable[[Callable[..., None]], Callable[..., None]]:
             metavar="URL",
             help="Instead of a home: the issuer whose admin API does it.",
         )
-        @click.option(
-            "--operator-key",
-            type=click.Path(path_type=Path),
-            envvar="KEYFOB_OPERATOR_KEY",
-            show_envvar=True,
-            metavar="FILE.pem",
-            help="Your private key, as `operator keygen` made it.",
-        )
+        @operator_key_option()
         @click.option(
             "--ca", type=click.Path(path_type=Path), metavar="FILE", help="The authority of the server's certificate."
         )
@@ -102,8 +110,8 @@ class AtDesk(Protocol):
 
 
 @contextlib.contextmanager
-def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
-    """The desk at the home or at the server, for the block."""
+def at_desk(surroundings: Surroundings, place: Place, *, outlet: Outlet = handoff.with_answer) -> Iterator[AtDesk]:
+    """The desk at the home or at the server, for the block. `outlet`: on the home, where sealed messages go."""
     key = None if place.operator_key is None else _read_key(place.operator_key)
     if place.server is not None:
         if is_rehearsal():
@@ -128,14 +136,30 @@ def at_desk(surroundings: Surroundings, place: Place) -> Iterator[AtDesk]:
         return
     assert place.home is not None
     with opened(surroundings, place.home) as installation:
+        told = functools.partial(sinks.make, installation, environ=surroundings.environ, clock=surroundings.clock)
+
+        def ways() -> Ways:
+            from keyfob.server.notices import channels  # e-mail, which few commands need
+
+            return channels.make(installation, told(), environ=surroundings.environ, clock=surroundings.clock)
+
         yield LocalDesk(
             installation,
             local.identify(installation, system_user=command.system_user(), key=key, reason=actor().reason),
             clock=surroundings.clock,
             entropy=surroundings.entropy,
-            sinks=lambda: sinks.make(installation, environ=surroundings.environ, clock=surroundings.clock),
+            sinks=told,
+            ways=ways,
             key_sets=key_sets(surroundings, installation.settings),
+            outlet=outlet,
         )
+
+
+def acting_here(installation: Installation, operator_key: Path | None) -> tuple[Installation, Acting]:
+    """For what works on the home alone: the installation as the operator has it, and who that is. Raises Problem."""
+    key = None if operator_key is None else _read_key(operator_key)
+    who = local.identify(installation, system_user=command.system_user(), key=key, reason=actor().reason)
+    return local.acting(installation, who), who.in_audit
 
 
 def perform(surroundings: Surroundings, place: Place, operation: Operation[A], asked: A) -> Performed:

@@ -1,13 +1,19 @@
 """`keyfob-server registration allow|list|withdraw|renew`: partners that register their clients by themselves."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from keyfob.command import Result, shows_result, table
 from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
+from keyfob.server.admin import registrations
+from keyfob.server.admin.clients import OneClient
+from keyfob.server.admin.registrations import DEFAULT_DAYS, MAX_DAYS, MAX_USES, NewAllowance, OneAllowance
 from keyfob.server.commands.client_view import studies_text
+from keyfob.server.commands.place import Place, at_desk, listed, perform, perform_all, place_options, shown
 from keyfob.server.commands.rights import (
     read_details,
     read_scope,
@@ -16,14 +22,9 @@ from keyfob.server.commands.rights import (
     study_options,
     token_lifetime_option,
 )
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, opened, reason_option, show_time
-from keyfob.server.lifecycle import allowances
-from keyfob.server.lifecycle.allowances import DAY, Bounds
-from keyfob.server.lifecycle.registration import Registrar
-from keyfob.server.storage.records import Allowance, Profile, State
-
-_DEFAULT_DAYS, _MAX_DAYS = 3, 30
-_MAX_USES = 100
+from keyfob.server.commands.surroundings import Surroundings, reason_option, show_time
+from keyfob.server.commands.tray import Tray, without_message
+from keyfob.server.storage.records import Profile
 
 
 @click.group(short_help="Partners that register their clients by themselves.")
@@ -32,7 +33,7 @@ def registration() -> None:
 
 
 @registration.command(short_help="Let a partner register a client.")
-@home_option()
+@place_options()
 @click.option("--partner", required=True, metavar="NAME", help="Whose clients they will be.")
 @scope_option
 @resource_option
@@ -48,15 +49,15 @@ def registration() -> None:
 @click.option("--dpop", is_flag=True, help="All tokens of its clients are bound to a key.")
 @click.option(
     "--days",
-    type=click.IntRange(1, _MAX_DAYS),
-    default=_DEFAULT_DAYS,
+    type=click.IntRange(1, MAX_DAYS),
+    default=DEFAULT_DAYS,
     show_default=True,
     metavar="DAYS",
-    help=f"How long the permission lasts, 1 to {_MAX_DAYS}; the clients stay.",
+    help=f"How long the permission lasts, 1 to {MAX_DAYS}; the clients stay.",
 )
 @click.option(
     "--uses",
-    type=click.IntRange(1, _MAX_USES),
+    type=click.IntRange(1, MAX_USES),
     default=1,
     show_default=True,
     metavar="N",
@@ -71,7 +72,7 @@ def registration() -> None:
 def allow(
     surroundings: Surroundings,
     *,
-    home: Path,
+    place: Place,
     partner: str,
     scope: str,
     resource: tuple[str, ...],
@@ -95,86 +96,81 @@ def allow(
       keyfob-server registration allow --home ./operator --partner "Acme CRO" \\
         --scope "studies:read subjects:read" --resource https://localhost:8444 --study S.1
     """
-    bounds = Bounds(
+    details = read_details(study, details_file, every=all_studies)
+    asked = NewAllowance(
         partner=partner,
-        scope=read_scope(scope, "--scope"),
+        scope=scopes.write(read_scope(scope, "--scope")),
         resources=resource,
-        details=read_details(study, details_file, every=all_studies),
+        authorization_details=tuple(authorization_details.write_claim(details)),
         token_lifetime=token_lifetime,
-        dpop_bound=dpop,
         profile=Profile(profile),
+        dpop_bound=dpop,
+        days=days,
         uses=uses,
-        lifetime=days * DAY,
     )
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        made, path = allowances.allow(
-            installation, bounds, out=out, now=now, entropy=surroundings.entropy, actor=actor()
-        )
-        operator = installation.operator_certificate.fingerprint
-        endpoint = installation.settings.registration_endpoint
-    document = {
-        **_document(made, partner, now),
-        "sealed": str(path),
-        "operator_fingerprint": operator,
-        "registration_endpoint": endpoint,
-    }
-    clients = "one client" if uses == 1 else f"{uses} clients"
-    lines = [
-        f"{partner} may register {clients} until {show_time(made.expires_at)}; its token is sealed in {path}",
-        f"  at        {', '.join(made.resources)}: {scopes.write(made.scope)}",
-        f"  studies   {studies_text(made.authorization_details)}",
-        f"the partner opens it (gpg --decrypt {path.name}) and posts its keys to {endpoint}",
-        f"to take it back: keyfob-server registration withdraw {made.id}",
-    ]
-    return Result(document, "\n".join(lines))
+    tray = Tray(out)
+    tray.check(place)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        done = desk.perform(registrations.ALLOW, asked)
+    path = tray.take(place, done.document)
+    return shown(replace(done, document=without_message(done.document, path)), lambda: _text(done.document, path))
+
+
+def _text(made: dict[str, Any], path: Path | None) -> str:
+    assert path is not None
+    clients = "one client" if made["uses_left"] == 1 else f"{made['uses_left']} clients"
+    until = show_time(made["expires_at"])
+    studies = studies_text(authorization_details.read_claim(made["authorization_details"]))
+    return "\n".join(
+        [
+            f"{made['partner']} may register {clients} until {until}; its token is sealed in {path}",
+            f"  at        {', '.join(made['resources'])}: {made['scope']}",
+            f"  studies   {studies}",
+            f"the partner opens it (gpg --decrypt {path.name}) and posts its keys to {made['registration_endpoint']}",
+            f"to take it back: keyfob-server registration withdraw {made['allowance']}",
+        ]
+    )
 
 
 @registration.command("list", short_help="What was allowed to whom.")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def list_allowances(surroundings: Surroundings, *, home: Path) -> Result:
+def list_allowances(surroundings: Surroundings, *, place: Place) -> Result:
     """What was allowed to whom, the oldest first; also what is used up, expired or withdrawn.
 
     \b
     Example:
       keyfob-server registration list --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.reading() as reading:
-        found = reading.allowances()
-        owners = {one.id: one.name for one in reading.partners()}
+    document = perform_all(surroundings, place, registrations.LIST)
     rows = [
-        (one.id, _state(one, now), owners[one.partner_id], str(one.uses_left), show_time(one.expires_at))
-        for one in found
+        (one["allowance"], one["state"], one["partner"], str(one["uses_left"]), show_time(one["expires_at"]))
+        for one in listed(document, "allowances")
     ]
-    document = {"allowances": [_document(one, owners[one.partner_id], now) for one in found]}
     return Result(document, table(("ALLOWANCE", "STATE", "PARTNER", "USES LEFT", "EXPIRES"), rows))
 
 
 @registration.command(short_help="Take a permission to register back.")
 @click.argument("allowance")
-@home_option()
+@place_options()
 @reason_option()
 @click.pass_obj
 @shows_result
-def withdraw(surroundings: Surroundings, *, allowance: str, home: Path) -> Result:
+def withdraw(surroundings: Surroundings, *, allowance: str, place: Place) -> Result:
     """Take a permission to register back, from the next request on. Clients that are registered stay: client revoke.
 
     \b
     Example:
       keyfob-server registration withdraw 3kD... --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation, installation.store.change(now=now, actor=actor()) as change:
-        allowances.withdraw(change, allowance)
-    return Result({"allowance": allowance, "state": "withdrawn"}, f"{allowance} is withdrawn")
+    done = perform(surroundings, place, registrations.WITHDRAW, OneAllowance(allowance=allowance))
+    return shown(done, lambda: f"{allowance} is withdrawn")
 
 
 @registration.command(short_help="Seal a new registration token for a client.")
 @click.argument("client_id")
-@home_option()
+@place_options()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -184,7 +180,7 @@ def withdraw(surroundings: Surroundings, *, allowance: str, home: Path) -> Resul
 @reason_option()
 @click.pass_obj
 @shows_result
-def renew(surroundings: Surroundings, *, client_id: str, home: Path, out: Path | None) -> Result:
+def renew(surroundings: Surroundings, *, client_id: str, place: Place, out: Path | None) -> Result:
     """Seal a new registration access token to the partner of a client that registered itself.
 
     For a client whose own is lost or expired, or was ended because somebody used an old one: find out who, first. No
@@ -194,35 +190,9 @@ def renew(surroundings: Surroundings, *, client_id: str, home: Path, out: Path |
     Example:
       keyfob-server registration renew cl_3kD... --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        registrar = Registrar(installation, surroundings.entropy)
-        path = registrar.renew(client_id, out=out, now=now, actor=actor())
-        operator = installation.operator_certificate.fingerprint
-    document = {"client_id": client_id, "sealed": str(path), "operator_fingerprint": operator}
-    return Result(document, f"sealed a new registration token for {client_id} in {path}")
-
-
-def _document(one: Allowance, partner: str, now: int) -> dict[str, object]:
-    return {
-        "allowance": one.id,
-        "partner": partner,
-        "state": _state(one, now),
-        "uses_left": one.uses_left,
-        "scope": scopes.write(one.scope),
-        "resources": list(one.resources),
-        "authorization_details": authorization_details.write_claim(one.authorization_details),
-        "profile": one.profile.value,
-        "token_lifetime": one.token_lifetime,
-        "dpop_bound": one.dpop_bound,
-        "created_at": one.created_at,
-        "expires_at": one.expires_at,
-    }
-
-
-def _state(one: Allowance, now: int) -> str:
-    if one.state is not State.ACTIVE:
-        return "withdrawn"
-    if one.uses_left < 1:
-        return "used up"
-    return "expired" if now >= one.expires_at else "open"
+    tray = Tray(out)
+    tray.check(place)
+    with at_desk(surroundings, place, outlet=tray) as desk:
+        made = desk.perform(registrations.RENEW, OneClient(client_id=client_id)).document
+    path = tray.take(place, made)
+    return Result(without_message(made, path), f"sealed a new registration token for {client_id} in {path}")

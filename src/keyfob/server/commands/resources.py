@@ -39,8 +39,12 @@ def add(surroundings: Surroundings, *, file: Path, place: Place) -> Result:
     except MalformedMetadata as wrong:
         raise Misuse("bad-resource", f"{file}: {wrong}", hint=resources.FORM) from None
     done = perform(surroundings, place, resources.ADD, asked)
-    names = listed(done.document, "scopes")
-    return shown(done, lambda: f"{done.document['outcome']}: {done.document['resource']}, {len(names)} scopes")
+    return shown(
+        done,
+        lambda: (
+            f"{done.document['outcome']}: {done.document['resource']}, {len(listed(done.document, 'scopes'))} scopes"
+        ),
+    )
 
 
 @resource.command("list")

@@ -11,11 +11,13 @@ from keyfob.home import HomeKind
 from keyfob.openpgp import certificate as certificates
 from keyfob.server import installation, key_encryption, rewrapping
 from keyfob.server.commands.keys import key
-from keyfob.server.commands.surroundings import Surroundings, actor, home_option, read_file, reason_option
+from keyfob.server.commands.place import acting_here, operator_key_option
+from keyfob.server.commands.surroundings import Surroundings, home_option, read_file, reason_option
 
 
 @key.command(short_help="Put every secret under a new key-encryption key.")
 @home_option()
+@operator_key_option()
 @click.option("--kek", required=True, metavar="aws-kms:ARN|file", help="Where the new key-encryption key is kept.")
 @click.option(
     "--recovery-cert",
@@ -27,7 +29,15 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 @reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
-def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: Path | None, dry_run: bool) -> Result:
+def rewrap(
+    surroundings: Surroundings,
+    *,
+    home: Path,
+    operator_key: Path | None,
+    kek: str,
+    recovery_cert: Path | None,
+    dry_run: bool,
+) -> Result:
     """Make a new key-encryption key and put every secret of the home and its database under it, while no server runs.
 
     `--kek aws-kms:ARN` keeps it under that key in AWS KMS (an alias means the key that it names now), `--kek file` in
@@ -46,13 +56,14 @@ def rewrap(surroundings: Surroundings, *, home: Path, kek: str, recovery_cert: P
         homes.in_use(home, alone=True),
         contextlib.closing(installation.open(home, environ=environ, entropy=entropy)) as found,
     ):
+        mine, by = acting_here(found, operator_key)
         if dry_run:
             rewrapping.check(found, recovery)
             count, old = rewrapping.count(found), key_encryption.show(key_encryption.place_in_force(found.home))
             text = f"would put {count} envelopes under a new key-encryption key (now: {old}); nothing was changed"
             return Result({"dry_run": True, "from": old, "to": key_encryption.show(place), "envelopes": count}, text)
         with progress("putting everything under the new key"):
-            done = rewrapping.rewrap(found, place, recovery, now=now, actor=actor(), entropy=entropy)
+            done = rewrapping.rewrap(mine, place, recovery, now=now, actor=by, entropy=entropy)
     old, new = key_encryption.show(done.old), key_encryption.show(done.new)
     lines = [f"{done.count} envelopes are under a new key-encryption key, kept in {new} (before: {old})"]
     if done.new is None:

@@ -2,29 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import click
 
-from keyfob import tls
 from keyfob.command import Result, shows_result, table
-from keyfob.problem import Problem
-from keyfob.server import attention
-from keyfob.server.admin import announcements
-from keyfob.server.attention import Books
-from keyfob.server.audit import chain
-from keyfob.server.commands import notices
-from keyfob.server.commands.surroundings import Surroundings, home_option, opened, show_time
-from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import signing_keys
-from keyfob.server.lifecycle.announcements import waiting
+from keyfob.server.admin.operation import Nothing
+from keyfob.server.admin.standing import STATUS
+from keyfob.server.commands.place import Place, perform, place_options
+from keyfob.server.commands.surroundings import Surroundings, show_time
 from keyfob.server.lifecycle.rotation import DAY
-from keyfob.server.notices.calendar import read_certified
-from keyfob.server.notices.due import Certified
-from keyfob.server.storage.records import Purpose
-from keyfob.server.storage.standing import Standing
 
-_TLS_AHEAD = 14 * DAY
 _MAX_ROWS = 8
 """Of each kind, on the screen; `--json` has all."""
 
@@ -41,10 +29,10 @@ class _Section:
 
 
 @click.command(short_help="Say in one screen what needs attention.")
-@home_option()
+@place_options()
 @click.pass_obj
 @shows_result
-def status(surroundings: Surroundings, *, home: Path) -> Result:
+def status(surroundings: Surroundings, *, place: Place) -> Result:
     """Say in one screen what needs attention, and the command that mends it.
 
     Secrets that expire within 30 days and certificates within 10; sealed messages that nobody has used for a day; old
@@ -57,44 +45,20 @@ def status(surroundings: Surroundings, *, home: Path) -> Result:
     Example:
       keyfob-server status --home ./operator
     """
-    now = surroundings.clock()
-    with opened(surroundings, home) as installation:
-        store = installation.store
-        with store.reading() as reading:
-            standings, certified = reading.standings(), read_certified(reading)
-            announced = waiting(reading)
-        unsettled, unrouted = store.outbox.unsettled(), store.outbox.unrouted()
-        keys, glance = _keys_due(installation, now), store.audit_glance()
-        issuer = installation.settings.issuer
-    books = attention.read(standings, certified, unsettled, announced, now)
-    document = {
-        "issuer": issuer,
-        "at": now,
-        "expiring_credentials": [_credential(one) for one in books.expiring_credentials],
-        "expiring_certificates": [_certificate(each) for each in books.expiring_certificates],
-        "unopened_messages": [_credential(one) for one in books.unopened_messages],
-        "old_secrets_in_use": [_credential(one) for one in books.old_secrets_in_use],
-        "announced_changes": [announcements.document(one) for one in books.announced_changes],
-        "keys_due": keys,
-        "undelivered_notices": [notices.document(one) for one in books.undelivered_notices],
-        "notices_waiting": unrouted + sum(one.reason is None for one in unsettled),
-        "audit": {"whole": not glance.findings, "records": glance.count, "findings": list(glance.findings)},
-    }
-    sections = _sections(books, keys, glance, now)
-    needs = any(section.rows for section in sections)
-    return Result({"needs_attention": needs, **document}, _text(issuer, now, sections), exit_code=int(needs))
+    found = perform(surroundings, place, STATUS, Nothing()).document
+    return Result(found, _text(found), exit_code=int(bool(found["needs_attention"])))
 
 
-def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int) -> list[_Section]:
-    who = ("PARTNER", "CLIENT", "NAME")
+def _sections(found: dict[str, Any]) -> list[_Section]:
+    now, audit, who = found["at"], found["audit"], ("PARTNER", "CLIENT", "NAME")
     return [
         _Section(
             "credentials that expire",
             "none within 30 days",
             (*who, "EXPIRES", "LAST USE"),
             [
-                (*_who(one), _until(one.credential.expires_at, now), show_time(one.credential.last_used_at))
-                for one in books.expiring_credentials
+                (*_who(one), _until(one["expires_at"], now), show_time(one["last_used_at"]))
+                for one in found["expiring_credentials"]
             ],
             "keyfob-server client rotate CLIENT",
         ),
@@ -103,8 +67,8 @@ def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int
             "none within 10 days",
             ("PARTNER", "FINGERPRINT", "EXPIRES"),
             [
-                (each.partner, each.fingerprint, _until(each.expires_at or 0, now))
-                for each in books.expiring_certificates
+                (one["partner"], one["fingerprint"], _until(one["expires_at"] or 0, now))
+                for one in found["expiring_certificates"]
             ],
             "keyfob-server partner renew PARTNER --certificate FILE.asc",
         ),
@@ -113,8 +77,8 @@ def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int
             "none for longer than a day",
             (*who, "SEALED", "USE BY"),
             [
-                (*_who(one), show_time(one.credential.sealed_at), show_time(one.credential.first_use_by))
-                for one in books.unopened_messages
+                (*_who(one), show_time(one["sealed_at"]), show_time(one["first_use_by"]))
+                for one in found["unopened_messages"]
             ],
             "ask the partner; to seal anew: keyfob-server client rotate CLIENT",
         ),
@@ -125,11 +89,11 @@ def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int
             [
                 (
                     *_who(one),
-                    show_time(one.credential.last_used_at),
-                    one.credential.last_used_from or "-",
-                    _until(one.credential.overlap_ends_at or 0, now),
+                    show_time(one["last_used_at"]),
+                    one["last_used_from"] or "-",
+                    _until(one["overlap_ends_at"] or 0, now),
                 )
-                for one in books.old_secrets_in_use
+                for one in found["old_secrets_in_use"]
             ],
             "tell the partner which address still uses the old one",
         ),
@@ -137,41 +101,45 @@ def _sections(books: Books, keys: Sequence[str], glance: chain.Verdict, now: int
             "changes that partners asked for",
             "none announced",
             ("ANNOUNCEMENT", "CLIENT", "COUNTS FROM"),
-            [(one.id, one.client_id, show_time(one.takes_effect_at)) for one in books.announced_changes],
+            [
+                (one["announcement_id"], one["client_id"], show_time(one["takes_effect_at"]))
+                for one in found["announced_changes"]
+            ],
             "nothing, where the partner knows of it; else: keyfob-server announcement stop ANNOUNCEMENT",
         ),
-        _Section("keys due", "none", ("WHAT",), [(one,) for one in keys], "see the line"),
+        _Section("keys due", "none", ("WHAT",), [(one,) for one in found["keys_due"]], "see the line"),
         _Section(
             "notices not delivered",
             "none",
             ("NOTICE", "KIND", "FOR", "BY", "REASON"),
             [
                 (
-                    one.notice.id,
-                    one.notice.kind.value,
-                    one.partner if one.notice.recipient == "partner" and one.partner else one.notice.recipient.value,
-                    one.channel,
-                    one.reason or "no way was set: mail.host",
+                    one["id"],
+                    one["kind"],
+                    one["partner"] if one["recipient"] == "partner" and one["partner"] else one["recipient"],
+                    one["channel"],
+                    one["reason"] or "no way was set: mail.host",
                 )
-                for one in books.undelivered_notices
+                for one in found["undelivered_notices"]
             ],
             "mend the reason, then: keyfob-server notice retry --all",
         ),
         _Section(
             "audit",
-            f"the newest {glance.count} records are whole",
+            f"the newest {audit['records']} records are whole",
             ("FINDING",),
-            [(finding,) for finding in glance.findings],
+            [(finding,) for finding in audit["findings"]],
             "keyfob-server audit verify; keep a copy of the database as it is",
         ),
     ]
 
 
-def _text(issuer: str, now: int, sections: Sequence[_Section]) -> str:
+def _text(found: dict[str, Any]) -> str:
     """Colours are left out by whoever prints it to something that is no terminal."""
+    sections = _sections(found)
     count = sum(len(section.rows) for section in sections)
     verdict = click.style("all is well", fg="green") if not count else click.style(f"{count} to look at", fg="yellow")
-    lines = [f"{click.style(issuer, bold=True)}  {show_time(now)}  {verdict}", ""]
+    lines = [f"{click.style(found['issuer'], bold=True)}  {show_time(found['at'])}  {verdict}", ""]
     for section in sections:
         if not section.rows:
             lines.append(f"{click.style('ok', fg='green')}  {section.title}: {section.good}")
@@ -185,48 +153,10 @@ def _text(issuer: str, now: int, sections: Sequence[_Section]) -> str:
     return "\n".join(lines)
 
 
-def _keys_due(installation: Installation, now: int) -> list[str]:
-    """In words, each with what mends it."""
-    settings = installation.settings
-    period = settings.signing_key_days * DAY
-    found = [
-        f"the signing key for {purpose.value} is due: a running server makes its successor (keyfob-server serve)"
-        for purpose in Purpose
-        if signing_keys.is_due(installation.store.signing_keys(purpose), now, period=period)
-    ]
-    if settings.trusted_proxy is None:
-        try:
-            doubt = tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=now + _TLS_AHEAD)
-        except Problem as failed:
-            doubt = failed.message
-        found += [f"as of {_TLS_AHEAD // DAY} days from now: {doubt}"] if doubt else []
-    return found
-
-
-def _who(one: Standing) -> tuple[str, str, str]:
-    return one.partner, one.credential.client_id, one.client_name
+def _who(one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["partner"], one["client_id"], one["name"]
 
 
 def _until(at: int, now: int) -> str:
     days = abs(at - now) // DAY
     return f"{show_time(at)[:10]} ({'in ' if at > now else ''}{days} d{'' if at > now else ' ago'})"
-
-
-def _credential(one: Standing) -> dict[str, object]:
-    credential = one.credential
-    return {
-        "partner": one.partner,
-        "client_id": credential.client_id,
-        "name": one.client_name,
-        "credential_id": credential.id,
-        "expires_at": credential.expires_at,
-        "sealed_at": credential.sealed_at,
-        "first_use_by": credential.first_use_by,
-        "overlap_ends_at": credential.overlap_ends_at,
-        "last_used_at": credential.last_used_at,
-        "last_used_from": credential.last_used_from,
-    }
-
-
-def _certificate(each: Certified) -> dict[str, object]:
-    return {"partner": each.partner, "fingerprint": each.fingerprint, "expires_at": each.expires_at}

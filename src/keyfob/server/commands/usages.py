@@ -100,7 +100,7 @@ def _window(one: Any) -> str:
 @_unused_for
 @click.option("--undo", is_flag=True, help="Give back what the last narrowing took away.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@reason_option()
+@reason_option(dry_run=False)
 @click.pass_obj
 @shows_result
 def narrow(

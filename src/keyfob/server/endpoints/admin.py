@@ -33,7 +33,11 @@ _AT_ONCE = 4
 _RETRY_AFTER = 2
 _MAX_KEY, _MAX_REASON = 128, 512
 _BUSY = frozenset({"database-busy", "database-full"})
-_STATUS = {"changed-meanwhile": 412, "key-reused": 422}
+_STATUS = {"changed-meanwhile": 412, "unknown-parameter": 400}
+_FORM = frozenset(
+    ("bad-input", "bad-header", "bad-json", "bad-media-type", "bad-query", "body-unexpected", "query-unexpected")
+)
+"""A request that is not as the OpenAPI document says; every other refusal is of one that is."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -55,8 +59,16 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Endpoint]]:
     return found
 
 
-def refuse(status: int, code: str, message: str, hint: str, error_id: str, *headers: tuple[bytes, bytes]) -> Response:
-    document = {"error": code, "message": message, "hint": hint, "error_id": error_id}
+def refuse(
+    status: int,
+    code: str,
+    message: str,
+    hint: str,
+    error_id: str,
+    *headers: tuple[bytes, bytes],
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    document = {"error": code, "message": message, "hint": hint, "error_id": error_id, **(more or {})}
     return json_response(status, document, headers=headers)
 
 
@@ -208,12 +220,15 @@ def _refuse(request: Request, refused: Problem) -> Response:
         _log.error("operation_failed id=%s code=%s", request.id, refused.code)
         return _unavailable(request)
     status = _STATUS.get(refused.code)
-    if status is None and refused.code.startswith("unknown-") and refused.code != "unknown-parameter":
+    if status is None and refused.code.startswith("unknown-"):
         # What was once here, and is not kept for ever (RFC 9110 §15.5.11).
         status = 404 if isinstance(refused, Misuse) else 410
+    elif status is None and isinstance(refused, Misuse):
+        # RFC 9110 §15.5.21: understood and in its form, and it cannot be done as it is asked.
+        status = 400 if refused.code in _FORM else 422
     elif status is None:
-        status = 400 if isinstance(refused, Misuse) else 409
-    return refuse(status, refused.code, refused.message, refused.hint, request.id)
+        status = 409
+    return refuse(status, refused.code, refused.message, refused.hint, request.id, more=refused.more)
 
 
 def _unavailable(request: Request) -> Response:

@@ -10,8 +10,8 @@ from keyfob.jose.client_keys import ClientKeys
 from keyfob.jose.keys import MalformedKeySet
 from keyfob.oauth import strict_json
 from keyfob.oauth.client_authentication import Method
+from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse
-from keyfob.server.storage.records import Resource
 
 _SECRET = re.compile(r"secret|password|private|registration_?access_?token", re.IGNORECASE)
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
@@ -107,8 +107,8 @@ def public_keys(tree: object) -> tuple[str | None, str | None]:
     return written, None
 
 
-def take(found: Sequence[Found], resources: Sequence[Resource]) -> Taken:
-    """What of `found` can be had at `resources`, in the order given."""
+def take(found: Sequence[Found], resources: Mapping[str, Scope]) -> Taken:
+    """What of `found` can be had at `resources`, in the order given, each with its scopes."""
     clients: list[dict[str, Any]] = []
     keys: dict[str, bytes] = {}
     notes: list[tuple[str, str]] = []
@@ -119,7 +119,7 @@ def take(found: Sequence[Found], resources: Sequence[Resource]) -> Taken:
             one_refused: str | None = "another client has that name: give them different ones, and import again"
         else:
             one_refused = one.refused
-        offered = frozenset(scope for resource in resources for scope in resource.scope)
+        offered = frozenset(scope for scopes in resources.values() for scope in scopes)
         held = sorted(set(one.scope) & offered)
         unknown = sorted(set(one.scope) - offered)
         if unknown and one_refused is None:
@@ -130,7 +130,7 @@ def take(found: Sequence[Found], resources: Sequence[Resource]) -> Taken:
             notes.append((one.name, f"not taken over: {one_refused}"))
             continue
         names.add(one.name)
-        tree = _declared(one, held, [one.url for one in resources if one.scope & set(held)])
+        tree = _declared(one, held, [url for url, scopes in resources.items() if scopes & set(held)])
         if one.jwks is not None:
             tree["jwks"] = f"keys/{len(keys) + 1}.json"
             keys[tree["jwks"]] = one.jwks.encode()

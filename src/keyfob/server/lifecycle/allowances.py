@@ -26,6 +26,7 @@ from keyfob.server.audit.events import Acting, Field, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import clients, handoff, partners
 from keyfob.server.lifecycle.clients import Application
+from keyfob.server.lifecycle.handoff import Outlet
 from keyfob.server.lifecycle.names import near_miss
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.secret_hash import Pepper, hash_secret, matches
@@ -60,16 +61,22 @@ class SealedToken:
     evidence: dict[str, Field]
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An allowance, and its token in the message `name`; `path`: where that is, if it was written here."""
+
+    allowance: Allowance
+    armored: bytes
+    name: str
+    path: Path | None
+
+
 def allow(
-    installation: Installation, bounds: Bounds, *, out: Path | None, now: int, entropy: Entropy, actor: Acting
-) -> tuple[Allowance, Path]:
-    """An allowance, and the file with its sealed token (default ID.asc). Raises Misuse or Problem."""
-    profiles.check_lifetime(bounds.profile, bounds.token_lifetime)
+    installation: Installation, bounds: Bounds, *, outlet: Outlet, now: int, entropy: Entropy, actor: Acting
+) -> Allowed:
+    """An allowance with its sealed token (ID.asc). Raises Misuse or Problem."""
     with installation.store.reading() as reading:
-        partner = partners.get(reading, bounds.partner)
-        clients.grants(reading, _widest(bounds))
-    if partner.state is not State.ACTIVE:
-        raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
+        partner = check(reading, bounds)
     secret_id = client_secret.new_id("", entropy(partners.ID_BYTES))
     secret = client_secret.make(secret_id, entropy(_SECRET_BYTES), prefix=Prefix.INITIAL_ACCESS_TOKEN)
     allowance = Allowance(
@@ -88,14 +95,25 @@ def allow(
         created_at=now,
     )
     sealed = seal_to(installation, partner, _invitation(installation, allowance, secret), now=now, entropy=entropy)
-    path = out or Path(f"{secret_id}.asc")
+    name = f"{secret_id}.asc"
+    path = outlet(name)
     with (
         handoff.in_file(path, sealed.armored, counts=lambda: _counts(installation, secret_id)),
         installation.store.change(now=now, actor=actor) as change,
     ):
         change.add_allowance(allowance)
         change.record(Kind.REGISTRATION_ALLOWED, **_evidence(allowance), **sealed.evidence)
-    return allowance, path
+    return Allowed(allowance, sealed.armored, name, path)
+
+
+def check(reading: Reading, bounds: Bounds) -> Partner:
+    """The partner that may be allowed so much. Raises Misuse or Problem."""
+    profiles.check_lifetime(bounds.profile, bounds.token_lifetime)
+    partner = partners.get(reading, bounds.partner)
+    clients.grants(reading, _widest(bounds))
+    if partner.state is not State.ACTIVE:
+        raise Problem("partner-not-active", f"the partner {partner.name} is {partner.state}")
+    return partner
 
 
 def withdraw(change: Change, allowance_id: str) -> None:

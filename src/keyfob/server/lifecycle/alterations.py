@@ -5,9 +5,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
+from keyfob.oauth.errors import InvalidAuthorizationDetails
 from keyfob.oauth.scope import Scope
 from keyfob.problem import Misuse, Problem
+from keyfob.server import networks
 from keyfob.server.audit.events import Field, Kind
 from keyfob.server.lifecycle import clients, revocations
 from keyfob.server.lifecycle.clients import Application
@@ -111,6 +114,29 @@ def takes_away(before: Client, after: Client) -> bool:
     is_narrower = any(not grant.scope <= kept.get(grant.resource, frozenset()) for grant in before.grants)
     is_bound_now = (after.dpop_bound, after.certificate_bound) != (before.dpop_bound, before.certificate_bound)
     return is_narrower or is_bound_now or before.authorization_details != after.authorization_details
+
+
+def gives(before: Client, after: Client) -> bool:
+    """Whether a new token may hold or reach, or last, what none from before could."""
+    held = {grant.resource: grant.scope for grant in before.grants}
+    is_wider = any(not grant.scope <= held.get(grant.resource, frozenset()) for grant in after.grants)
+    was_bound = (before.dpop_bound and not after.dpop_bound) or (
+        before.certificate_bound and not after.certificate_bound
+    )
+    lasts_longer = after.token_lifetime > before.token_lifetime
+    has_other_keys = (before.jwks, before.jwks_uri) != (after.jwks, after.jwks_uri)
+    comes_from_more = not networks.are_within(after.networks, before.networks)
+    return is_wider or was_bound or lasts_longer or has_other_keys or comes_from_more or _reaches_more(before, after)
+
+
+def _reaches_more(before: Client, after: Client) -> bool:
+    """Of studies. RFC 9396 §5: what a client might ask for within what it had is no more than that."""
+    try:
+        return authorization_details.narrow(after.authorization_details, before.authorization_details) != (
+            after.authorization_details
+        )
+    except InvalidAuthorizationDetails:
+        return True
 
 
 def _digest(jwks: str | None) -> str | None:

@@ -86,6 +86,7 @@ def take_effect(change: Change, announcement_id: str, *, overlap: int, now: int)
     if client.state is State.REVOKED or _digest(client) != announced.before:
         found = _settled(change, announcement_id, Announced.LAPSED, now)
         change.record(Kind.CHANGE_LAPSED, announcement_id=found.id, client_id=found.client_id)
+        _tell(change, NoticeKind.CHANGE_STOPPED, found, {"by": "a later change of the client"}, now)
         return found
     found = _settled(change, announcement_id, Announced.DONE, now)
     if has_secret(client) and found.jwks is not None:
@@ -108,7 +109,7 @@ def get(reading: Reading, announcement_id: str) -> Announcement:
 
 def waiting(reading: Reading, *, client_id: str | None = None) -> tuple[Announcement, ...]:
     """The oldest first."""
-    return tuple(one for one in reading.announcements(client_id=client_id) if one.state is Announced.WAITING)
+    return reading.announcements(client_id=client_id, waiting=True)
 
 
 def due(announced: Sequence[Announcement], now: int) -> tuple[Announcement, ...]:

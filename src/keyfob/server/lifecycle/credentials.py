@@ -12,7 +12,7 @@ from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import clients, handoff, links, partners, rotation
 from keyfob.server.lifecycle.clients import Application
-from keyfob.server.lifecycle.handoff import Sealed
+from keyfob.server.lifecycle.handoff import Outlet, Sealed
 from keyfob.server.lifecycle.states import Event, after
 from keyfob.server.secret_hash import NO_SECRET
 from keyfob.server.storage.change import Change
@@ -24,14 +24,17 @@ _NEVER = 253402300799
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A client, its newest credential, and the file with its sealed secret: None where a key is the credential.
+    """A client, its newest credential, and the message with its secret: None where a key is the credential.
 
-    `link`: where the same message can be fetched, if that was asked for.
+    `name`: of the message's file; `path`: where that is, if it was written here. `link`: where the same message can be
+    fetched, if that was asked for.
     """
 
     client: Client
     credential: Credential
-    path: Path | None
+    armored: bytes | None = None
+    name: str = ""
+    path: Path | None = None
     link: str | None = None
 
 
@@ -39,14 +42,13 @@ def create_client(
     installation: Installation,
     application: Application,
     *,
-    out: Path | None,
-    folder: Path | None = None,
+    outlet: Outlet,
     with_link: bool = False,
     now: int,
     entropy: Entropy,
     actor: Acting,
 ) -> Issued:
-    """A client with its first credential, sealed into a file (default CLIENT_ID.asc, in `folder`).
+    """A client with its first credential, sealed (CLIENT_ID.asc).
 
     A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year.
     Raises Misuse or Problem.
@@ -65,7 +67,8 @@ def create_client(
         now=now,
         entropy=entropy,
     )
-    path = out or (folder or Path()) / f"{client.id}.asc"
+    name = f"{client.id}.asc"
+    path = outlet(name)
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         _add(change, sealed)
@@ -73,7 +76,7 @@ def create_client(
         if with_link:
             _keep(change, sealed, now)
             link = _link(installation, change, sealed, now=now, entropy=entropy)
-    return Issued(client, sealed.credential, path, link)
+    return Issued(client, sealed.credential, sealed.armored, name, path, link)
 
 
 def create_key_client(
@@ -86,7 +89,7 @@ def create_key_client(
     with installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         change.add_credential(credential)
-    return Issued(client, credential, None)
+    return Issued(client, credential)
 
 
 def of_keys(client: Client, *, now: int, entropy: Entropy) -> Credential:
@@ -118,14 +121,14 @@ def rotate(
     client_id: str,
     *,
     overlap: int,
-    out: Path | None,
+    outlet: Outlet,
     with_link: bool = False,
     now: int,
     entropy: Entropy,
     actor: Acting,
-    announce: Callable[[Change, Partner, Sealed, Path], None] | None = None,
+    announce: Callable[[Change, Partner, Sealed], None] | None = None,
 ) -> Issued:
-    """A successor for the client's credential, sealed into a file (default CLIENT_ID.CREDENTIAL_ID.asc).
+    """A successor for the client's credential, sealed (CLIENT_ID.CREDENTIAL_ID.asc).
 
     It takes nothing away: the old secret works until `overlap` seconds after the new one's first use. A successor that
     is still unopened is retired: there is one at most. `announce` is called inside the transaction. Raises Misuse or
@@ -159,13 +162,14 @@ def rotate(
         now=now,
         entropy=entropy,
     )
-    path = out or Path(f"{client_id}.{sealed.credential.id}.asc")
+    name = f"{client_id}.{sealed.credential.id}.asc"
+    path = outlet(name)
     with handoff.written(installation, sealed, path), installation.store.change(now=now, actor=actor) as change:
         replace(change, client_id, sealed, now)
         link = _link(installation, change, sealed, now=now, entropy=entropy) if with_link else None
         if announce is not None:
-            announce(change, partner, sealed, path)
-    return Issued(view.client, sealed.credential, path, link)
+            announce(change, partner, sealed)
+    return Issued(view.client, sealed.credential, sealed.armored, name, path, link)
 
 
 def finish(change: Change, client_id: str, *, now: int) -> tuple[Credential, ...]:

@@ -6,7 +6,8 @@ The order is what makes a crash harmless. The file is written first and the data
     killed between the two      a file whose secret the server has never heard of: it opens nothing
     killed after the commit     done
 
-In no case is a credential live whose message nobody has.
+In no case is a credential live whose message nobody has. Who asks a server from afar gets the message with the answer,
+after the commit; it is given again to the same Idempotency-Key, and a secret that nobody uses expires by itself.
 """
 
 import contextlib
@@ -31,6 +32,9 @@ from keyfob.server.storage.records import Client, Credential, Partner, SealedMes
 SEALED = "sealed"
 """The folder in the home where the messages lie that no command has made."""
 _SECRET_BYTES = 32
+
+Outlet = Callable[[str], Path | None]
+"""The file for a message, from what it would be called; None: it leaves with the answer to whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,21 @@ def make(
     return Sealed(credential, message, armored)
 
 
-def written(installation: Installation, sealed: Sealed, path: Path) -> contextlib.AbstractContextManager[None]:
+def with_answer(_name: str) -> None:
+    """The outlet that is no file."""
+
+
+def written(installation: Installation, sealed: Sealed, path: Path | None) -> contextlib.AbstractContextManager[None]:
     """The message in a new file; taken back when the block did not make its credential count."""
     return in_file(path, sealed.armored, counts=lambda: _counts(installation, sealed.credential))
 
 
 @contextlib.contextmanager
-def in_file(path: Path, armored: bytes, *, counts: Callable[[], bool]) -> Iterator[None]:
+def in_file(path: Path | None, armored: bytes, *, counts: Callable[[], bool]) -> Iterator[None]:
     """A message in a new file (0600); taken back when the block, which makes what it holds count, did not do so."""
+    if path is None:
+        yield
+        return
     try:
         # O_EXCL: of two programs that choose one name, one is refused, and neither overwrites.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -40,13 +40,14 @@ _NEVER = 253402300799
 """The end of the year 9999: a key is replaced by hand, and ends with its operator."""
 
 SCOPES = {
-    "admin:read": "Read operators, partners, clients, resources, keys and proposals",
+    "admin:read": "Read operators, partners, clients, resources, keys, notices, proposals and what needs attention",
     "admin:audit": "Read and verify the audit trail, and the reasons of refusals",
     "admin:resources": "Register resources",
-    "admin:partners": "Take up partners and renew their certificates",
+    "admin:partners": "Take up, renew, suspend and end partners",
     "admin:clients": "Make and change clients and their credentials",
     "admin:keys": "Make and replace signing keys",
-    "admin:alarms": "Send test alarms",
+    "admin:declare": "Bring partners and clients to a declared state",
+    "admin:alarms": "Send test alarms and test notices, and try notices again",
     "admin:operators": "Take up, suspend and remove operators",
     "admin:approve": "Approve and reject what another operator proposed",
 }
@@ -153,6 +154,12 @@ def check_may(operator: Operator, scope: str) -> None:
         raise Problem("operator-not-active", f"the operator {operator.name} is {operator.state}: nothing was done")
     if scope not in SCOPES_OF[operator.role]:
         raise Problem("role", f"{operator.name} is an {operator.role}, who may not do this: nothing was done")
+
+
+def check_acts(operator: Operator) -> None:
+    """Raises Problem unless `operator` may change something, now."""
+    if not _may_act(operator):
+        raise Problem("role", f"{operator.name}, {operator.role}, {operator.state}, may not do this: nothing was done")
 
 
 def as_client(operator: Operator, issuer: str) -> ClientView:

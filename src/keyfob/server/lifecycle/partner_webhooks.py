@@ -7,7 +7,6 @@ The secret is made here and reaches the partner sealed to its certificate, in th
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from keyfob import client_secret
@@ -21,6 +20,7 @@ from keyfob.server.alarms import webhook
 from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import handoff, partners
+from keyfob.server.lifecycle.handoff import Outlet
 from keyfob.settings import https_url
 
 
@@ -33,11 +33,11 @@ class Target:
 
 
 def point(
-    installation: Installation, name: str, url: str, *, out: Path | None, now: int, entropy: Entropy, actor: Acting
-) -> Path:
-    """The partner is told at `url` from now on; its secret, a new one each time, is sealed in the returned file.
+    installation: Installation, name: str, url: str, *, outlet: Outlet, now: int, entropy: Entropy, actor: Acting
+) -> tuple[str, bytes]:
+    """The partner is told at `url` from now on; its secret, a new one each time, is in the sealed message.
 
-    Raises Misuse or Problem.
+    Returns what the message's file is called, and the message. Raises Misuse or Problem.
     """
     try:
         https_url(url)
@@ -59,13 +59,16 @@ def point(
     armored = seal.seal(plaintext, recipient=recipient, operator_key=installation.operator_key())
     context = keys_at_rest.context_of_partner_webhook(installation.home, partner.id)
     kept = envelope.seal(secret, wrapper=installation.kek.wrapper, context=context, entropy=entropy)
-    path = out or Path(f"{partner.id}.webhook.asc")
+    file_name = f"{partner.id}.webhook.asc"
 
     def counts() -> bool:
         with installation.store.reading() as reading:
             return any(one.id == partner.id and one.webhook_key == kept for one in reading.partners())
 
-    with handoff.in_file(path, armored, counts=counts), installation.store.change(now=now, actor=actor) as change:
+    with (
+        handoff.in_file(outlet(file_name), armored, counts=counts),
+        installation.store.change(now=now, actor=actor) as change,
+    ):
         change.set_partner_webhook(partners.get(change.reading, name).id, url, kept)
         # Its host alone: whoever knows the whole of such a URL may often post to it.
         change.record(
@@ -74,7 +77,7 @@ def point(
             host=urlsplit(url).hostname,
             recipient_fingerprint=recipient.fingerprint,
         )
-    return path
+    return file_name, armored
 
 
 def remove(installation: Installation, name: str, *, now: int, actor: Acting) -> None:

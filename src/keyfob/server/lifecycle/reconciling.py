@@ -6,7 +6,6 @@ done is then no difference any more. A secret is made last in its act and by `ha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from keyfob.ambient import Clock, Entropy
 from keyfob.oauth import scope as scopes
@@ -19,19 +18,22 @@ from keyfob.server.lifecycle import alterations, clients, credentials, partners
 from keyfob.server.lifecycle.clients import Application
 from keyfob.server.lifecycle.credentials import Issued
 from keyfob.server.lifecycle.declaration import DeclaredClient, DeclaredPartner
+from keyfob.server.lifecycle.handoff import Outlet
 from keyfob.server.lifecycle.states import Event
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import Client, Confirmation, Partner, State
 from keyfob.settings import Fault
 
+RIGHTS, FINGERPRINTS = "rights", "fingerprints"
+
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """Who acts on what, when; `out` is the folder for sealed messages."""
+    """Who acts on what, when; `outlet`: where sealed messages go."""
 
     installation: Installation
-    out: Path | None
+    outlet: Outlet
     clock: Clock
     entropy: Entropy
     actor: Acting
@@ -45,7 +47,9 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act. `lines`: what will be different. `application`: of a client that is to be made."""
+    """One act. `lines`: what will be different. `application`: of a client that is to be made. `needs`: what it gives
+    or confirms, as the setting operators.second_for calls it.
+    """
 
     act: str
     partner: str
@@ -53,6 +57,7 @@ class Step:
     lines: tuple[str, ...]
     do: Callable[[Doing], Issued | None] = field(repr=False)
     application: Application | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def makes_secret(self) -> bool:
@@ -154,7 +159,7 @@ class _Planner:
                     )
                 )
 
-            self.steps.append(Step("add partner", name, None, told, add))
+            self.steps.append(Step("add partner", name, None, told, add, needs=(FINGERPRINTS,)))
             return
         lines: tuple[str, ...] = ()
         if known.email != email:
@@ -181,7 +186,8 @@ class _Planner:
 
             doing.change(act)
 
-        self.steps.append(Step("change partner", name, None, lines, renew))
+        needs = () if known.fingerprint == found.fingerprint else (FINGERPRINTS,)
+        self.steps.append(Step("change partner", name, None, lines, renew, needs=needs))
 
     def _client(
         self,
@@ -221,16 +227,17 @@ class _Planner:
                 return credentials.create_key_client(
                     where, application, now=now, entropy=doing.entropy, actor=doing.actor
                 )
-            folder = doing.out or Path()
             return credentials.create_client(
-                where, application, out=None, folder=folder, now=now, entropy=doing.entropy, actor=doing.actor
+                where, application, outlet=doing.outlet, now=now, entropy=doing.entropy, actor=doing.actor
             )
 
         lines = [f"{grant.resource}: {scopes.write(grant.scope)}" for grant in made.grants]
         lines.append(f"authorization_details: {write_details(made.authorization_details)}")
         lines.append(f"auth_method: {application.auth_method}")
         name = str(application.name)
-        self.steps.append(Step("create client", application.partner, name, tuple(lines), create, application))
+        self.steps.append(
+            Step("create client", application.partner, name, tuple(lines), create, application, needs=(RIGHTS,))
+        )
 
     def _change(self, application: Application, present: Client) -> None:
         wanted = alterations.altered(self._reading, present, application, now=self._now)
@@ -242,13 +249,15 @@ class _Planner:
             doing.change(lambda change, now: alterations.alter(change, present, wanted, now=now))
 
         lines = tuple(f"{name}: {_text(old)} -> {_text(new)}" for name, (old, new) in different.items())
-        self.steps.append(Step("change client", application.partner, present.name, lines, change))
+        needs = (RIGHTS,) if alterations.gives(present, wanted) else ()
+        self.steps.append(Step("change client", application.partner, present.name, lines, change, needs=needs))
 
     def _set_partner(self, name: str, event: Event) -> None:
         def act(doing: Doing) -> None:
             doing.change(lambda change, now: partners.set_state(change, name, event, now=now))
 
-        self.steps.append(Step(f"{event} partner", name, None, (), act))
+        needs = (RIGHTS,) if event is Event.RESUME else ()
+        self.steps.append(Step(f"{event} partner", name, None, (), act, needs=needs))
 
     def _set_client(self, partner: str, name: str, event: Event) -> None:
         """By name: it may be made by an earlier act of the same plan."""
@@ -264,7 +273,8 @@ class _Planner:
 
             doing.change(set_state)
 
-        self.steps.append(Step(f"{event} client", partner, name, (), act))
+        needs = (RIGHTS,) if event is Event.RESUME else ()
+        self.steps.append(Step(f"{event} client", partner, name, (), act, needs=needs))
 
     def find_undeclared(self, declared: Sequence[DeclaredPartner], *, suspend: bool) -> None:
         """What the file does not name. A whole partner may stand in another file, and is never suspended."""

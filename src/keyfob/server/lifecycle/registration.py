@@ -6,7 +6,6 @@ Everything here is blocking: for a thread.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from keyfob.ambient import Entropy
@@ -23,6 +22,7 @@ from keyfob.server.audit.events import Acting, Kind
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import allowances, clients, credentials, handoff, registration_tokens, revocations
 from keyfob.server.lifecycle.clients import Application
+from keyfob.server.lifecycle.handoff import Outlet
 from keyfob.server.lifecycle.names import check_name
 from keyfob.server.lifecycle.registration_tokens import Replayed
 from keyfob.server.lifecycle.states import Event
@@ -151,8 +151,10 @@ class Registrar:
 
         self._act(client_id, token, act, now=now)
 
-    def renew(self, client_id: str, *, out: Path | None, now: int, actor: Acting) -> Path:
-        """By the operator: a new token, sealed to the partner, in place of all others. Raises Misuse or Problem."""
+    def renew(self, client_id: str, *, outlet: Outlet, now: int, actor: Acting) -> tuple[str, bytes]:
+        """By the operator: a new token in place of all others, sealed to the partner: the message, and what its file is
+        called. Raises Misuse or Problem.
+        """
         with self.installation.store.reading() as reading:
             client = clients.get(reading, client_id).client
             owner = reading.partner_of(client)
@@ -162,9 +164,9 @@ class Registrar:
         record, secret = registration_tokens.after(newest, None, pepper, now=now, entropy=self.entropy)
         content = Renewal(secret, self._uri(client_id), client_id, record.expires_at)
         sealed = allowances.seal_to(self.installation, owner, content, now=now, entropy=self.entropy)
-        path = out or Path(f"{client_id}.registration.asc")
+        name = f"{client_id}.registration.asc"
         with (
-            handoff.in_file(path, sealed.armored, counts=lambda: self._is_known(record.id)),
+            handoff.in_file(outlet(name), sealed.armored, counts=lambda: self._is_known(record.id)),
             self.installation.store.change(now=now, actor=actor) as change,
         ):
             registration = _registration(change.reading, client)
@@ -176,7 +178,7 @@ class Registrar:
             # None of the former is known any more: whoever has one can neither use it nor end this chain.
             change.add_registration_token(record, keep=1)
             change.record(Kind.REGISTRATION_RENEWED, client_id=client_id, **sealed.evidence)
-        return path
+        return name, sealed.armored
 
     def _act(self, client_id: str, token: Secret, act: Callable[[Change, Held], _Answer], *, now: int) -> _Answer:
         try:

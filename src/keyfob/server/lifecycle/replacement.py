@@ -5,8 +5,6 @@ own address, never to whoever reported the leak. Whether the key to it lay besid
 knows, and is asked to say before it is opened.
 """
 
-from pathlib import Path
-
 from keyfob.ambient import Entropy
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import credentials, handoff
@@ -19,8 +17,9 @@ from keyfob.server.storage.store import SERVER
 
 def offer(installation: Installation, client_id: str, leaked: str, *, now: int, entropy: Entropy) -> str:
     """The id of the new credential, in place of the withdrawn `leaked`. Raises Misuse or Problem: there is none."""
+    path = handoff.sealed_folder(installation.home.path) / f"{client_id}.{leaked}.asc"
 
-    def announce(change: Change, partner: Partner, sealed: Sealed, path: Path) -> None:
+    def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
         facts = {
             "partner": partner.name,
             "client_id": client_id,
@@ -44,7 +43,7 @@ def offer(installation: Installation, client_id: str, leaked: str, *, now: int, 
         installation,
         client_id,
         overlap=installation.settings.credentials.overlap,
-        out=handoff.sealed_folder(installation.home.path) / f"{client_id}.{leaked}.asc",
+        outlet=lambda _name: path,
         now=now,
         entropy=entropy,
         actor=SERVER,

@@ -1,7 +1,6 @@
 """What no act causes but time: notices of what ends, the rotations of the schedule, and what was announced."""
 
 import logging
-from pathlib import Path
 
 from keyfob.ambient import Entropy
 from keyfob.database import Unreachable
@@ -92,7 +91,10 @@ class Calendar:
     def _rotate(self, one: Standing, now: int) -> None:
         """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
 
-        def announce(change: Change, partner: Partner, sealed: Sealed, path: Path) -> None:
+        client_id = one.credential.client_id
+        path = self._installation.home.path / handoff.SEALED / f"{client_id}.{now}.asc"
+
+        def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
             facts = dates.credential_facts(one) | {
                 "successor": sealed.credential.id,
                 "fingerprint": sealed.message.recipient_fingerprint,
@@ -106,14 +108,13 @@ class Calendar:
                     Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
                 )
 
-        client_id = one.credential.client_id
         try:
-            folder = handoff.sealed_folder(self._installation.home.path)
+            handoff.sealed_folder(self._installation.home.path)
             credentials.rotate(
                 self._installation,
                 client_id,
                 overlap=self._installation.settings.credentials.overlap,
-                out=folder / f"{client_id}.{now}.asc",
+                outlet=lambda _name: path,
                 now=now,
                 entropy=self._entropy,
                 actor=SERVER,

@@ -11,10 +11,16 @@ _table = schema.announced_change
 
 
 def find(
-    connection: sa.Connection, *, announcement_id: str | None = None, client_id: str | None = None
+    connection: sa.Connection,
+    *,
+    announcement_id: str | None = None,
+    client_id: str | None = None,
+    waiting: bool = False,
 ) -> tuple[Announcement, ...]:
-    """All, the oldest first, or those with that id or of that client."""
+    """All, the oldest first, or those with that id, of that client, and that wait."""
     chosen = sa.select(_table).order_by(_table.c.announced_at, _table.c.id)
+    if waiting:
+        chosen = chosen.where(_table.c.state == Announced.WAITING.value)
     if announcement_id is not None:
         chosen = chosen.where(_table.c.id == announcement_id)
     if client_id is not None:

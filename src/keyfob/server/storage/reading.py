@@ -214,9 +214,9 @@ class Reading:
         """The living operator whose key has this thumbprint (RFC 7638)."""
         return operators.find_by_key(self._connection, key_id)
 
-    def announcements(self, *, client_id: str | None = None) -> tuple[Announcement, ...]:
-        """Changes that were announced, also those that count by now or were stopped, the oldest first."""
-        return announcements.find(self._connection, client_id=client_id)
+    def announcements(self, *, client_id: str | None = None, waiting: bool = False) -> tuple[Announcement, ...]:
+        """Changes that were announced, the oldest first; `waiting`: none that counts by now or was stopped."""
+        return announcements.find(self._connection, client_id=client_id, waiting=waiting)
 
     def find_announcement(self, announcement_id: str) -> Announcement | None:
         return next(iter(announcements.find(self._connection, announcement_id=announcement_id)), None)

@@ -250,6 +250,7 @@ class Store:
             chain_key=self._chain_key,
             entropy=self._journal.entropy,
             patience=self._patience,
+            acting=self._acting,
             rehearses=self._rehearses,
         )
 

@@ -1,0 +1,65 @@
+"""What may serve once serves once, at the API too: fifty attempts at the same instant, at two workers."""
+
+import json
+import time
+
+import pytest
+
+from keyfob.jose import keys
+from keyfob.jose.proofs import sign_proof
+from keyfob.secret import Secret
+from racing import ATTEMPTS, at_once, needs_proc
+
+pytestmark = [needs_proc, pytest.mark.on("sqlite", "postgresql")]
+KEY = keys.generate("ES256")
+
+
+@pytest.fixture(scope="module")
+def api(new_api, demo_study, tmp_path_factory):
+    made = new_api()
+    design = tmp_path_factory.mktemp("design") / "design.xml"
+    design.write_bytes(demo_study("design"))
+    made.run("load", design)
+    made.serve("--workers", "2")
+    return made
+
+
+def proven(api, token, jti, *, method="GET", path="/v1/studies"):
+    proof = sign_proof(
+        KEY, method=method, url=f"{api.resource}{path}", now=int(time.time()), jti=jti, access_token=Secret(token)
+    )
+    return {"authorization": f"DPoP {token}", "dpop": proof.reveal()}
+
+
+def asked(api, method, path, headers, body=b""):
+    def ask(connection):
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()).get("code", "")
+
+    return at_once(api, ask)
+
+
+def test_a_proof_of_possession_opens_the_api_once_and_also_after_a_restart(api):
+    """RFC 9449 §11.1."""
+    token = api.token(cnf={"jkt": KEY.kid})
+    headers = proven(api, token, "once")
+    assert asked(api, "GET", "/v1/studies", headers) == {(200, ""): 1, (401, "invalid_dpop_proof"): ATTEMPTS - 1}
+    assert api.request("GET", "/v1/studies", headers=proven(api, token, "another"), anonymous=True).status == 200
+    api.stop()
+    api.serve("--workers", "2")
+    again = api.request("GET", "/v1/studies", headers=headers, anonymous=True)
+    assert (again.status, again.document["code"]) == (401, "invalid_dpop_proof")
+
+
+def test_a_subject_is_registered_once_and_its_answer_given_to_all(api):
+    """draft-ietf-httpapi-idempotency-key-header: the same key and body, whichever worker they come to."""
+    body = json.dumps({"key": "racer"}).encode()
+    headers = {
+        "authorization": f"Bearer {api.token()}",
+        "content-type": "application/json",
+        "idempotency-key": "one",
+    }
+    path = "/v1/studies/KF.DEMO/subjects"
+    assert asked(api, "POST", path, headers, body) == {(201, ""): ATTEMPTS}
+    assert [one["key"] for one in api.get(path).document["items"]] == ["racer"]
