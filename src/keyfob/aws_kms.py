@@ -11,7 +11,7 @@ from typing import Any
 
 from keyfob import aws
 from keyfob.aws import AGAIN, CREDENTIALS, CREDENTIALS_HINT, FOR_A_COMMAND, THROTTLED, Patience, Service
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import KeyProblem, Misuse
 from keyfob.secret import Secret
 
 SERVICE = Service("AWS KMS", "kms", "kms", "AWS_ENDPOINT_URL_KMS")
@@ -27,7 +27,7 @@ _FORM = "aws-kms:arn:aws:kms:REGION:ACCOUNT:key/ID, or its alias: aws-kms:arn:aw
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 
-class KmsProblem(Problem):
+class KmsProblem(KeyProblem):
     """A call to KMS that failed. The text names the key and AWS's error code, never what AWS or boto3 said."""
 
 

@@ -27,7 +27,8 @@ _RANDOM_BYTES = 32
 _RANDOM_CHARACTERS = 43
 _CHECKSUM_CHARACTERS = 6
 
-PATTERN = r"kf[sir]_[0-9A-Za-z]{8,64}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"
+_AFTER_PREFIX = r"_[0-9A-Za-z]{8,64}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"
+PATTERN = rf"kf[sir]{_AFTER_PREFIX}"
 """A regular expression for scanners of repositories, logs and e-mail."""
 
 _SECRET = re.compile(PATTERN)
@@ -55,6 +56,11 @@ def credential_id(secret: Secret, *, prefix: Prefix = Prefix.CLIENT_SECRET) -> s
         return None
     body, _, checksum = text.rpartition("_")
     return body.split("_")[1] if checksum == _checksum(body) else None
+
+
+def pattern(prefix: Prefix) -> str:
+    """The part of PATTERN that is for secrets of one kind."""
+    return f"{prefix}{_AFTER_PREFIX}"
 
 
 def new_id(prefix: str, random: bytes) -> str:

@@ -21,6 +21,10 @@ class Problem(Exception):
         self.more = more or {}
 
 
+class KeyProblem(Problem):
+    """A key in a service or a keyring cannot be used as it stands. What is under it is not lost."""
+
+
 class Misuse(Problem):
     """The program was called wrongly, or on the wrong folder: nothing was done (exit status 2)."""
 

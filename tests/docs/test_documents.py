@@ -25,6 +25,8 @@ STORY = (
     "docs/how-to/partner/call.md",
     "docs/how-to/partner/rotate.md",
     "docs/how-to/partner/gpg-and-curl.md",
+    "docs/how-to/partner/scan.md",
+    "docs/how-to/partner/doctor.md",
     "docs/how-to/operate/registration.md",
     "docs/how-to/partner/register.md",
     "docs/how-to/operate/client-certificates.md",

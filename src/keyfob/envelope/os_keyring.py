@@ -16,7 +16,7 @@ from keyfob.ambient import Entropy
 from keyfob.envelope import random_key
 from keyfob.envelope.format import Context, EnvelopeError
 from keyfob.envelope.random_key import RandomKey
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import KeyProblem, Misuse
 from keyfob.secret import Secret
 
 KIND = "keyring"
@@ -33,7 +33,7 @@ _TRUSTED = (
 T = TypeVar("T")
 
 
-class KeyringProblem(Problem):
+class KeyringProblem(KeyProblem):
     """The keyring, or the key in it, cannot be used as it stands."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import KeyProblem, Misuse
 from keyfob.secret import Secret
 
 KIND = "vault"
@@ -33,7 +33,7 @@ _PATIENCE = (3, 5)
 """Seconds for a connection, and for an answer."""
 
 
-class TransitProblem(Problem):
+class TransitProblem(KeyProblem):
     """A call that failed. The text names the key and what kind of refusal it was, never what the engine said."""
 
 

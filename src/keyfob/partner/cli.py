@@ -15,10 +15,15 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.completion_command import completion
+from keyfob.partner.doctor.command import doctor
 from keyfob.partner.keys_command import keys
 from keyfob.partner.options import FILE, KEYS, ca_option, using_options, vault_option
 from keyfob.partner.report_leak_command import report_leak
 from keyfob.partner.rotate_command import rotate
+from keyfob.partner.run_command import run
+from keyfob.partner.scan.command import scan
+from keyfob.partner.status_command import status
 from keyfob.partner.vault_commands import vault
 from keyfob.problem import Misuse, Problem
 
@@ -54,6 +59,11 @@ cli.add_command(rotate)
 cli.add_command(keys)
 cli.add_command(report_leak)
 cli.add_command(vault)
+cli.add_command(scan)
+cli.add_command(doctor)
+cli.add_command(status)
+cli.add_command(run)
+cli.add_command(completion)
 
 
 @cli.command(short_help="Check a sealed message and keep its credential.")

@@ -26,8 +26,7 @@ SECRET = ("--partner", "Acme", "--scope", "a:read", "--resource", API)
 def two(program, acme, other_key, tmp_path):
     """Two operators, where everything that can be set so needs both: `.do` by the first, `.approve` by the second."""
     acme.create(name="sync")
-    acme.create(name="rests")
-    narrowed = acme.create("--scope", "a:read b:read", name="narrowed")["client_id"]
+    rests = acme.create(name="rests", scope="a:read b:read")["client_id"]
     jwks = {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps(jwks))
@@ -42,10 +41,10 @@ def two(program, acme, other_key, tmp_path):
     with opened(acme.home) as found, found.store.change(now=program.now, actor="partner") as change:
         asked = {"jwks": json.dumps(jwks), "jwks_uri": None, "now": program.now, "announced_for": 600}
         announcements.announce(change, signs, named="ann_1", **asked)
-        client = clients.get(change.reading, narrowed).client
-        kept = replace(client, grants=(replace(client.grants[0], scope=frozenset({"a:read"}), default_scope=None),))
-        alterations.alter(change, client, kept, now=program.now)
-        change.put_narrowing(narrowed, Narrowing(program.now, client.grants, kept.grants))
+        wide = clients.get(change.reading, rests).client
+        narrow = replace(wide, grants=(replace(wide.grants[0], scope=frozenset({"a:read"})),))
+        alterations.alter(change, wide, narrow, now=program.now)
+        change.put_narrowing(rests, Narrowing(program.now, wide.grants, narrow.grants))
 
     def do(*arguments, code=0):
         return program.run(*arguments, "--home", acme.home, "--json", code=code).json
@@ -89,7 +88,7 @@ def given(two, resource_file):
         "client.allow": ("client", "allow", sync, "--network", "192.0.2.0/24", "--network", "198.51.100.0/24"),
         "client.keys": ("client", "keys", two.signs, "--jwks", two.keys),
         "announcement.hasten": ("announcement", "hasten", "ann_1", "--reason", "they called"),
-        "client.narrow": ("client", "narrow", two.ids["narrowed"], "--undo"),
+        "client.narrow": ("client", "narrow", two.ids["rests"], "--undo"),
         "client.resume": ("client", "resume", two.ids["rests"]),
         "partner.add": ("partner", "add", "Second", *confirmed, "--email", "it@second.example"),
         "partner.renew": ("partner", "renew", "Acme", *confirmed),

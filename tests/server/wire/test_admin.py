@@ -1,5 +1,6 @@
 """The admin API on the wire: who gets in, and that the command line says the same near and far."""
 
+import http.client
 import json
 import secrets
 import subprocess
@@ -10,16 +11,21 @@ from urllib.parse import urlencode
 
 import pytest
 
+import inside
 from keyfob.ambient import system_clock
 from keyfob.jose import keys
 from keyfob.jose.assertions import sign_assertion
 from keyfob.oauth import client_authentication
 from keyfob.secret import Secret
 from keyfob.server.admin.table import OPERATIONS
+from keyfob.server.cli import cli
 from keyfob.server.lifecycle.operators import SCOPES_OF
 from keyfob.server.storage.records import Role
 
+from .conftest import Answer
+
 ENTRY = "from keyfob.server.cli import main; main()"
+JSON = "application/json"
 SAMPLE = {
     "client_id": "cl_none",
     "name": "nobody",
@@ -53,6 +59,20 @@ def site(new_operator):
         body = urlencode(form | client_authentication.write_assertion(assertion)).encode()
         return operator.request("POST", "/oauth2/token", body, headers)
 
+    line = operator.connect()
+
+    def send(method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """On one connection for all, as long as the server keeps it open."""
+        try:
+            line.request(method, path, body=body, headers=headers)
+            response = line.getresponse()
+        except (http.client.HTTPException, OSError):
+            line.close()
+            line.request(method, path, body=body, headers=headers)
+            response = line.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found, response.read())
+
     def ask(operation, bearer: str | None, *, key: str | None = None, body: object = None):
         path = operation.path
         for name in operation.names:
@@ -60,16 +80,13 @@ def site(new_operator):
         headers = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
         headers |= {} if key is None else {"idempotency-key": key}
         if operation.acts and body is not None:
-            headers["content-type"] = "application/json"
-            return operator.request(operation.method, path, json.dumps(body).encode(), headers)
-        return operator.request(operation.method, path, b"", headers)
+            return send(operation.method, path, json.dumps(body).encode(), headers | {"content-type": JSON})
+        return send(operation.method, path, b"", headers)
 
     def far(*arguments: object, key: Path = found.first, status: int = 0):
         ca = operator.home / "tls" / "ca.pem"
         where = ("--server", operator.issuer, "--operator-key", key, "--ca", ca, "--json")
-        done = subprocess.run(
-            [sys.executable, "-c", ENTRY, *map(str, (*arguments, *where))], capture_output=True, text=True, timeout=60
-        )
+        done = inside.run(cli, "keyfob-server", *arguments, *where)
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 

@@ -1,7 +1,6 @@
 """The commands that ask a server: the same answer near and far, and of a secret nothing but what is sealed."""
 
 import contextlib
-import io
 import json
 import secrets
 import shutil
@@ -9,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from keyfob import command, tls
+import inside
+from keyfob import tls
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.jose import keys
 from keyfob.openpgp import keys as openpgp_keys
@@ -19,28 +19,17 @@ from keyfob.server.admin.declarations import APPLY, Declared
 from keyfob.server.admin.new_clients import CREATE, NewClient
 from keyfob.server.admin.remote import RemoteDesk
 from keyfob.server.cli import cli
-from keyfob.server.commands.surroundings import Surroundings
 from keyfob.server.lifecycle import declaration_form
 
 RESOURCE = "https://api.example"
 RIGHTS = ("--partner", "Acme", "--scope", "studies:read", "--resource", RESOURCE)
 
 
-class Bound:
-    """The program with this machine's surroundings, and no variable of it."""
-
-    def main(self, arguments, **options):
-        return cli.main(arguments, obj=Surroundings(system_clock, system_entropy, {}), **options)
-
-
 def run(*arguments, status=0):
-    """`keyfob-server` in this process; every answer is one JSON document."""
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
-        with pytest.raises(SystemExit) as ended:
-            command.run(Bound(), "keyfob-server", [*map(str, arguments), "--json"])
-    assert status is None or ended.value.code == status, shown.getvalue()
-    return json.loads(shown.getvalue())
+    """What `keyfob-server` says; `status` None: whatever its exit status."""
+    done = inside.run(cli, "keyfob-server", *arguments, "--json")
+    assert status is None or done.returncode == status, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@
     vault        a key in the transit engine of HashiCorp Vault or OpenBao, which is asked at each use
 
 `opened_with` of an entry names the key file, or the key; it is not secret, and whoever changes it changes no more than
-that the entry does not open.
+that the entry does not open. What only one kind of key needs is imported for it.
 """
 
 import contextlib
@@ -15,16 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyfob import aws_kms, home
+from keyfob import home
 from keyfob.ambient import Entropy
-from keyfob.aws_kms import Kms, KmsProblem
-from keyfob.envelope.aws_kms import AwsKmsWrapper
-from keyfob.envelope.os_keyring import KeyringProblem, KeyringWrapper
-from keyfob.envelope.transit import TransitProblem, TransitWrapper
 from keyfob.envelope.wrappers import KeyFileWrapper, PassphraseWrapper, Succession, Wrapper
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault.entries import Entry, Keeping
-from keyfob.problem import Misuse, Problem
+from keyfob.problem import KeyProblem, Misuse, Problem
 from keyfob.secret import Secret
 
 PASSPHRASE_FILE = "KEYFOB_PASSPHRASE_FILE"  # noqa: S105  # the name of a variable
@@ -57,10 +53,17 @@ class Keys:
             case Keeping.FILE:
                 return self._loaded(self.key_file_of(entry))
             case Keeping.KEYRING:
+                from keyfob.envelope.os_keyring import KeyringWrapper
+
                 return KeyringWrapper.load(name)
             case Keeping.AWS_KMS:
-                return AwsKmsWrapper(Kms(aws_kms.parse(name)))
+                from keyfob import aws_kms
+                from keyfob.envelope.aws_kms import AwsKmsWrapper
+
+                return AwsKmsWrapper(aws_kms.Kms(aws_kms.parse(name)))
             case Keeping.VAULT:
+                from keyfob.envelope.transit import TransitWrapper
+
                 return TransitWrapper.of(name, self.environ)
             case Keeping.MESSAGE:
                 raise AssertionError("a message is under no key of ours")
@@ -79,14 +82,20 @@ class Keys:
             case Keeping.FILE:
                 return self._file(others)
             case Keeping.KEYRING:
+                from keyfob.envelope.os_keyring import KeyringWrapper
+
                 usual = None if stale else next((one.opened_with for one in others if one.keeping is keeping), None)
                 known = name or usual
                 made = KeyringWrapper.load(known) if known else KeyringWrapper.create(entropy=self.entropy)
                 return made, made.name
             case Keeping.AWS_KMS:
+                from keyfob.envelope.aws_kms import AwsKmsWrapper
+
                 kms = AwsKmsWrapper.choose(name or "")
                 return kms, str(kms.key)
             case Keeping.VAULT:
+                from keyfob.envelope.transit import TransitWrapper
+
                 transit = TransitWrapper.choose(name or "", self.environ)
                 return transit, transit.name
             case Keeping.MESSAGE:
@@ -157,7 +166,7 @@ def told_as_the_vaults() -> Iterator[None]:
     """What a service that keeps a key refuses is a problem of this vault."""
     try:
         yield
-    except (KmsProblem, TransitProblem, KeyringProblem) as failed:
+    except KeyProblem as failed:
         raise VaultProblem(failed.code, failed.message, hint=failed.hint) from failed
 
 

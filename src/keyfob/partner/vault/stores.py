@@ -149,6 +149,12 @@ def usual_key_file(named: Named) -> Path | None:
     return None
 
 
+def local_path(named: Named) -> Path | None:
+    """Where on this machine's disks it lies; None where it lies elsewhere, or in a variable."""
+    kind, rest = _parse(named)
+    return Path(rest) if kind in (None, "sqlite", "file") else None
+
+
 def _parse(named: Named) -> tuple[str | None, str]:
     """The kind, and the rest; None for a folder."""
     text = os.fspath(named)

@@ -1,6 +1,5 @@
 """The operations on what is granted and what is used."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -69,10 +68,10 @@ def _undo(desk: Desk, asked: Narrow) -> Document:
     return _changed(before, after)
 
 
-def _needs_second(_desk: Desk, reading: Reading, asked: Narrow) -> Collection[Needs]:
-    """What is given back are rights; what is taken away is not."""
+def _needs_second(_desk: Desk, reading: Reading, asked: Narrow) -> frozenset[Needs]:
+    """To narrow needs nobody else; to undo it gives back."""
     if not asked.undo or asked.dry_run:
-        return ()
+        return frozenset()
     usage.restored(reading, asked.client_id)
     return RIGHTS
 

@@ -17,7 +17,6 @@ from keyfob.server.storage.store import SERVER
 
 def offer(installation: Installation, client_id: str, leaked: str, *, now: int, entropy: Entropy) -> str:
     """The id of the new credential, in place of the withdrawn `leaked`. Raises Misuse or Problem: there is none."""
-
     path = handoff.sealed_folder(installation.home.path) / f"{client_id}.{leaked}.asc"
 
     def announce(change: Change, partner: Partner, sealed: Sealed) -> None:

@@ -1,0 +1,54 @@
+"""Files and folders, as they lie on the disk. Links are not followed: what they lead to is looked into where it is."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from keyfob.partner.scan.archives import look_into
+from keyfob.partner.scan.finding import Place, Report, Unread
+
+_OBJECTS = "objects"  # below .git: compressed, and looked into by `--history`
+
+
+def scan_paths(paths: tuple[Path, ...], report: Report, *, max_unpacked: int) -> None:
+    """Everything at or below `paths`. What cannot be read is named in the report."""
+    for path in paths:
+        for file in files_below(path, report):
+            scan_file(file, report, max_unpacked=max_unpacked)
+
+
+def scan_file(path: Path, report: Report, *, max_unpacked: int) -> None:
+    place = Place(str(path))
+    try:
+        # A named pipe in the place of a file would be waited for without end.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                look_into(file, place, report, max_unpacked=max_unpacked)
+    except OSError as failed:
+        report.unread.append(Unread(place, f"it cannot be read: {failed.strerror or failed}"))
+
+
+def files_below(path: Path, report: Report) -> Iterator[Path]:
+    """`path` itself where it is a file, else the files below it, a folder's own in the order of their names."""
+    if not path.is_dir():
+        yield path
+        return
+    folders = [path]  # not by recursion: somebody may have made a thousand folders in each other
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as failed:
+            report.unread.append(Unread(Place(str(folder)), f"it cannot be read: {failed.strerror}"))
+            continue
+        inner = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != _OBJECTS or folder.name != ".git":
+                    inner.append(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+        folders += reversed(inner)
