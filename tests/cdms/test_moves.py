@@ -54,7 +54,7 @@ def change(api):
     assert api.request("PUT", path, body, {"if-none-match": "*"}).status == 201
 
 
-def test_a_move_to_postgresql_and_back_keeps_every_row_and_goes_on_counting(api, postgresql, tmp_path):
+def test_a_move_to_postgresql_and_back_keeps_every_row_and_goes_on_counting(api, postgresql):
     api.serve()
     shown = seen(api)
     refused = move(api, postgresql.new_url(), status=2)
@@ -74,7 +74,7 @@ def test_a_move_to_postgresql_and_back_keeps_every_row_and_goes_on_counting(api,
     shown = seen(api)
     api.stop()
     before = sums(api)
-    back = move(api, f"sqlite:///{tmp_path / 'back.db'}")
+    back = move(api, f"sqlite:///{api.home / 'back.db'}")
     assert back["tables"]["audit"] == moved["tables"]["audit"] + 1
     assert sums(api) == before
     assert api.run("audit", "verify", "KF.DEMO", "--expect", head)["whole"] is True
