@@ -25,7 +25,7 @@ key_file_option = click.option(
 )
 
 
-@click.group(context_settings=command.HELP)
+@click.group(short_help="See what the vault holds; change the key it is under.", context_settings=command.HELP)
 def vault() -> None:
     """See what the vault holds, and under which key; change the key; take out, or away.
 
