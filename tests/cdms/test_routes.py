@@ -35,6 +35,7 @@ def test_a_route_opens_for_its_scope_and_for_no_other(shared, route):
     anonymous = shared.request(route.method, path, anonymous=True)
     assert anonymous.status == 401
     assert "error=" not in anonymous.headers["www-authenticate"]
+    assert f'scope="{route.scope}"' in anonymous.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("route", [r for r in GUARDED if "{study}" in r.template], ids=lambda r: r.template)

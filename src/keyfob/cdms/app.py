@@ -39,7 +39,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(surroundings, receive, send)
+            await _live(surroundings, guard, receive, send)
             return
         with ExitStack() as held:
             answer = await _answer(scope, receive, held)
@@ -54,7 +54,8 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             return await _handle(scope, receive, held)
         except OAuthError as refused:
             _log.info("request_refused code=%s detail=%s id=%s", refused.code, refused.detail, request_id)
-            return refusal(refused, resource_metadata=metadata_url, error_id=request_id)
+            needed = scope["state"].get("needed")
+            return refusal(refused, scope=needed, resource_metadata=metadata_url, error_id=request_id)
         except ApiProblem as problem:
             return problems.write(problem, request_id)
         except Problem as failed:
@@ -67,7 +68,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
     async def _handle(scope: Scope, receive: Receive, held: ExitStack) -> Answer:
         matched = routes.match(scope["method"], scope["raw_path"])
         route = matched.route
-        scope["state"]["route"] = route.template
+        scope["state"] |= {"route": route.template, "needed": route.scope}
         token = await _admit(scope, route)
         call = Call(
             surroundings=surroundings,
@@ -81,6 +82,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
         )
         if token is None:
             return route.handler(call)
+        held.callback(_count, guard, call, route)
         if route.exports:
             held.enter_context(exports.running(token.client_id))
         # Parsing, SQL and XML take their time: the event loop serves others meanwhile.
@@ -92,12 +94,24 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
         method, path = scope["method"], scope["raw_path"]
         certificate = presented_certificate(scope)
         return await guard.admit(
-            scope["headers"], scope["query_string"], route.scope, method=method, path=path, certificate=certificate
+            scope["headers"],
+            scope["query_string"],
+            route.scope,
+            method=method,
+            path=path,
+            certificate=certificate,
+            route=route.template,
         )
 
     return edge(
         app, entropy=surroundings.entropy, max_body_bytes=surroundings.settings.max_body_bytes, refuse=problems.refuse
     )
+
+
+def _count(guard: Guard, call: Call, route: Route) -> None:
+    """The scopes that are no route's, and that this answer needed all the same: what it showed, what it made."""
+    for scope in sorted(call.used - {route.scope}):
+        guard.count_use(call.granted, scope, method=route.method, route=route.template)
 
 
 def check_routes() -> None:
@@ -131,12 +145,13 @@ async def _leave(receive: Receive) -> None:
         pass
 
 
-async def _live(surroundings: Surroundings, receive: Receive, send: Send) -> None:
+async def _live(surroundings: Surroundings, guard: Guard, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         else:
+            await guard.flush()
             surroundings.store.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

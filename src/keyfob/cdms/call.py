@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from keyfob.ambient import Entropy
@@ -58,6 +58,8 @@ class Call:
     headers: Headers
     body: bytes
     now: int
+    used: set[str] = field(default_factory=set)
+    """Scopes besides the route's that were asked for and held: what an API tells of its use."""
 
     @property
     def store(self) -> Store:
@@ -116,9 +118,12 @@ class Call:
     def holds(self, scope: str, study: str, site: str | None, *, form: str | None = None) -> bool:
         """Whether the token has `scope`, and one element alone allows it at this site (None: of no site) and form."""
         # The empty name is no site's: a subject without a site is in no list of sites.
-        return scope in self.granted.scope and authorization_details.permits(
+        held = scope in self.granted.scope and authorization_details.permits(
             self.granted.authorization_details, study=study, scope=scope, site=site or "", form=form
         )
+        if held:
+            self.used.add(scope)
+        return held
 
     def sites(self, study: str) -> frozenset[str] | None:
         """The sites that the token reaches in the study: None for all, and then also subjects without a site."""

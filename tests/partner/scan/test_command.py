@@ -50,6 +50,17 @@ def test_a_file_of_nothing_but_secrets_does_not_fill_the_memory(tmp_path, secret
     assert (len(said.fingerprints), said.document["more"]) == (3, 2)
 
 
+def test_a_secret_in_a_name_is_found_and_not_told_with_it(tmp_path, secret, plant, scan):
+    other = plant("kfs")
+    (tmp_path / f"export-{secret.text}.txt").write_text(other.text)
+    said = scan(tmp_path)
+    assert set(said.fingerprints) == {secret.fingerprint, other.fingerprint}
+    assert secret.text not in said.output
+    text = CliRunner().invoke(cli, ["scan", str(tmp_path)]).output
+    assert secret.text not in text
+    assert f"{tmp_path}/export-(a secret).txt:0:0: client secret" in text
+
+
 def test_nothing_found_is_exit_0(tmp_path, scan):
     (tmp_path / "x").write_text("kfs_ is a prefix")
     said = scan(tmp_path)

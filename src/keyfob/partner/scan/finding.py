@@ -1,13 +1,16 @@
 """Where something was found, and what could not be looked into. For a person, and for `--json`; never the secret."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from keyfob import client_secret
 from keyfob.partner.scan.definition import WORDS, Kind
 from keyfob.partner.scan.matching import Match
 
 MAX_FINDINGS = 10_000
+_SECRET = re.compile(client_secret.PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A secret that was found: `line` counts from 1, `column` is its byte in the line from 1."""
+    """A secret that was found: `line` counts from 1, `column` is its byte in the line from 1; 0 in a file's name."""
 
     place: Place
     line: int
@@ -107,13 +110,13 @@ class Report:
 
 
 def shown(text: str) -> str:
-    """A name from a disk or an archive, for a terminal: one line, and nothing that a terminal would obey."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    """A name from a disk or an archive, for a terminal: one line, nothing that a terminal would obey, no secret."""
+    return "".join(character if character.isprintable() else "?" for character in _SECRET.sub("(a secret)", text))
 
 
 def _written(name: str) -> str:
-    """A name as JSON can say it, also one that is no UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    """A name as JSON can say it, also one that is no UTF-8; without a secret that stands in it."""
+    return _SECRET.sub("(a secret)", name.encode("utf-8", "backslashreplace").decode())
 
 
 def _date(at: int) -> str:

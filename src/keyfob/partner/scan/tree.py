@@ -3,11 +3,14 @@
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from keyfob.partner.scan import matching
 from keyfob.partner.scan.archives import look_into
-from keyfob.partner.scan.finding import Place, Report, Unread
+from keyfob.partner.scan.finding import Finding, Place, Report, Unread
 
+_BEGINNING = "kf"  # of each secret; looked for first, since every file has a name
 _OBJECTS = "objects"  # below .git: compressed, and looked into by `--history`
 
 
@@ -20,6 +23,9 @@ def scan_paths(paths: tuple[Path, ...], report: Report, *, max_unpacked: int) ->
 
 def scan_file(path: Path, report: Report, *, max_unpacked: int) -> None:
     place = Place(str(path))
+    if _BEGINNING in path.name:
+        for match in matching.find(os.fsencode(path.name)):
+            report.add(Finding(place, 0, 0, replace(match, encoding="its name")))
     try:
         # A named pipe in the place of a file would be waited for without end.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
