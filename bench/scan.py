@@ -61,7 +61,8 @@ def measure(name: str, folder: Path) -> float:
     (reading, reading_clock), (scanning, scanning_clock) = best(read), best(scan)
     print(
         f"{name:8} {len(files):6} files {size:7.1f} MB"
-        f"  MB/s: scan {size / scanning:6.0f}, reading alone {size / reading:6.0f}; by the clock {size / scanning_clock:6.0f} and {size / reading_clock:6.0f}"
+        f"  MB/s: scan {size / scanning:6.0f}, reading alone {size / reading:6.0f}"
+        f"  by the clock: {size / scanning_clock:6.0f}, {size / reading_clock:6.0f}"
         f"  ratio {scanning / reading:.1f} ({scanning_clock / reading_clock:.1f} by the clock)"
     )
     return size / scanning
