@@ -56,8 +56,9 @@ check: $(VENV)/ready ## format, lint, strict types, import contracts
 format: $(VENV)/ready ## bring the code into its one form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-bench: $(VENV)/ready ## what a token costs, what time tells a stranger, what a good client feels of an attack, what a check costs, how fast a scan is
+bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stranger, what a good client feels of an attack, what a check costs, how fast a scan is
 	@$(BIN)/python bench/token_endpoint.py
+	@$(BIN)/python bench/partner.py
 	@$(BIN)/python bench/unknown_or_wrong.py
 	@$(BIN)/python bench/under_attack.py
 	@$(BIN)/python bench/guard.py

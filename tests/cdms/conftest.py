@@ -75,7 +75,7 @@ class Api:
         """Behind the API's back, in one transaction; what each of them came to."""
         where = settings.load(self.home, {}).database
         with contextlib.closing(databases.find(where, TABLES, environ={})) as opened, opened.write() as connection:
-            return [connection.exec_driver_sql(statement) for statement in statements]
+            return [connection.execute(sa.text(statement)) for statement in statements]
 
     def serve(self, *options: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(

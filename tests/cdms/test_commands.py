@@ -161,18 +161,20 @@ def test_a_site_is_added_and_renamed(api):
 
 
 def test_the_audit_finds_what_was_done_behind_the_apis_back(api, demo_study, tmp_path):
-    salt = "5" if (api.home / "cdms.db").exists() else "'5'"
+    is_sqlite = (api.home / "cdms.db").exists()
+    # SQLite lets a forger put any type into any column.
+    salt = "5" if is_sqlite else "'5'"
+    read = "CAST({} AS TEXT)" if is_sqlite else "encode({}, 'escape')"
+    write = "CAST({} AS BLOB)" if is_sqlite else "decode({}, 'escape')"
+    payload = read.format("payload")
+    other = write.format(f"replace({payload}, 'Headache', 'Nausea')")
     data = tmp_path / "data.xml"
     data.write_bytes(demo_study("data"))
     api.run("load", data)
     head = api.run("audit", "verify", "KF.DEMO")["head"]
     api.stop()
     for statement in (
-        (
-            "UPDATE audit SET payload = CAST(replace(CAST(payload AS TEXT), 'Headache', 'Nausea') AS BLOB) "
-            "WHERE CAST(payload AS TEXT) LIKE '%Headache%'"
-        ),
-        # SQLite lets a forger put any type into any column.
+        f"UPDATE audit SET payload = {other} WHERE {payload} LIKE '%Headache%'",
         f"UPDATE audit SET payload = 'text', salt = {salt} WHERE seq = 20",
         "DELETE FROM audit WHERE seq = 20",
         "UPDATE audit SET at = at - 86400 WHERE seq = 20",

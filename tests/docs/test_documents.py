@@ -24,6 +24,7 @@ STORY = (
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
     "docs/how-to/partner/rotate.md",
+    "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",
     "docs/how-to/partner/scan.md",
     "docs/how-to/partner/doctor.md",

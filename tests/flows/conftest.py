@@ -80,9 +80,9 @@ class Stage:
     folder: Path
     private_key: Path
 
-    def vaults(self, name: str, count: int = 1) -> tuple[str, ClientInformation, list[Vault]]:
+    def vaults(self, name: str, count: int = 1, *options: str) -> tuple[str, ClientInformation, list[Vault]]:
         """A client's id, its first secret, and vaults that have received it."""
-        info = self.operator.client(name, scope="studies:read")
+        info = self.operator.client(name, *options, scope="studies:read")
         made = [
             Vault(self.operator, self.folder / f"{name}{number}" / "vault", self.private_key) for number in range(count)
         ]
@@ -111,7 +111,7 @@ class Stage:
 def stage(new_operator: Callable[[], Operator], tmp_path_factory: pytest.TempPathFactory) -> Stage:
     operator = new_operator()
     with (operator.home / "keyfob.toml").open("a") as file:
-        file.write(f"\n[credentials]\noverlap = {OVERLAP}\n")
+        file.write(f"\n[credentials]\noverlap = {OVERLAP}\nannounced_for = 1\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KEYFOB_LIMITS_TOKENS_PER_CLIENT_PER_MINUTE", "0")
         operator.serve()

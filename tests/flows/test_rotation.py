@@ -95,14 +95,14 @@ KILLS = {
     "the message has come": "after(transport.HttpsTransport, 'send')",
     "the file is half there": "before(Path, 'replace')",
     "the file is there": "after(folder.Vault, 'store')",
-    "the token is asked for": "before(token_source, 'write_request')",
+    "the token is asked for": "before(issuer, 'write_request')",
     "the token has come": "after(transport.HttpsTransport, 'send', 2)",
     "all is done": "after(transport.HttpsTransport, 'send', 3)",
 }
 KILLED = f"""
 import os, signal
 from pathlib import Path
-from keyfob.partner import token_source, transport
+from keyfob.partner import issuer, transport
 from keyfob.partner.vault import folder
 
 def before(owner, name):

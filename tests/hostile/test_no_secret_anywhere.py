@@ -1,6 +1,7 @@
 """The whole journey, and then a search for the secrets that were really issued, in every form that a leak takes."""
 
 import base64
+import contextlib
 import io
 import shutil
 import tempfile
@@ -33,10 +34,15 @@ def forms(secret: Secret) -> Iterator[bytes]:
 
 
 class ProcessList:
-    """What every process of the machine shows of itself, gathered all the while."""
+    """What every process shows of itself that has `mark` in its environment, gathered all the while.
 
-    def __init__(self) -> None:
+    Programs of others may show tokens of theirs. Those that were there before are not looked at.
+    """
+
+    def __init__(self, mark: bytes) -> None:
         self.seen: set[bytes] = set()
+        self._mark = mark
+        self._others = {known for _, known in processes_now()}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._gather)
 
@@ -50,12 +56,19 @@ class ProcessList:
 
     def _gather(self) -> None:
         while not self._ended.wait(0.01):
-            for process in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    try:
-                        self.seen.add((process / name).read_bytes())
-                    except OSError:
-                        continue
+            for process, known in processes_now():
+                if known not in self._others:
+                    with contextlib.suppress(OSError):  # it has ended
+                        environment = (process / "environ").read_bytes()
+                        if self._mark in environment.split(b"\0"):
+                            self.seen |= {environment, (process / "cmdline").read_bytes()}
+
+
+def processes_now() -> Iterator[tuple[Path, tuple[str, int]]]:
+    """The folder of each, and what tells it from a later one with the same number."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield process, (process.name, process.stat().st_ino)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +78,9 @@ def journey() -> Iterator[tuple[dict[str, bytes], list[Secret]]]:
     folder = Path(tempfile.mkdtemp(prefix="kf-")).resolve()
     shown = io.StringIO()
     try:
-        with ProcessList() as processes, playing(folder, shown, io.StringIO()) as stage:
+        mark = f"JOURNEY={folder}"
+        with ProcessList(mark.encode()) as processes, playing(folder, shown, io.StringIO()) as stage:
+            stage.environment |= dict([mark.split("=", 1)])
             scene = story.set_up(stage)
             try:
                 story.work(stage, scene)
@@ -94,7 +109,7 @@ def test_the_journey_left_what_a_leak_would_be_found_in(journey):
     for name in ("operator/keyfob.db", "cdms/cdms.db", "keyfob-server.log", "keyfob-cdms.log", "(process list)"):
         assert found[name], name
     assert b"token_issued" in found["operator/keyfob.db"]
-    assert b"keyfob" in found["(process list)"]
+    assert b"keyfob.server" in found["(process list)"] and b"keyfob.partner" in found["(process list)"]
 
 
 def test_the_search_finds_a_secret_in_each_form():

@@ -157,12 +157,13 @@ def test_a_proxys_page_is_malformed_and_a_busy_server_is_told_apart():
     """RFC 6749 §5.1: a token comes as JSON."""
     html = [(b"content-type", b"text/html"), (b"retry-after", b"7")]
     with pytest.raises(MalformedResponse):
-        token_endpoint.read_response(502, html, b"<html>", asked=None)
+        token_endpoint.read_response(404, html, b"<html>", asked=None)
     with pytest.raises(MalformedResponse):
         token_endpoint.read_response(200, html, json.dumps(GOOD).encode(), asked=None)
-    with pytest.raises(TokenRefused) as refused:
-        token_endpoint.read_response(503, html, b"<html>", asked=None)
-    assert refused.value.retry_after == 7
+    for status in (429, 502, 503):
+        with pytest.raises(TokenRefused) as refused:
+            token_endpoint.read_response(status, html, b"<html>", asked=None)
+        assert (refused.value.code, refused.value.retry_after) == ("temporarily_unavailable", 7)
 
 
 def test_a_hostile_servers_words_are_not_shown():

@@ -53,11 +53,11 @@ def test_what_is_presented_goes_to_the_issuers_own_place_and_shows_itself_nowher
     assert found == f"{ISSUER}/leaks"
     asked, *sent = wire.sent
     assert (asked.method, asked.url) == ("GET", f"{ISSUER}/.well-known/oauth-authorization-server")
-    assert {(one.method, one.url, one.body) for one in sent} == {("POST", f"{ISSUER}/leaks", b"")}
-    documents = [entry for one in sent for entry in json.loads(one.secret_body.reveal())]
+    assert {(one.method, one.url) for one in sent} == {("POST", f"{ISSUER}/leaks")}
+    documents = [entry for one in sent for entry in json.loads(one.body.reveal())]
     assert [entry["secret"] for entry in documents] == [one.reveal() for one in SECRETS]
     assert {entry["url"] for entry in documents} == {"https://git.example/x"}
-    assert [len(json.loads(one.secret_body.reveal())) for one in sent] == [50, 50, 20]
+    assert [len(json.loads(one.body.reveal())) for one in sent] == [50, 50, 20]
     assert "kfs_" not in repr(sent)
 
 

@@ -88,6 +88,26 @@ def test_under_a_key_in_aws_kms_the_new_secret_is_kept_under_the_same_key(rotati
     assert kept == {(Keeping.AWS_KMS, key)}
 
 
+@pytest.mark.parametrize("keeping", [Keeping.KEYRING, Keeping.VAULT])
+def test_under_a_key_that_is_kept_elsewhere_the_new_secret_is_under_the_same(rotating, bao, os_keyring, keeping):
+    key_name = bao.new_key() if keeping is Keeping.VAULT else None
+    first = rotating.receive(rotating.message(), keeping=keeping, key_name=key_name).entry
+    rotating.rotate()
+    kept = {(entry.keeping, entry.opened_with) for entry in opening.Vault.open(rotating.vault).entries("cl_1")}
+    assert kept == {(keeping, first.opened_with)}
+
+
+def test_a_vault_in_a_database_rotates_as_one_in_a_folder(rotating, postgresql, tmp_path, monkeypatch):
+    url = postgresql.new_url()
+    monkeypatch.setattr(type(rotating), "vault", url)
+    key_file = tmp_path / "own.key"
+    rotating.receive(rotating.message(), key_file=key_file)
+    rotate(vault=url, private_key=rotating.private_key)
+    vault = opening.Vault.open(url)
+    assert [entry.credential_id for entry in vault.entries("cl_1")] == ["credential2", "credential1"]
+    assert opening.default_keeper(vault).open(vault.current("cl_1")).credential_id == "credential2"
+
+
 def test_what_receive_refuses_is_refused_and_nothing_changes(rotating, next_message):
     thief, _ = keys.generate_operator_key("Thief")
     wrong = {

@@ -18,8 +18,10 @@ from keyfob.partner import calling, minimal_scope, safe_url
 from keyfob.partner.adapters.flow import put
 from keyfob.partner.authorizer import asks_for_another_token
 from keyfob.partner.errors import MessageRefused, ScopeNotHeld, UnknownOperation, Unreachable, UnsafeCall, VaultProblem
+from keyfob.partner.held import HeldToken, Identity, Wish
+from keyfob.partner.proving import Proving, write_request
 from keyfob.partner.receive import check_fingerprint, check_message
-from keyfob.partner.token_source import HeldToken, write_request
+from keyfob.partner.renewal import Times
 from keyfob.partner.transport import unreachable
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Entry, Keeping
@@ -217,28 +219,45 @@ INFORMATION = ClientInformation(
 )  # fmt: skip
 
 
+def proving(**more: bool) -> Proving:
+    return Proving(now=lambda: 1000, entropy=lambda count: bytes(count), **more)
+
+
+WISH = Wish(frozenset({"a"}), "https://api.example", "")
+
+
 def test_a_token_is_asked_for_by_post_with_the_secret_in_the_header_over_tls_alone():
     """RFC 6749 §2.3.1, §3.2, §4.4.2."""
-    request = write_request(INFORMATION, frozenset({"a"}), resource="https://api.example", details=None)
+    request = write_request(INFORMATION, WISH, proving().prove(INFORMATION))
     assert (request.method, request.url) == ("POST", "https://auth.example/token")
     assert ("content-type", "application/x-www-form-urlencoded") in request.headers
     assert request.authorization is not None
     presented = client_authentication.read([(b"authorization", request.authorization.reveal_bytes())], {})
     assert (presented.client_id, presented.secret) == ("cl_1", INFORMATION.client_secret)
-    assert form.parse("application/x-www-form-urlencoded", request.body) == {
+    assert form.parse("application/x-www-form-urlencoded", request.body.reveal_bytes()) == {
         "grant_type": "client_credentials",
         "scope": "a",
         "resource": "https://api.example",
     }
     plain = dataclasses.replace(INFORMATION, token_endpoint="http://auth.example/token")
     with pytest.raises(VaultProblem) as refused:
-        write_request(plain, None, resource="https://api.example", details=None)
+        write_request(plain, WISH, proving().prove(plain))
     assert refused.value.code == "plain-http"
+
+
+def test_the_secret_may_go_into_the_body_and_is_shown_nowhere():
+    """RFC 6749 §2.3.1: never in the URL."""
+    request = write_request(INFORMATION, WISH, proving(secret_in_body=True).prove(INFORMATION))
+    presented = client_authentication.read([], form.parse(request.headers[0][1], request.body.reveal_bytes()))
+    assert presented.secret == INFORMATION.client_secret
+    assert request.authorization is None
+    assert INFORMATION.client_secret.reveal() not in repr(request) + request.url
 
 
 def test_a_token_stands_in_the_header_and_takes_the_place_of_every_other_credential():
     """RFC 6750 §2, §2.1."""
-    token = HeldToken(Secret("abc"), "credential1", frozenset({"a"}), (), 1, 2)
+    identity = Identity("credential1", client_authentication.Method.CLIENT_SECRET_BASIC, "")
+    token = HeldToken(Secret("abc"), identity, frozenset({"a"}), (), Times(1, 2, 3))
     basic = httpx2.Request("GET", "https://api.example", headers={"Authorization": "Basic eDp5"})
     assert put(basic, token).headers.get_list("Authorization") == ["Bearer abc"]
     basic = httpx2.Request("GET", "https://api.example", headers={"Authorization": "Basic eDp5"})

@@ -12,6 +12,8 @@ from keyfob.secret import Secret
 MAX_BYTES = 16 * 1024
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+_SECRET = re.compile(r"[A-Za-z0-9._-]{1,256}")
+_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----[A-Za-z0-9+/=\n]{1,4000}-----END PRIVATE KEY-----\n?")
 _MAX_DATE = 253402300799
 
 
@@ -23,8 +25,9 @@ class MalformedMessage(ValueError):
 class ClientInformation:
     """A client's registration as handed over. Dates in seconds since 1970; expiry 0 means never (RFC 7591 §3.2.1).
 
-    `resource`: the first is the default. `recipient_fingerprint` binds the message to one certificate, `message_id`
-    and `issued_at` to one hand-off.
+    `resource`: the first is the default. `client_key` (PKCS#8 PEM) stands in the place of the secret where the client
+    has upgraded itself: it is written into a vault alone, and never into a message. `recipient_fingerprint` binds the
+    message to one certificate, `message_id` and `issued_at` to one hand-off.
     """
 
     client_id: str
@@ -39,6 +42,7 @@ class ClientInformation:
     message_id: str
     issued_at: int
     recipient_fingerprint: str
+    client_key: Secret | None = None
 
 
 def write(info: ClientInformation) -> Secret:
@@ -58,6 +62,8 @@ def write(info: ClientInformation) -> Secret:
     }
     if info.client_secret is not None:
         document["client_secret"] = info.client_secret.reveal()
+    if info.client_key is not None:
+        document["client_key"] = info.client_key.reveal()
     return Secret(json.dumps(document, indent=2).encode() + b"\n")
 
 
@@ -75,7 +81,7 @@ def read(plaintext: Secret) -> ClientInformation:
         raise MalformedMessage("the message is no JSON object")
     return ClientInformation(
         client_id=_id(document, "client_id"),
-        client_secret=_secret(document),
+        client_secret=_secret(document, "client_secret", _SECRET),
         client_id_issued_at=_date(document, "client_id_issued_at"),
         client_secret_expires_at=_date(document, "client_secret_expires_at"),
         issuer=_url(document.get("issuer"), "issuer"),
@@ -86,6 +92,7 @@ def read(plaintext: Secret) -> ClientInformation:
         message_id=_id(document, "message_id"),
         issued_at=_date(document, "issued_at"),
         recipient_fingerprint=_matching(document, "recipient_fingerprint", _FINGERPRINT),
+        client_key=_secret(document, "client_key", _PEM),
     )
 
 
@@ -107,12 +114,12 @@ def _date(document: dict[str, object], name: str) -> int:
     return value
 
 
-def _secret(document: dict[str, object]) -> Secret | None:
-    if "client_secret" not in document:
+def _secret(document: dict[str, object], name: str, pattern: re.Pattern[str]) -> Secret | None:
+    if name not in document:
         return None
-    value = document["client_secret"]
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,256}", value):
-        raise MalformedMessage("client_secret is malformed")
+    value = document[name]
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise MalformedMessage(f"{name} is malformed")
     return Secret(value)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from keyfob.oauth import authorization_details, resource_indicator, scope, strict_json
+from keyfob.oauth import authorization_details, http_date, resource_indicator, scope, strict_json
 from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.errors import (
     InvalidAuthorizationDetails,
@@ -136,6 +136,7 @@ class TokenResponse:
     lifetime: int
     scope: Scope
     authorization_details: Details
+    token_type: str
     credential_expires_in: int | None = None
 
 
@@ -178,10 +179,13 @@ def _write_request(asked: Scope | None, resource: str | None, details: Details |
 _WORD = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,512}")
 
 
-def read_response(status: int, headers: Headers, body: bytes, *, asked: Scope | None) -> TokenResponse:
+def read_response(
+    status: int, headers: Headers, body: bytes, *, asked: Scope | None, with_proof: bool = False
+) -> TokenResponse:
     """The token in an answer. Raises TokenRefused or MalformedResponse.
 
     RFC 6749 §5.1: a missing scope means the one asked for. More than what was asked is refused as malformed.
+    `with_proof`: the request had a DPoP proof, and only a token that is bound to its key is taken.
     """
     content_type = (values(headers, b"content-type") or [b""])[0].split(b";")[0].strip().lower()
     if len(body) > MAX_RESPONSE_BYTES:
@@ -198,7 +202,7 @@ def read_response(status: int, headers: Headers, body: bytes, *, asked: Scope | 
         raise _refused(status, headers, document)
     if not isinstance(document, dict):
         raise MalformedResponse("the answer is no JSON object: is this URL a token endpoint?")
-    return replace(_read_token(document, asked), credential_expires_in=_read_expires_in(headers))
+    return replace(_read_token(document, asked, with_proof=with_proof), credential_expires_in=_read_expires_in(headers))
 
 
 def _read_expires_in(headers: Headers) -> int | None:
@@ -207,14 +211,16 @@ def _read_expires_in(headers: Headers) -> int | None:
     return int(said) if re.fullmatch(rb"[0-9]{1,10}", said) else None
 
 
-def _read_token(document: dict[str, object], asked: Scope | None) -> TokenResponse:
+def _read_token(document: dict[str, object], asked: Scope | None, *, with_proof: bool) -> TokenResponse:
     token, lifetime = document.get("access_token"), document.get("expires_in")
     if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
         raise MalformedResponse("access_token is missing or malformed")
     kind = document.get("token_type")
     # RFC 6749 §7.1: a client does not use a token of an unknown type.
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise MalformedResponse("token_type is not Bearer")
+    # RFC 9449 §5: nor one without the binding that it asked for.
+    wanted = "DPoP" if with_proof else "Bearer"
+    if not isinstance(kind, str) or kind.lower() != wanted.lower():
+        raise MalformedResponse(f"token_type is not {wanted}")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool) or not 0 < lifetime <= MAX_LIFETIME:
         raise MalformedResponse("expires_in is missing or malformed")
     said = document.get("scope")
@@ -234,15 +240,15 @@ def _read_token(document: dict[str, object], asked: Scope | None) -> TokenRespon
         details = authorization_details.read_claim(document.get("authorization_details", []))
     except InvalidAuthorizationDetails as malformed:
         raise MalformedResponse("authorization_details is malformed") from malformed
-    return TokenResponse(Secret(token), lifetime, granted, details)
+    return TokenResponse(Secret(token), lifetime, granted, details, wanted)
 
 
 def _refused(status: int, headers: Headers, document: object) -> TokenRefused | MalformedResponse:
-    retry_after = (values(headers, b"retry-after") or [b""])[0]
-    seconds = int(retry_after) if re.fullmatch(rb"[0-9]{1,6}", retry_after) else None
+    seconds = http_date.read_retry_after(headers)
     code = document.get("error") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(code, str) or not _WORD.fullmatch(code):
-        if status in (429, 503):
+        # RFC 9110 §15.6, RFC 6585 §4: what stands before the server may speak for it, in HTML.
+        if status == 429 or status >= 500:
             return TokenRefused("temporarily_unavailable", "", status=status, error_id=None, retry_after=seconds)
         return MalformedResponse(f"status {status} without an OAuth error: is this URL a token endpoint?")
     description, error_id = document.get("error_description"), document.get("error_id")

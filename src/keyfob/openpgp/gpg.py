@@ -21,7 +21,7 @@ from keyfob.problem import Problem
 from keyfob.secret import Secret
 
 _MAX_OUTPUT_BYTES = 1024 * 1024
-_UNATTENDED_SECONDS = 60
+_UNATTENDED_SECONDS = 10
 _ATTENDED_SECONDS = 600
 _STATUS = b"[GNUPG:] "
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")

@@ -15,6 +15,7 @@ from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
+from keyfob.partner.broker_command import broker
 from keyfob.partner.completion_command import completion
 from keyfob.partner.doctor.command import doctor
 from keyfob.partner.keys_command import keys
@@ -24,6 +25,7 @@ from keyfob.partner.rotate_command import rotate
 from keyfob.partner.run_command import run
 from keyfob.partner.scan.command import scan
 from keyfob.partner.status_command import status
+from keyfob.partner.upgrade_command import upgrade_to_key
 from keyfob.partner.vault_commands import vault
 from keyfob.problem import Misuse, Problem
 
@@ -57,6 +59,8 @@ def main() -> None:
 
 cli.add_command(rotate)
 cli.add_command(keys)
+cli.add_command(broker)
+cli.add_command(upgrade_to_key)
 cli.add_command(report_leak)
 cli.add_command(vault)
 cli.add_command(scan)

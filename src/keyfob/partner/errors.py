@@ -4,7 +4,9 @@ No text here ever holds a secret, a token or a request body.
 """
 
 import difflib
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import ClassVar
 
 from keyfob.oauth.scope import Scope
@@ -71,17 +73,34 @@ class TokenDenied(Problem):
     fault: ClassVar[Fault] = Fault.OPERATOR
 
     def __init__(
-        self, code: str, description: str, *, status: int, error_id: str | None, asked_again_in: int | None = None
+        self,
+        code: str,
+        description: str,
+        *,
+        status: int,
+        error_id: str | None,
+        retry_after: int | None = None,
+        asked_again_in: int | None = None,
     ) -> None:
         named = f" (error_id {error_id})" if error_id else ""
         said = f": {description}" if description else ""
-        again = "" if asked_again_in is None else f"; it is asked again in {asked_again_in} s"
-        super().__init__(
-            code, f"the issuer refused a token with {code}{said}{named}{again}", hint=_HINTS.get(code, _HINT_ELSE)
-        )
+        message = f"the issuer refused a token with {code}{said}{named}{_again(asked_again_in)}"
+        super().__init__(code, message, hint=_HINTS.get(code, _HINT_ELSE))
         self.status = status
         self.error_id = error_id
+        self.retry_after = retry_after
         self.asked_again_in = asked_again_in
+        self.description = description
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the issuer was only busy, or ill: it is no word on what was asked."""
+        return self.status == 429 or self.status >= 500
+
+    @property
+    def again(self) -> Callable[..., "TokenDenied"]:
+        """Makes the same refusal anew, for who asks while it holds; it keeps nothing of this one alive."""
+        return partial(type(self), self.code, self.description, status=self.status, error_id=self.error_id)
 
 
 class CredentialRefused(TokenDenied):
@@ -94,6 +113,19 @@ class Unreachable(Problem):
     """The server could not be reached over verified HTTPS, or did not answer as the protocol says."""
 
     fault: ClassVar[Fault] = Fault.NETWORK
+
+    def __init__(self, code: str, message: str, *, hint: str = "", asked_again_in: int | None = None) -> None:
+        super().__init__(code, message + _again(asked_again_in), hint=hint)
+        self.asked_again_in = asked_again_in
+
+    @property
+    def again(self) -> Callable[..., "Unreachable"]:
+        """As TokenDenied.again."""
+        return partial(Unreachable, self.code, self.message, hint=self.hint)
+
+
+def _again(seconds: int | None) -> str:
+    return "" if seconds is None else f"; it is asked again in {seconds} s"
 
 
 ASK_FOR_SCOPE = "what a client may do never changes: for another scope ask the operator for a new client"

@@ -42,14 +42,14 @@ def keys(
       keyfob keys --client cl_3kD --issuer https://id.example --jwks new.jwks --signer "7F3A 22B0 ... 09C1"
       keyfob keys --client cl_3kD --issuer https://id.example --stop ann_5d41 --private-key partner.key.asc
     """
-    from keyfob.partner import opening
+    from keyfob.partner import keyed
 
     wishes = {"jwks": jwks, "jwks_uri": jwks_uri, "certificate": certificate, "stop": stop}
     if sum(one is not None for one in wishes.values()) != 1:
         raise Misuse(
             "one-wish", "exactly one of --jwks, --jwks-uri, --certificate and --stop is asked for", hint="give one"
         )
-    done = opening.ask_for_change(
+    done = keyed.ask_for_change(
         issuer, client, jwks=jwks, jwks_uri=jwks_uri, certificate=certificate, stop=stop, signer=signer,
         private_key=private_key, ca=ca,
     )  # fmt: skip

@@ -75,7 +75,7 @@ def write_requests(endpoint: str, found: Sequence[Secret], *, where: str | None)
     for first in range(0, len(found), AT_ONCE):
         document = [{"secret": one.reveal(), **place} for one in found[first : first + AT_ONCE]]
         body = Secret(json.dumps(document))
-        yield Request("POST", endpoint, (("content-type", "application/json"),), secret_body=body)
+        yield Request("POST", endpoint, (("content-type", "application/json"),), body=body)
 
 
 def read_response(response: Response) -> None:

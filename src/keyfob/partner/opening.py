@@ -1,7 +1,6 @@
 """From a folder and a client's name to an authorizer that works: the composition root of the partner's library.
 
-Chooses the vault, the credential, the resource, the way it is opened and the certificate authorities; the clock and
-the environment are read here and in cli.py only. Nothing is decrypted and nothing is sent yet.
+Chooses the vault, the credential, the resource, and whom to trust. Nothing is decrypted and nothing is sent yet.
 """
 
 import getpass
@@ -13,23 +12,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
-from keyfob.change_request import ChangeRequest
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import keys as key_pairs
 from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import explaining, leak_reporting, linking
+from keyfob.partner import client_key, explaining, leak_reporting, linking, telling
 from keyfob.partner.acknowledging import acknowledge
-from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
+from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
+from keyfob.partner.issuer import Issuer
+from keyfob.partner.issuer_clock import IssuerClock
+from keyfob.partner.possession import Prover
+from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
-from keyfob.partner.token_source import ExpiringCredential, TokenSource, log_expiring
+from keyfob.partner.telling import Notice
+from keyfob.partner.token_source import Asker, TokenSource
 from keyfob.partner.transport import HttpsTransport
 from keyfob.partner.vault import stores
 from keyfob.partner.vault.entries import Entry, Keeping
@@ -40,8 +42,7 @@ from keyfob.partner.vault.vault import Vault, resource_of
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
-_PATIENCE = 5
-"""Seconds for what is only useful."""
+_PATIENCE = 5  # seconds for what is only useful
 AnyPath = str | os.PathLike[str]
 
 
@@ -59,10 +60,16 @@ class Binding:
 
 
 def open_authorizer(
-    client: str | None = None, vault: AnyPath | None = None, *, resource: str | None = None, ca: AnyPath | None = None
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    resource: str | None = None,
+    ca: AnyPath | None = None,
+    dpop: bool = False,
+    secret_in_body: bool = False,
 ) -> Authorizer:
     """The authorizer for an adapter, see keyfob.partner.adapters; the options are those of `Session.open`."""
-    return open_binding(client, vault, resource=resource, ca=ca).authorizer
+    return open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body).authorizer
 
 
 def open_binding(
@@ -74,10 +81,15 @@ def open_binding(
     private_key: Path | None = None,
     key_file: Path | None = None,
     ca: AnyPath | None = None,
-    tell: Callable[[ExpiringCredential], None] = log_expiring,
+    dpop: bool | None = False,
+    secret_in_body: bool = False,
+    broker: bool = True,
+    tell: Callable[[Notice], None] = telling.log,
 ) -> Binding:
     """The binding for `resource`, for the resource that `url` belongs to, or for the client's first one.
 
+    `dpop`: bind every token to a key of this session; False: where the client is registered so; None: never.
+    `secret_in_body`: for a proxy that takes the Authorization header away. `broker`: ask the one of KEYFOB_BROKER.
     Raises Misuse or VaultProblem when it is not clear which credential is meant, or there is none.
     """
     environ = os.environ
@@ -87,25 +99,36 @@ def open_binding(
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
 
     def open_current() -> ClientInformation:
-        return keeper.open(folder.current(entry.client_id))
+        return keeper.open(folder.current(entry.client_id, now=ambient.system_clock()))
 
     def open_older(credential_id: str) -> ClientInformation | None:
         older = folder.older(entry.client_id, credential_id)
         return None if older is None else keeper.open(older)
 
     context = tls.client_context(None if ca is None else Path(ca), environ=environ)
-    source = TokenSource(
+
+    def new_prover() -> Prover:
+        return Prover(client_key.generate(), now=issuer_clock.now, entropy=ambient.system_entropy)
+
+    issuer_clock = IssuerClock(ambient.system_clock_precise)
+    asker: Asker = Issuer(
         issuer=entry.issuer,
         client_id=entry.client_id,
         open_credential=open_current,
         open_older=open_older,
-        transport=HttpsTransport(context),
+        proving=Proving(now=issuer_clock.now, entropy=ambient.system_entropy, secret_in_body=secret_in_body),
+        issuer_clock=issuer_clock,
         clock=ambient.monotonic,
+        chance=ambient.chance,
+        new_prover=None if dpop is None else new_prover,
+        with_dpop=dpop is True,
         tell=tell,
     )
-    return Binding(
-        Authorizer(source, resource=bound, held=entry.scope), entry, context, folder.damaged(entry.client_id)
-    )
+    if broker and not dpop and (named := environ.get("KEYFOB_BROKER")):
+        asker = Broker(Path(named), entry.issuer, entry.client_id, ambient.monotonic)
+    source = TokenSource(asker, transport=HttpsTransport(context), clock=ambient.monotonic)
+    authorizer = Authorizer(source, resource=bound, held=entry.scope)
+    return Binding(authorizer, entry, context, folder.damaged(entry.client_id))
 
 
 def explain(
@@ -123,7 +146,7 @@ def explain(
     folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=None)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
-    information = keeper.open(folder.current(entry.client_id))
+    information = keeper.open(folder.current(entry.client_id, now=ambient.system_clock()))
     if information.issuer != entry.issuer:
         raise VaultProblem("changed-issuer", "the vault's credential is now another issuer's", hint="start anew")
     request = explaining.write_request(wanted, information)
@@ -140,8 +163,8 @@ def rotate(
 ) -> Rotation:
     """A new secret for `client` in the vault, proven by a token; the old one works on through the overlap.
 
-    `private_key` opens the message where gpg does not. Several vaults of one client end with the same secret, and
-    sessions that are open take it up by themselves. Raises Problem: then the old secret is still in use.
+    Several vaults of one client end with the same secret, and open sessions take it up by themselves. Raises Problem:
+    then the old secret is still in use.
     """
     return _rotator(client, vault, private_key=private_key, key_file=key_file, ca=ca).rotate()
 
@@ -195,6 +218,8 @@ def _rotator(
         receive=receive_beside,
         transport=HttpsTransport(tls.client_context(authority, environ=environ)),
         clock=ambient.monotonic,
+        wall_clock=ambient.system_clock_precise,
+        entropy=ambient.system_entropy,
     )
 
 
@@ -204,6 +229,11 @@ def default_keeper(
     """The keeper of `vault` with this process's environment, randomness and terminal."""
     keys = _keys(key_file, vault.store.usual_key_file)
     return Keeper(installation_id=vault.installation_id, keys=keys, private_key=private_key, key_name=key_name)
+
+
+def new_keeper(private_key: Path | None) -> Keeper:
+    """Of no vault: to sign something."""
+    return Keeper(installation_id="", keys=_keys(None, None), private_key=private_key)
 
 
 def _keys(key_file: Path | None, usual_key_file: Path | None) -> Keys:
@@ -286,39 +316,6 @@ def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
     context = tls.client_context(ca, environ=os.environ)
     return linking.fetch(link, HttpsTransport(context))
-
-
-def ask_for_change(
-    issuer: str,
-    client_id: str,
-    *,
-    jwks: Path | None,
-    jwks_uri: str | None,
-    certificate: Path | None,
-    stop: str | None,
-    signer: str | None,
-    private_key: Path | None,
-    ca: Path | None,
-) -> dict[str, object]:
-    """What came of `keyfob keys`, signed by gpg's key `signer`, or by `private_key`. Raises Misuse or Problem."""
-    opener = Keeper(installation_id="", keys=_keys(None, None), private_key=private_key).opener()
-    if signer is None and private_key is not None:
-        signer = key_pairs.certificate_of(Secret(private_key.read_bytes())).fingerprint
-    if signer is None:
-        raise Misuse(
-            "signer-missing", "gpg must be told which key signs", hint="add --signer FPR, or --private-key FILE"
-        )
-    request = ChangeRequest(
-        issuer=issuer,
-        client_id=client_id,
-        asked_at=ambient.system_clock(),
-        jwks=None if jwks is None else read_jwks(jwks),
-        jwks_uri=jwks_uri,
-        certificate=None if certificate is None else certificate.read_bytes(),
-        stop=stop,
-    )
-    transport = HttpsTransport(tls.client_context(ca, environ=os.environ))
-    return ask(request, signer=opener, fingerprint="".join(signer.split()).upper(), transport=transport)
 
 
 def report_leak(

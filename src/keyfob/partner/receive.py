@@ -149,11 +149,15 @@ def check_fingerprint(text: str) -> str:
 
 def _read(plaintext: Secret) -> ClientInformation:
     try:
-        return client_information.read(plaintext)
+        information = client_information.read(plaintext)
     except MalformedMessage as broken:
         raise MessageRefused(
             "malformed-message", f"the message holds no client information: {broken}", hint="tell the operator"
         ) from broken
+    # A key that somebody else has had is no key of one's own.
+    if information.client_key is not None:
+        raise MessageRefused("key-in-message", "the message holds a private key", hint="tell the operator")
+    return information
 
 
 def _pinned(entries: Sequence[Entry], information: ClientInformation) -> _Pin | None:

@@ -12,10 +12,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from keyfob.ambient import Entropy
 from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response, values
+from keyfob.partner import client_key
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultProblem
+from keyfob.partner.issuer import Issuer
+from keyfob.partner.issuer_clock import IssuerClock
+from keyfob.partner.possession import Prover
+from keyfob.partner.proving import Proving
 from keyfob.partner.receive import MAX_BYTES, Receipt
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.token_source import TokenSource
@@ -75,6 +81,8 @@ class Rotator:
     receive: Callable[[bytes, Entry], Receipt]
     transport: Transport
     clock: Callable[[], float]
+    wall_clock: Callable[[], float]
+    entropy: Entropy
 
     def rotate(self) -> Rotation:
         """Raises Problem; the old secret goes on working."""
@@ -107,7 +115,9 @@ class Rotator:
         """
         refused: Response | None = None
         dead: list[str] = []
-        for entry in self.vault.entries(self.client_id)[:2]:
+        stored = self.vault.entries(self.client_id)
+        # A key that is announced comes without a secret, and this is asked by secrets alone.
+        for entry in [one for one in stored if not one.usable_from or len(stored) == 1][:2]:
             response = self.transport.send(_request(method, path, self.open_entry(entry)))
             if response.status != 401:
                 return _checked(response), tuple(dead)
@@ -125,13 +135,18 @@ class Rotator:
 
     def _prove(self, information: ClientInformation) -> None:
         """A token with the new secret, of the least scope that there is one for."""
-        source = TokenSource(
+        issuer_clock = IssuerClock(self.wall_clock)
+        issuer = Issuer(
             issuer=information.issuer,
             client_id=information.client_id,
             open_credential=lambda: information,
-            transport=self.transport,
+            proving=Proving(now=issuer_clock.now, entropy=self.entropy),
+            issuer_clock=issuer_clock,
             clock=self.clock,
+            chance=lambda: 0.0,
+            new_prover=lambda: Prover(client_key.generate(), now=issuer_clock.now, entropy=self.entropy),
         )
+        source = TokenSource(issuer, transport=self.transport, clock=self.clock)
         refused: TokenDenied | None = None
         for scope in sorted(information.scope):
             try:

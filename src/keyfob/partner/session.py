@@ -15,7 +15,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.partner.adapters.httpx2 import KeyfobAuth
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.opening import AnyPath, open_binding
-from keyfob.partner.transport import unreachable
+from keyfob.partner.transport import connecting, unreachable
 
 _TIMEOUT = httpx2.Timeout(60, connect=10)
 
@@ -76,7 +76,8 @@ class Session(_Bound):
 
     def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
         super().__init__(authorizer)
-        self._client = httpx2.Client(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+        with connecting():
+            self._client = httpx2.Client(verify=context, timeout=_TIMEOUT, follow_redirects=False)
 
     @classmethod
     def open(
@@ -86,12 +87,16 @@ class Session(_Bound):
         *,
         resource: str | None = None,
         ca: AnyPath | None = None,
+        dpop: bool = False,
+        secret_in_body: bool = False,
     ) -> Self:
         """A session from the vault: for `client` where it holds several, at `resource` where the client has several.
 
-        `vault` is its folder, by default KEYFOB_VAULT or the user's own. Nothing is opened or sent yet.
+        `vault` is its folder, by default KEYFOB_VAULT or the user's own. `dpop` binds every token to a key of this
+        session (RFC 9449); where the client is registered so, it is done by itself. `secret_in_body` is for a proxy
+        that takes the Authorization header away. Nothing is opened or sent yet.
         """
-        binding = open_binding(client, vault, resource=resource, ca=ca)
+        binding = open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body)
         return cls(binding.authorizer, binding.context)
 
     def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
@@ -155,7 +160,8 @@ class AsyncSession(_Bound):
 
     def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
         super().__init__(authorizer)
-        self._client = httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+        with connecting():
+            self._client = httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, follow_redirects=False)
 
     @classmethod
     def open(
@@ -165,9 +171,11 @@ class AsyncSession(_Bound):
         *,
         resource: str | None = None,
         ca: AnyPath | None = None,
+        dpop: bool = False,
+        secret_in_body: bool = False,
     ) -> Self:
         """See Session.open."""
-        binding = open_binding(client, vault, resource=resource, ca=ca)
+        binding = open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body)
         return cls(binding.authorizer, binding.context)
 
     async def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:

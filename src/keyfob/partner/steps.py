@@ -4,6 +4,7 @@ A core is a generator: it yields a step and is sent the step's result. So there 
 and a test can drive it by hand.
 """
 
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,14 +18,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTPS request to make. `authorization` is the header's whole value; a body with a secret is `secret_body`."""
+    """An HTTPS request to make. `authorization` and `dpop` are the whole values of their headers.
+
+    What holds a secret is a Secret, a body too: a request may be shown.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    body: bytes | Secret = b""
     authorization: Secret | None = None
-    secret_body: Secret | None = None
+    dpop: Secret | None = field(default=None, kw_only=True)
     max_response_bytes: int = field(default=64 * 1024, kw_only=True)
 
 
@@ -36,13 +40,20 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Sleep:
+    """Let some time pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
     """Work on this machine that may block: a file, a passphrase, gpg."""
 
     work: Callable[[], object]
 
 
-Step = Request | Wait | Local
+Step = Request | Wait | Sleep | Local
 Steps = Generator[Step, object, T]
 
 
@@ -106,6 +117,9 @@ def _take(step: Step, transport: Transport) -> object:
             return transport.send(step)
         case Wait():
             return step.until.result()
+        case Sleep():
+            time.sleep(step.seconds)
+            return None
         case Local():
             return step.work()
 
@@ -119,5 +133,8 @@ async def _take_async(step: Step, transport: Transport) -> object:
         case Wait():
             # A waiter that is cancelled must not cancel what others wait for.
             return await asyncio.shield(asyncio.wrap_future(step.until))
+        case Sleep():
+            await asyncio.sleep(step.seconds)
+            return None
         case Local():
             return await asyncio.to_thread(step.work)

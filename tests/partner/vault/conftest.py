@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from databases import new_postgresql, postgresql  # noqa: F401  # fixtures
 from keyfob import client_secret
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation

@@ -199,7 +199,9 @@ def test_nothing_but_the_signature_of_the_partners_certificate_asks_for_other_ke
         assert answer.status in (400, 401, 405), path
     shown = operator.run("client", "show", owner.client_id)
     assert (shown["thumbprints"], shown["announced"]) == ([owner.key.kid], [])
-    assert ask(operator, sign(operator, info.client_id, jwks=jwks)).document["error"] == "unusable_keys"
+    where = "https://partner.example/jwks.json"
+    answer = ask(operator, sign(operator, info.client_id, jwks_uri=where))
+    assert answer.document["error"] == "unusable_keys", "a key takes a secret's place by value"
 
 
 def test_a_prolonged_key_counts_at_once_and_another_key_goes_by_the_operator(operator, owner):

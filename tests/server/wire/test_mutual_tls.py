@@ -16,6 +16,8 @@ from joserfc.jwk import ECKey
 from client_certs import DAY, Pair, make
 from keyfob import tls
 from keyfob.oauth import client_cert_header, mutual_tls
+from keyfob.partner import open_keyed
+from keyfob.problem import Misuse, Problem
 from keyfob.server import settings
 
 RESOURCE = "https://api.example"
@@ -373,3 +375,33 @@ def test_fifty_connections_with_and_without_certificates_do_not_mix(mutual, pki,
     for thread in running:
         thread.join()
     assert found == [True] * 24
+
+
+def test_the_partners_library_has_tokens_by_its_certificate_and_by_its_key(mutual, pki, own, tmp_path):
+    """RFC 8705 §2, §3, RFC 7523 §2.2: with what the client has, and nothing else."""
+    common = {"scope": "studies:read", "resource": RESOURCE, "ca": mutual.home / "tls" / "ca.pem"}
+    scope = frozenset({"studies:read"})
+    for client_id, pair in ((pki, GOOD), (own, OWN)):
+        certificate, key = pair.files(tmp_path, client_id)
+        authorizer, _ = open_keyed(mutual.issuer, client_id, certificate=certificate, private_key=key, **common)
+        held = authorizer.source.token(scope, resource=RESOURCE)
+        claims = json.loads(base64.urlsafe_b64decode(held.access_token.reveal().split(".")[1] + "=="))
+        assert claims["cnf"] == {"x5t#S256": mutual_tls.thumbprint(pair.der)}
+        assert held.identity.method == "tls_client_auth"
+    path = tmp_path / "signs.key"
+    path.touch(mode=0o600)
+    path.write_bytes(OWN.private_key)
+    signs = create(mutual, "signs", "--auth-method", "private_key_jwt", "--jwks", jwks_of(OWN, tmp_path))
+    authorizer, _ = open_keyed(mutual.issuer, signs, private_key=path, **common)
+    assert authorizer.source.token(scope, resource=RESOURCE).identity.method == "private_key_jwt"
+    path.chmod(0o644)
+    with pytest.raises(Problem):
+        open_keyed(mutual.issuer, signs, private_key=path, **common)
+    with pytest.raises(Misuse):
+        open_keyed(mutual.issuer, pki, private_key=tmp_path / "none", **common)
+
+
+def jwks_of(pair: Pair, folder) -> str:
+    path = folder / "signs.jwks"
+    path.write_bytes(pair.jwks())
+    return str(path)

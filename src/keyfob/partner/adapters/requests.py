@@ -6,11 +6,9 @@ import requests
 from requests.auth import AuthBase
 
 from keyfob.oauth.scope import Scope
-from keyfob.partner.adapters.flow import put
-from keyfob.partner.authorizer import Authorizer, asks_for_another_token
-from keyfob.partner.token_source import HeldToken
-
-_RETRIED = "keyfob_retried"
+from keyfob.partner.adapters.flow import CREDENTIALS, learn, put
+from keyfob.partner.authorizer import Authorizer, asks_for_another_token, asks_for_nonce
+from keyfob.partner.held import HeldToken
 
 
 class _Seekable(Protocol):
@@ -51,27 +49,57 @@ class KeyfobAuth(AuthBase):
         self, response: requests.Response, token: HeldToken | None, start: int | None, options: dict[str, object]
     ) -> requests.Response:
         # requests copies the request's headers when it follows a redirect: from here on there is nothing to copy.
-        sent = response.request
-        sent.headers.pop("Authorization", None)
-        challenge = response.headers.get("www-authenticate")
-        if token is None or not asks_for_another_token(response.status_code, challenge):
+        _strip(response.request)
+        if token is None:
             return response
-        if start is None and not isinstance(sent.body, str | bytes | None):
-            return response  # a stream that cannot be sent again
-        fresh = self._token(sent, token)
+        response = self._with_nonce(response, token, start, options)
+        asks = asks_for_another_token(response.status_code, response.headers.get("www-authenticate"))
+        if not asks or not _can_be_sent_again(response.request, start):
+            return response
+        fresh = self._token(response.request, token)
+        if fresh is None:
+            return response
+        return self._with_nonce(self._sent_again(response, fresh, start, options), fresh, start, options)
+
+    def _with_nonce(
+        self, response: requests.Response, token: HeldToken, start: int | None, options: dict[str, object]
+    ) -> requests.Response:
+        """`response`, or the answer to the same request with the nonce that it wants."""
+        nonce, challenge = (response.headers.get(name) for name in ("dpop-nonce", "www-authenticate"))
+        is_new = learn(token, response.request.url or "", nonce)
+        asks = asks_for_nonce(response.status_code, challenge)
+        if not is_new or not asks or not _can_be_sent_again(response.request, start):
+            return response
+        return self._sent_again(response, token, start, options)
+
+    def _sent_again(
+        self, response: requests.Response, token: HeldToken, start: int | None, options: dict[str, object]
+    ) -> requests.Response:
+        """The answer to the same request with `token`."""
+        sent = response.request
         response.content  # noqa: B018  # read to the end, so that the connection can be used again
         response.close()
         again = sent.copy()
         again.hooks = {"response": []}
         if start is not None:
             cast(_Seekable, again.body).seek(start)
-        put(_Prepared(again), fresh)
+        put(_Prepared(again), token)
         adapter: Any = response.connection  # set by requests' HTTPAdapter, as its own Digest authentication uses it
         answer: requests.Response = adapter.send(again, **options)
-        again.headers.pop("Authorization", None)
+        _strip(again)
         answer.history.append(response)
         answer.request = again
         return answer
+
+
+def _can_be_sent_again(request: requests.PreparedRequest, start: int | None) -> bool:
+    """A stream cannot: it is used up."""
+    return start is not None or isinstance(request.body, str | bytes | None)
+
+
+def _strip(request: requests.PreparedRequest) -> None:
+    for name in CREDENTIALS:
+        request.headers.pop(name, None)
 
 
 class _Prepared:

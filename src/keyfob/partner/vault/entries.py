@@ -54,6 +54,7 @@ class Entry:
     """A stored credential. `ciphertext` is ASCII: the armored message, or an envelope in base64.
 
     `received` counts the receipts of a vault, so that two messages of the same second have an order.
+    `usable_from`: a key that the client has upgraded itself to may be announced first, and count from a later date.
     `opened_with` names what opens it, where that has a name: a file's path, `keyring:ID`, `aws-kms:ARN`,
     `vault:MOUNT/KEY`. Never a secret. `key_version` counts the envelopes that this credential was put into.
     """
@@ -75,6 +76,7 @@ class Entry:
     opened_with: str | None
     ciphertext: str
     key_version: int = 1
+    usable_from: int = 0
 
     @property
     def record_id(self) -> str:
@@ -127,6 +129,8 @@ def write(entry: Entry) -> bytes:
     }
     if entry.key_version > 1:
         document["key_version"] = entry.key_version
+    if entry.usable_from:
+        document["usable_from"] = entry.usable_from
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
@@ -157,6 +161,7 @@ def read(body: bytes, *, where: str) -> Entry:
             opened_with=None if document.get("opened_with") is None else fields.text("opened_with"),
             ciphertext=fields.text("ciphertext"),
             key_version=_key_version(document, fields),
+            usable_from=fields.number("usable_from") if "usable_from" in document else 0,
         )
     except (ValueError, KeyError, TypeError, RecursionError, InvalidScope) as broken:
         raise VaultProblem("damaged-entry", f"{where} is damaged", hint="receive the sealed message again") from broken

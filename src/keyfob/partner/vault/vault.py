@@ -82,11 +82,14 @@ class Vault:
         """Every credential of every client that can be read."""
         return tuple(entry for client_id in self.clients() for entry in self.entries(client_id))
 
-    def current(self, client_id: str) -> Entry:
-        """The newest credential of a client. Raises VaultProblem `unknown-client`, or why none of it can be read."""
+    def current(self, client_id: str, *, now: int | None = None) -> Entry:
+        """The newest credential of a client; with `now`, the newest one that counts already.
+
+        Raises VaultProblem `unknown-client`, or why none of it can be read.
+        """
         found = self._look(client_id)
         if found.entries:
-            return found.entries[0]
+            return next((one for one in found.entries if now is None or one.usable_from <= now), found.entries[0])
         for damage in found.damaged.values():
             raise damage
         raise VaultProblem(

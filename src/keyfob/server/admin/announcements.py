@@ -34,7 +34,9 @@ def _stop(desk: Desk, asked: OneAnnouncement) -> Document:
 def _hasten(desk: Desk, asked: OneAnnouncement) -> Document:
     _check_reason(desk)
     with desk.change() as change:
-        return document(announcements.take_effect(change, asked.announcement_id, now=desk.clock()))
+        overlap = desk.installation.settings.credentials.overlap
+        done = announcements.take_effect(change, asked.announcement_id, overlap=overlap, now=desk.clock())
+        return document(done)
 
 
 def _needs_second(desk: Desk, reading: Reading, asked: OneAnnouncement) -> frozenset[Needs]:

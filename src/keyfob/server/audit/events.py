@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CLIENT_REVOKED = "client_revoked"
     CLIENT_DELETED = "client_deleted"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
+    CLIENT_UPGRADED = "client_upgraded"
     CHANGE_ANNOUNCED = "change_announced"
     CHANGE_STOPPED = "change_stopped"
     CHANGE_LAPSED = "change_lapsed"

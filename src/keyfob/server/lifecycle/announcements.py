@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Kind
-from keyfob.server.lifecycle import clients
+from keyfob.server.lifecycle import clients, key_upgrades
 from keyfob.server.lifecycle.names import near_miss
+from keyfob.server.lifecycle.succession import has_secret
 from keyfob.server.notices.notice import BOTH, Facts, Notice, NoticeKind
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
@@ -40,7 +41,7 @@ def announce(
     for other in waiting(change.reading, client_id=client_id):
         raise NotAnnounced("change_waits", f"other keys are announced already: stop {other.id} first")
     try:
-        clients.check_keys(view.client, jwks)
+        _check_keys(view.client, jwks)
     except Misuse as refused:
         raise NotAnnounced("unusable_keys", refused.message) from refused
     made = Announcement(
@@ -74,10 +75,11 @@ def stop(change: Change, announcement_id: str, *, by: str, now: int) -> Announce
     return found
 
 
-def take_effect(change: Change, announcement_id: str, *, now: int) -> Announcement:
-    """The client has its other keys from now on. Raises Misuse or Problem when it does not wait any more.
+def take_effect(change: Change, announcement_id: str, *, overlap: int, now: int) -> Announcement:
+    """The client has its other keys from now on; one that had a secret has it for the `overlap`, too.
 
-    It lapses where the client has ended, or where its keys were changed since: what came later is not undone.
+    It lapses where the client has ended, or where its keys were changed since: what came later is not undone. Raises
+    Misuse or Problem when it does not wait any more.
     """
     announced = get(change.reading, announcement_id)
     client = clients.get(change.reading, announced.client_id).client
@@ -87,7 +89,10 @@ def take_effect(change: Change, announcement_id: str, *, now: int) -> Announceme
         _tell(change, NoticeKind.CHANGE_STOPPED, found, {"by": "a later change of the client"}, now)
         return found
     found = _settled(change, announcement_id, Announced.DONE, now)
-    clients.set_keys(change, found.client_id, jwks=found.jwks, jwks_uri=found.jwks_uri, now=now)
+    if has_secret(client) and found.jwks is not None:
+        key_upgrades.carry_out(change, client.id, found.jwks, named=found.id, overlap=overlap, now=now)
+    else:
+        clients.set_keys(change, found.client_id, jwks=found.jwks, jwks_uri=found.jwks_uri, now=now)
     return found
 
 
@@ -117,6 +122,10 @@ def _settled(change: Change, announcement_id: str, state: Announced, now: int) -
     if not change.settle(announcement_id, state):
         raise Problem("not-waiting", f"{announcement_id} is {found.state}: nothing was changed")
     return replace(found, state=state, settled_at=now)
+
+
+def _check_keys(client: Client, jwks: str | None) -> None:
+    (key_upgrades if has_secret(client) else clients).check_keys(client, jwks)
 
 
 def _digest(client: Client) -> str:

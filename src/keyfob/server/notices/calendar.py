@@ -83,7 +83,8 @@ class Calendar:
         """Unless it was stopped in this moment: then there is nothing to do."""
         try:
             with self._installation.store.change(now=now, actor=SERVER) as change:
-                announcements.take_effect(change, one.id, now=now)
+                overlap = self._installation.settings.credentials.overlap
+                announcements.take_effect(change, one.id, overlap=overlap, now=now)
         except Problem as failed:
             _log.warning("announcement_waits id=%s reason=%s", one.id, failed.code)
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob import moving
 from keyfob.oauth import scope as scopes
+from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.usage_report import Report
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
@@ -242,6 +243,11 @@ class Change:
     def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
         table = schema.client
         self._write(sa.update(table).where(table.c.id == client_id).values(jwks=jwks, jwks_uri=jwks_uri))
+
+    def set_client_method(self, client_id: str, method: Method) -> None:
+        """How it proves itself from now on."""
+        table = schema.client
+        self._write(sa.update(table).where(table.c.id == client_id).values(auth_method=method.value))
 
     def set_client_networks(self, client_id: str, networks: Sequence[str]) -> None:
         """From where the client may come, in place of what was said before; none is anywhere."""

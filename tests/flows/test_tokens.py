@@ -1,0 +1,114 @@
+"""Tokens as a partner's program has them, from a real server: many at once, bound to a key, and by a key of its own."""
+
+import asyncio
+import base64
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from flows.conftest import RESOURCE
+from keyfob.partner import open_authorizer
+
+SCOPE = frozenset({"studies:read"})
+
+
+def authorizer(vault, **options):
+    return open_authorizer(vault=vault.path, ca=vault.operator.home / "tls" / "ca.pem", **options)
+
+
+def claims(held):
+    part = held.access_token.reveal().split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def grants(stage, client_id):
+    return [one for one in stage.operator.audit() if one["kind"] == "token_issued" and one["client_id"] == client_id]
+
+
+def test_a_thousand_first_calls_at_once_make_one_grant(stage):
+    client_id, _, (vault,) = stage.vaults("thousand")
+    source = authorizer(vault).source
+
+    async def calls():
+        return await asyncio.gather(*(source.token_async(SCOPE, resource=RESOURCE) for _ in range(1000)))
+
+    assert len({id(held) for held in asyncio.run(calls())}) == 1
+    assert len(grants(stage, client_id)) == 1
+
+
+def test_two_hundred_tasks_and_fifty_threads_go_over_an_expiry_with_one_grant_each_time(stage):
+    """RFC 6749 §5.1: none of them ever has a token whose time is over."""
+    client_id, _, (vault,) = stage.vaults("many", 1, "--token-lifetime", "2")
+    source = authorizer(vault).source
+    until = time.monotonic() + 3.5
+    seen = {}
+
+    def take(held):
+        assert time.monotonic() < held.expires_at
+        seen[id(held)] = held
+
+    def thread():
+        while time.monotonic() < until:
+            take(source.token(SCOPE, resource=RESOURCE))
+            time.sleep(0.02)
+
+    async def task():
+        while time.monotonic() < until:
+            take(await source.token_async(SCOPE, resource=RESOURCE))
+            await asyncio.sleep(0.05)
+
+    async def tasks():
+        await asyncio.gather(*(task() for _ in range(200)))
+
+    with ThreadPoolExecutor(51) as pool:
+        running = [pool.submit(thread) for _ in range(50)] + [pool.submit(asyncio.run, tasks())]
+        for one in running:
+            one.result(60)
+    assert 2 <= len(seen) == len(grants(stage, client_id)) <= 5
+
+
+def test_a_client_whose_tokens_are_bound_gets_them_without_being_told_and_any_client_for_the_asking(stage):
+    """RFC 9449 §5, §6.1."""
+    _, _, (bound,) = stage.vaults("bound", 1, "--dpop")
+    _, _, (free,) = stage.vaults("free")
+    for held in (
+        authorizer(bound).source.token(SCOPE, resource=RESOURCE),
+        authorizer(free, dpop=True).source.token(SCOPE, resource=RESOURCE),
+    ):
+        assert held.prover is not None
+        assert claims(held)["cnf"] == {"jkt": held.prover.key_id} == {"jkt": held.identity.key_id}
+    assert "cnf" not in claims(authorizer(free).source.token(SCOPE, resource=RESOURCE))
+
+
+def test_a_key_takes_the_place_of_the_secret_by_the_signature_of_the_partners_certificate(stage):
+    """RFC 7523 §2.2: made in the vault, announced, and used by itself from its date on."""
+    client_id, old, (vault,) = stage.vaults("upgraded")
+    done = vault.run("upgrade-to-key", "--private-key", vault.private_key)
+    assert vault.works(), "by the secret, or by the key: whichever counts"
+    deadline = time.monotonic() + 60
+    while (shown := stage.operator.run("client", "show", client_id))["auth_method"] != "private_key_jwt":
+        assert time.monotonic() < deadline
+    held = authorizer(vault).source.token(SCOPE, resource=RESOURCE)
+    assert (held.credential_id, held.identity.method) == (done["credential_id"], "private_key_jwt")
+    shown = stage.operator.run("client", "show", client_id)
+    assert [one["state"] for one in shown["credentials"]] == ["retiring", "active"]
+    assert stage.operator.token(old, scope="studies:read").status == 200, "the overlap runs"
+    kinds = [one["kind"] for one in stage.operator.audit() if one.get("client_id") == client_id]
+    assert {"change_announced", "client_upgraded"} <= set(kinds)
+    again = vault.run("upgrade-to-key", "--private-key", vault.private_key, status=1)
+    assert again["error"] == "has-key"
+    message = stage.operator.home.parent / "upgraded.asc"
+    refused = vault.run("receive", message, "--private-key", vault.private_key, "--key", "file", status=1)
+    assert refused["error"] == "older-message", "the secret's message cannot take the key's place"
+    stored = b"".join(path.read_bytes() for path in vault.path.rglob("*") if path.is_file())
+    assert b"PRIVATE KEY" not in stored
+
+
+def test_an_upgrade_that_is_refused_leaves_the_secret_alone(stage):
+    client_id, _, (vault,) = stage.vaults("refused")
+    before = vault.ids()
+    stage.operator.run("client", "suspend", client_id)
+    refused = vault.run("upgrade-to-key", "--private-key", vault.private_key, status=1)
+    assert (refused["error"], vault.ids()) == ("not-taken", before)
+    stage.operator.run("client", "resume", client_id)
+    assert vault.works()
