@@ -216,7 +216,7 @@ def _read_token(document: dict[str, object], asked: Scope | None, *, with_proof:
     if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
         raise MalformedResponse("access_token is missing or malformed")
     kind = document.get("token_type")
-    # RFC 6749 §7.1: a client does not use a token of an unknown type.
+    # (RFC 6749 §7.1) a client does not use a token of an unknown type.
     # RFC 9449 §5: nor one without the binding that it asked for.
     wanted = "DPoP" if with_proof else "Bearer"
     if not isinstance(kind, str) or kind.lower() != wanted.lower():
@@ -247,7 +247,7 @@ def _refused(status: int, headers: Headers, document: object) -> TokenRefused | 
     seconds = http_date.read_retry_after(headers)
     code = document.get("error") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(code, str) or not _WORD.fullmatch(code):
-        # RFC 9110 §15.6, RFC 6585 §4: what stands before the server may speak for it, in HTML.
+        # (RFC 9110 §15.6, RFC 6585 §4) what stands before the server may speak for it, in HTML.
         if status == 429 or status >= 500:
             return TokenRefused("temporarily_unavailable", "", status=status, error_id=None, retry_after=seconds)
         return MalformedResponse(f"status {status} without an OAuth error: is this URL a token endpoint?")

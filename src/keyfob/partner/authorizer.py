@@ -23,7 +23,7 @@ _DESCRIBED_FOR = 3600
 _MAX_REMEMBERED = 1000
 # RFC 6750 §3.1, RFC 9449 §7.1: only this code says that another token may help.
 _INVALID_TOKEN = re.compile(r'\b(bearer|dpop)\b.*\berror="?invalid_token\b', re.IGNORECASE | re.DOTALL)
-# RFC 9449 §9: the same token with another proof.
+# (RFC 9449 §9) the same token with another proof.
 _USE_NONCE = re.compile(r'\bdpop\b.*\berror="?use_dpop_nonce\b', re.IGNORECASE | re.DOTALL)
 
 
@@ -127,7 +127,7 @@ class Authorizer:
             found = resource_metadata.read(response.body) if response.status == 200 else None
         except MalformedMetadata:
             return None
-        # RFC 9728 §3.3: what speaks of another resource is not used.
+        # (RFC 9728 §3.3) what speaks of another resource is not used.
         if found is None or found.resource != self.resource:
             return None
         if found.authorization_servers and self.source.issuer not in found.authorization_servers:

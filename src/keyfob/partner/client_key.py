@@ -34,7 +34,7 @@ class ClientKey:
         """A compact JWS of `claims` (RFC 7515 §7.1); `header` says what it is, `alg` is added."""
         signing_input = _encode(_json({"alg": ALGORITHM, **header})) + b"." + _encode(_json(claims))
         r, s = decode_dss_signature(self._private_key.sign(signing_input, ec.ECDSA(hashes.SHA256())))
-        # RFC 7518 §3.4: the two numbers side by side, each of its full width.
+        # (RFC 7518 §3.4) the two numbers side by side, each of its full width.
         return Secret(signing_input + b"." + _encode(r.to_bytes(_WIDTH, "big") + s.to_bytes(_WIDTH, "big")))
 
     def to_secret(self) -> Secret:
@@ -60,7 +60,7 @@ def load(pem: Secret) -> ClientKey:
 
 
 def _of(private_key: ec.EllipticCurvePrivateKey) -> ClientKey:
-    # RFC 7638 §3: the members in the order of their names, without a space.
+    # (RFC 7638 §3) the members in the order of their names, without a space.
     canonical = json.dumps(_public_jwk(private_key), sort_keys=True, separators=(",", ":")).encode()
     return ClientKey(_encode(hashlib.sha256(canonical).digest()).decode(), private_key)
 

@@ -179,7 +179,7 @@ def _find_token_endpoint(issuer: str, transport: Transport) -> str:
     try:
         if response.status != 200:
             raise MalformedMetadata(f"it is not there (HTTP {response.status})")
-        # RFC 8414 §3.3: what another issuer says of itself is not used.
+        # (RFC 8414 §3.3) what another issuer says of itself is not used.
         return server_metadata.read(response.body, issuer=issuer).token_endpoint
     except MalformedMetadata as broken:
         raise Unreachable(

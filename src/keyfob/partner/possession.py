@@ -51,7 +51,7 @@ class Prover:
         `with_token`: an API's, to a request that carried one. It is not the issuer's, also where both have one host.
         """
         found = values(headers, b"dpop-nonce")
-        # RFC 9449 §8.1: NQCHAR alone.
+        # (RFC 9449 §8.1) NQCHAR alone.
         if len(found) != 1 or not 0 < len(found[0]) <= _MAX_NONCE_BYTES or not found[0].isascii():
             return False
         nonce, server = found[0].decode(), (resource_indicator.origin(url), with_token)

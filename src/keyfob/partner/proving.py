@@ -54,9 +54,9 @@ class Proving:
         if secret is None:
             raise VaultProblem("no-secret", "the stored credential holds nothing to prove it by", hint=_HINT)
         if self.secret_in_body:
-            # RFC 6749 §2.3.1: in the body, never in the URL.
+            # (RFC 6749 §2.3.1) in the body, never in the URL.
             return Proof(Method.CLIENT_SECRET_POST, {"client_id": client_id, "client_secret": secret.reveal()})
-        # RFC 6749 §2.3.1, §4.4.2: the client authenticates.
+        # (RFC 6749 §2.3.1, §4.4.2) the client authenticates.
         return Proof(Method.CLIENT_SECRET_BASIC, {}, client_authentication.write_basic(client_id, secret))
 
     def _assert(self, information: ClientInformation) -> Secret:
@@ -65,7 +65,7 @@ class Proving:
             key = client_key.load(information.client_key)
         except ValueError as unusable:
             raise VaultProblem("damaged-key", f"the vault's key cannot be used: {unusable}", hint=_HINT) from unusable
-        # RFC 7523 §3: for this issuer alone, once, for a minute.
+        # (RFC 7523 §3) for this issuer alone, once, for a minute.
         claims = client_assertion.write_claims(
             information.client_id,
             audience=information.issuer,

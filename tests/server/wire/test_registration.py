@@ -197,7 +197,9 @@ def test_the_body_is_json_and_says_so_and_has_a_bound(operator, many):
     assert with_charset.status == 201
     assert operator.register(many, metadata(software_id="x" * 64 * 1024)).status == 413
     assert operator.register(many, metadata(unknown="x" * 60 * 1024)).status == 201
-    in_url = operator.manage("POST", f"{operator.issuer}/oauth2/register?access_token={many}", None, metadata())
+    # One of its own: what was in a URL is withdrawn.
+    shown = operator.allow("--uses", "1")["initial_access_token"]
+    in_url = operator.manage("POST", f"{operator.issuer}/oauth2/register?access_token={shown}", None, metadata())
     assert in_url.status == 400
 
 

@@ -33,7 +33,7 @@ def _judge(network: Network, url: str) -> Outcome:
     if abs(ahead) < _TOLD:
         return passed(f"less than {_TOLD} s from that of {host}")
     said = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} that of {host}"
-    # RFC 7519 §4.1.4: what is dated more than the leeway from another's clock is refused there.
+    # (RFC 7519 §4.1.4) what is dated more than the leeway from another's clock is refused there.
     return (failed if abs(ahead) >= LEEWAY else warned)(said, _MEND)
 
 

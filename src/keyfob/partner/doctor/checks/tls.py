@@ -29,7 +29,7 @@ def _judge(network: Network, url: str, now: int) -> Outcome:
     said = f"{host}: {seen.tls_version}, chain and name verified{ends}"
     if seen.certificate_ends_at is not None and seen.certificate_ends_at - now < _SOON:
         return warned(said, "tell the operator: the certificate must be renewed")
-    # RFC 9325 §3.1.1: 1.3 is preferred; older than 1.2 is refused by us.
+    # (RFC 9325 §3.1.1) 1.3 is preferred; older than 1.2 is refused by us.
     if seen.tls_version != _NEWEST:
         return warned(said, "tell the operator, or whoever runs the proxy between: TLS 1.3 is not spoken")
     return passed(said)
