@@ -35,6 +35,10 @@ class Acknowledgement:
     digest: str
     acknowledged_at: int
 
+    @property
+    def written_at(self) -> int:
+        return self.acknowledged_at
+
 
 def digest_of(message: bytes) -> str:
     """The SHA-256 of an armored message as it was made: what mail programs do to the ends of lines is undone."""

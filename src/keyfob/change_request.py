@@ -36,6 +36,10 @@ class ChangeRequest:
     certificate: bytes | None = None
     stop: str | None = None
 
+    @property
+    def written_at(self) -> int:
+        return self.asked_at
+
 
 def write(one: ChangeRequest) -> bytes:
     """The document to sign, in ASCII, without a line that signing in clear would have to change."""

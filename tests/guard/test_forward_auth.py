@@ -122,3 +122,7 @@ def test_nginx_gets_the_refusal_to_write_it_out_and_never_a_permission(ask):
         status, written, body = ask("/refusal", ("Keyfob-Refusal", broken))
         assert status == 503 and b"come in" not in body and "retry-after" in written
     assert ask("/refusal")[0] == 503
+    forged = {"set-cookie": "a=b", "www-authenticate": "Bearer\r\nset-cookie: a=b", "retry-after": "5"}
+    status, written, _ = ask("/refusal", ("Keyfob-Refusal", packed({"status": 403, "headers": forged, "body": ""})))
+    assert (status, written["retry-after"]) == (403, "5")
+    assert not {"set-cookie", "www-authenticate"} & set(written)

@@ -89,6 +89,28 @@ def test_what_was_not_taken_goes_again_under_its_own_number(clock, failing):
     assert sum(use.count for report in taker.seen[1:] for use in report.uses) == 2
 
 
+def test_the_last_report_does_not_keep_the_end_waiting_and_tells_nothing_twice(clock, monkeypatch):
+    monkeypatch.setattr("keyfob.guard.usage._AT_THE_END", 0.05)
+    seen = []
+
+    async def hangs(report) -> None:
+        seen.append(report)
+        if len(seen) == 1:
+            await asyncio.Event().wait()
+
+    async def scene():
+        usage = made(hangs, clock)
+        clock.now += EVERY
+        usage.count("cl_1", "a:read", "GET", "/a", clock())
+        await asyncio.sleep(0)
+        usage.count("cl_1", "b:read", "GET", "/b", clock())
+        await usage.flush()
+
+    asyncio.run(scene())
+    assert [report.sequence for report in seen] == [1, 1, 2]
+    assert [use.scope for report in seen[1:] for use in report.uses] == ["a:read", "b:read"]
+
+
 def test_more_than_fits_goes_in_several_and_memory_stays_bounded(clock, caplog):
     taker = Taker()
 

@@ -16,7 +16,7 @@ from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import OAuthError
 from keyfob.problem import Problem
-from keyfob.serving import App, Receive, Scope, Send, edge, read_body, respond
+from keyfob.serving import App, Receive, Scope, Send, edge, live, read_body, respond
 from keyfob.serving.messages import ClientGone
 
 _HANDLERS = 32
@@ -39,7 +39,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(surroundings, guard, receive, send)
+            await live(receive, send, end=_end)
             return
         with ExitStack() as held:
             answer = await _answer(scope, receive, held)
@@ -47,6 +47,10 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
                 await _export(exporters, receive, send, answer)
             else:
                 await respond(send, answer)
+
+    async def _end() -> None:
+        await guard.flush()
+        surroundings.store.close()
 
     async def _answer(scope: Scope, receive: Receive, held: ExitStack) -> Answer:
         request_id = scope["state"]["request_id"]
@@ -143,15 +147,3 @@ async def _export(exporters: Executor, receive: Receive, send: Send, answer: Str
 async def _leave(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _live(surroundings: Surroundings, guard: Guard, receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await guard.flush()
-            surroundings.store.close()
-            await send({"type": "lifespan.shutdown.complete"})
-            return

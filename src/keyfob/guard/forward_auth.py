@@ -25,10 +25,12 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, OAuthError
 from keyfob.oauth.wire import Headers, Response, values
-from keyfob.serving import App, Receive, Scope, Send, edge, json_response, read_body, respond
+from keyfob.serving import App, Receive, Scope, Send, edge, json_response, live, read_body, respond
 
 _ENVOY = b"/envoy"
 _MAX_REFUSAL = 4096
+_WRITTEN_OUT = frozenset({"content-type", "cache-control", "www-authenticate", "retry-after"})
+"""The headers of a refusal: no other comes out of what was packed."""
 _MAX_BODY = 1024 * 1024
 """Some proxies send the request's: it is read away."""
 _ADMITTED = 200
@@ -41,7 +43,7 @@ def make_app(
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(guard, receive, send)
+            await live(receive, send, end=guard.flush)
             return
         await read_body(receive)
         await respond(send, await _answer(scope))
@@ -133,20 +135,13 @@ def _write_out(headers: Headers) -> Response:
     try:
         packed = _one(headers, b"keyfob-refusal")[:_MAX_REFUSAL]
         found = json.loads(base64.b64decode(packed, altchars=b"-_", validate=True))
-        listed = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in found["headers"].items())
+        listed = tuple(
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in found["headers"].items()
+            if name in _WRITTEN_OUT and value.isprintable()
+        )
         response = Response(int(found["status"]), listed, found["body"].encode())
     except (InvalidRequest, ValueError, KeyError, TypeError, AttributeError):
         # nginx could not ask us, or did not hear us: nobody was judged.
         return refuse(IssuerUnavailable(detail="no refusal came with it"), scope=None)
     return response if response.status >= 400 else refuse(IssuerUnavailable(), scope=None)
-
-
-async def _live(guard: Guard, receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await guard.flush()
-            await send({"type": "lifespan.shutdown.complete"})
-            return

@@ -18,6 +18,8 @@ _log = logging.getLogger("keyfob.guard")
 EVERY = 60
 """Seconds between two reports, while requests come."""
 _DEADLINE = 10.0
+_AT_THE_END = 2.0
+"""Seconds for the last report: who ends is not kept by an issuer that is away."""
 _MAX_COUNTED = 5_000
 """Different uses between two reports; what is beyond is not counted, and that is logged."""
 
@@ -59,13 +61,14 @@ class Usage:
     async def flush(self) -> None:
         """Tell what was not told yet: when the process ends."""
         if self._task is not None and not self._task.done() and self._task.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({self._task})
-        await self._tell(self._clock())
+            await asyncio.wait({self._task}, timeout=_AT_THE_END)
+            self._task.cancel()  # what it was telling goes again below, and is counted once
+        await self._tell(self._clock(), within=_AT_THE_END)
 
-    async def _tell(self, now: int) -> None:
+    async def _tell(self, now: int, *, within: float = _DEADLINE) -> None:
         self._close(now)
         try:
-            async with asyncio.timeout(_DEADLINE):
+            async with asyncio.timeout(within):
                 while self._waiting:
                     await self._send(self._waiting[0])
                     del self._waiting[0]

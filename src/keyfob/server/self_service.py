@@ -40,7 +40,7 @@ class SelfService:
             return links.fetch(change, token, address=address, now=now)
 
     def acknowledge(self, signed: bytes, *, address: str) -> str:
-        """The client whose message was signed for. Raises NotAcknowledged."""
+        """The client whose message was signed for. Raises NotBelieved."""
         now = self._clock()
         issuer, decoy = self._installation.settings.issuer, self._installation.operator_certificate
         with self._store.reading() as reading:

@@ -6,7 +6,7 @@ Whoever listens imports `keyfob.serving.listener`: uvicorn is not loaded for a c
 from keyfob.serving.edge import BodyTooLarge, edge
 from keyfob.serving.handshake import Anchors
 from keyfob.serving.limits import Limits
-from keyfob.serving.messages import App, Receive, Scope, Send, json_response, read_body, respond
+from keyfob.serving.messages import App, Receive, Scope, Send, json_response, live, read_body, respond
 
 __all__ = [
     "Anchors",
@@ -18,6 +18,7 @@ __all__ = [
     "Send",
     "edge",
     "json_response",
+    "live",
     "read_body",
     "respond",
 ]

@@ -42,6 +42,14 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
+async def live(receive: Receive, send: Send, *, end: Callable[[], Awaitable[None]]) -> None:
+    """The lifespan of an application that has nothing to do at its start; `end` comes when the last request is over."""
+    while (await receive())["type"] == "lifespan.startup":
+        await send({"type": "lifespan.startup.complete"})
+    await end()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
 async def respond(send: Send, response: Response) -> None:
     """Send a whole response, its length stated."""
     headers = list(response.headers)

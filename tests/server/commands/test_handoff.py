@@ -12,7 +12,7 @@ from keyfob.ambient import system_entropy
 from keyfob.jose import keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
 from keyfob.server import installation
-from keyfob.server.lifecycle import acknowledgements, links, succession
+from keyfob.server.lifecycle import acknowledgements, links, signed_texts, succession
 from keyfob.server.storage.records import TokenIssued
 
 ISSUER = "https://localhost:8443"
@@ -210,7 +210,7 @@ def test_a_receipt_of_a_certificate_that_has_expired_is_refused(program, acme, s
         done = acknowledgements.check(reading, signed(program.now), now=program.now, **asked)
         assert done.message == message
         later = program.now + 40 * DAY
-        with pytest.raises(acknowledgements.NotAcknowledged):
+        with pytest.raises(signed_texts.NotBelieved):
             acknowledgements.check(reading, signed(later), now=later, **asked)
 
 

@@ -8,6 +8,7 @@ A row that was moved to another place is refused by the document in it, which na
 
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
@@ -42,7 +43,7 @@ class Connection(Protocol):
         ...
 
 
-class SqlStore:
+class SqlStore(ABC):
     """`Store` over a database; a subclass opens transactions. See keyfob.partner.vault.stores."""
 
     _bytes: ClassVar[str]
@@ -52,12 +53,12 @@ class SqlStore:
         self.installation_id = installation_id
         self._held = threading.local()
 
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Connection]: ...
 
+    @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
         """Committed at the end of the block, one writer at a time; undone when it raises."""
-        raise NotImplementedError
 
     def clients(self) -> tuple[str, ...]:
         with self._connected(self._reading) as connection:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keyfob.jose.assertions import UnknownAssertionKey
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_authentication import Method, PresentedCredential
+from keyfob.oauth.errors import InvalidClient
 from keyfob.server import client_trust, profiles
 from keyfob.server.authenticate import (
     AuthenticatedClient,
@@ -14,6 +15,7 @@ from keyfob.server.authenticate import (
     authenticate_by_key,
     authenticate_resource,
 )
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import ClientView, Profile
 
@@ -78,7 +80,9 @@ async def authenticated_caller(state: ServerState, presented: PresentedCredentia
 
 
 def authenticated_resource(state: ServerState, presented: PresentedCredential, *, now: int) -> AuthenticatedResource:
-    """Raises InvalidClient."""
+    """A resource has a key and no secret. Raises InvalidClient."""
+    if presented.method is not Method.PRIVATE_KEY_JWT:
+        raise InvalidClient(detail=Cause.NOT_A_RESOURCE)
     resource = state.find_resource(presented.client_id)
     audiences = profiles.audiences(Profile.DEFAULT, state.settings)
     return authenticate_resource(resource, presented, audiences=audiences, now=now)

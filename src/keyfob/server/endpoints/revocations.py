@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from keyfob.jose.feeds import sign_feed
 from keyfob.oauth import client_authentication, revocation_feed
-from keyfob.oauth.client_authentication import Method, PresentedCredential
-from keyfob.oauth.errors import InvalidClient, OAuthError
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
 from keyfob.problem import Problem
 from keyfob.server.endpoints.caller import authenticated_resource
 from keyfob.server.endpoints.refusal import refuse, unavailable
 from keyfob.server.endpoints.request import Request
-from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import Purpose
 
@@ -29,8 +28,6 @@ def revocations(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            if presented.method is not Method.PRIVATE_KEY_JWT:
-                raise InvalidClient(detail=Cause.NOT_A_RESOURCE)
             resource = authenticated_resource(state, presented, now=now).resource
             since = revocation_feed.read_request(parameters)
         except OAuthError as reason:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from keyfob.oauth import client_authentication, usage_report
-from keyfob.oauth.client_authentication import Method, PresentedCredential
-from keyfob.oauth.errors import InvalidClient, OAuthError
+from keyfob.oauth.client_authentication import PresentedCredential
+from keyfob.oauth.errors import OAuthError
 from keyfob.oauth.wire import Response
 from keyfob.server.endpoints.caller import authenticated_resource
 from keyfob.server.endpoints.refusal import refuse
 from keyfob.server.endpoints.request import Request
-from keyfob.server.refusals.causes import Cause
 from keyfob.server.state import ServerState
 
 _TAKEN = Response(204, ((b"cache-control", b"no-store"),), b"")
@@ -23,8 +22,6 @@ def usage(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             parameters = request.form()
             presented = client_authentication.read(request.headers, parameters)
-            if presented.method is not Method.PRIVATE_KEY_JWT:
-                raise InvalidClient(detail=Cause.NOT_A_RESOURCE)
             resource = authenticated_resource(state, presented, now=now).resource
             report = usage_report.read(parameters)
         except OAuthError as reason:

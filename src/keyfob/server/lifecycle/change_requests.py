@@ -1,34 +1,22 @@
-"""What a partner asks for by its signature: believed by that alone, and never twice.
+"""What a partner asks for by its signature (see signed_texts), and never twice.
 
-In this order; nothing is believed before 3:
-    1 it is one text signed in clear; the client that it names is UNVERIFIED and serves only to find the certificate
-    2 its date is of now, and its issuer is this one
-    3 the confirmed certificate of the client's partner, usable today, has signed it, and nobody else
-Whoever is refused up to there learns nothing of which it was. What is asked for is called by the text that was signed:
-the same text again is the same wish.
+What is asked for is called by the text that was signed: the same text again is the same wish.
 """
 
 import hashlib
 from dataclasses import dataclass
 
 from keyfob import change_request
-from keyfob.change_request import ChangeRequest, MalformedChangeRequest
+from keyfob.change_request import ChangeRequest
 from keyfob.openpgp import certificate as certificates
-from keyfob.openpgp import clearsigned
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
-from keyfob.server.lifecycle import announcements, clients, partners
+from keyfob.server.lifecycle import announcements, clients, partners, signed_texts
 from keyfob.server.lifecycle.announcements import NotAnnounced
+from keyfob.server.lifecycle.signed_texts import NotBelieved
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Partner, State
-
-MAX_AGE, LEEWAY = 600, 60
-"""Seconds since it was written, and how far a clock may be ahead."""
-
-
-class NotBelieved(Problem):
-    """Nobody is known to have asked. The text is for the operator's log, not for whoever sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +29,12 @@ class Asked:
 
 
 def check(reading: Reading, signed: bytes, *, issuer: str, decoy: Certificate, now: int) -> Asked:
-    """Raises NotBelieved. `decoy` is checked against where there is no such client: the time tells nothing."""
-    try:
-        claimed = change_request.read(clearsigned.read_unverified(signed))
-        if claimed.issuer != issuer or not now - MAX_AGE <= claimed.asked_at <= now + LEEWAY:
-            raise NotBelieved("wrong-time-or-issuer", "its date or issuer is another")
-        view = reading.find_client(claimed.client_id)
-        partner = None if view is None else reading.partner_of(view.client)
-        signer = decoy if partner is None else certificates.read_signer(partner.certificate, now=now)
-        text = clearsigned.verify(signed, signer=signer)
-        verified = change_request.read(text)
-    except (Problem, MalformedChangeRequest) as refused:
-        raise NotBelieved("not-believed", str(refused)) from refused
-    if partner is None or partner.state is not State.ACTIVE or verified != claimed:
+    """Raises NotBelieved. `decoy`: see signed_texts."""
+    believed = signed_texts.check(reading, signed, change_request.read, issuer=issuer, decoy=decoy, now=now)
+    if believed.partner.state is not State.ACTIVE:
         raise NotBelieved("no-such-client", "it names no client of an active partner")
-    return Asked(verified, partner, f"ann_{hashlib.sha256(text).hexdigest()[:32]}")
+    name = f"ann_{hashlib.sha256(believed.text).hexdigest()[:32]}"
+    return Asked(believed.claim, believed.partner, name)
 
 
 def carry_out(change: Change, asked: Asked, *, now: int, announced_for: int) -> dict[str, object]:
