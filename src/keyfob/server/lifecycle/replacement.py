@@ -9,7 +9,8 @@ from keyfob.ambient import Entropy
 from keyfob.server.installation import Installation
 from keyfob.server.lifecycle import credentials, handoff
 from keyfob.server.lifecycle.handoff import Sealed
-from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
+from keyfob.server.notices.notice import NoticeKind
+from keyfob.server.notices.sealed import sealed
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.records import Partner
 from keyfob.server.storage.store import SERVER
@@ -19,21 +20,15 @@ def offer(installation: Installation, client_id: str, leaked: str, *, now: int, 
     """The id of the new credential, in place of the withdrawn `leaked`. Raises Misuse or Problem: there is none."""
     path = handoff.sealed_folder(installation.home.path) / f"{client_id}.{leaked}.asc"
 
-    def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
+    def announce(change: Change, partner: Partner, made: Sealed) -> None:
         facts = {
             "partner": partner.name,
             "client_id": client_id,
             "client_name": made_for.name,
             "credential_id": leaked,
-            "successor": sealed.credential.id,
-            "fingerprint": sealed.message.recipient_fingerprint,
-            "use_by": sealed.credential.first_use_by,
         }
-        for role in BOTH:
-            own = {"path": str(path)} if role is Role.OPERATOR else {}
-            attached = sealed.armored.decode("ascii") if role is Role.PARTNER else None
-            subject, kind = sealed.credential.id, NoticeKind.REPLACEMENT_SEALED
-            change.notify(Notice(kind, subject, role, now, 0, partner.id, facts | own, attached))
+        kind = NoticeKind.REPLACEMENT_SEALED
+        change.notify(*sealed(kind, made, facts, partner_id=partner.id, copy=path, now=now))
 
     with installation.store.reading() as reading:
         view = reading.find_client(client_id)

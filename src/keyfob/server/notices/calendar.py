@@ -14,6 +14,7 @@ from keyfob.server.lifecycle.rotation import DAY
 from keyfob.server.notices import due as dates
 from keyfob.server.notices.due import Certified
 from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
+from keyfob.server.notices.sealed import sealed
 from keyfob.server.storage.change import Change
 from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Announcement, Partner, State
@@ -90,23 +91,12 @@ class Calendar:
 
     def _rotate(self, one: Standing, now: int) -> None:
         """A successor, announced in the transaction that makes it count; or the reason why there is none, once."""
-
         client_id = one.credential.client_id
         path = self._installation.home.path / handoff.SEALED / f"{client_id}.{now}.asc"
 
-        def announce(change: Change, partner: Partner, sealed: Sealed) -> None:
-            facts = dates.credential_facts(one) | {
-                "successor": sealed.credential.id,
-                "fingerprint": sealed.message.recipient_fingerprint,
-                "use_by": sealed.credential.first_use_by,
-            }
-            for role in BOTH:
-                own = {"path": str(path)} if role is Role.OPERATOR else {}
-                attached = sealed.armored.decode("ascii") if role is Role.PARTNER else None
-                subject = sealed.credential.id
-                change.notify(
-                    Notice(NoticeKind.SUCCESSOR_SEALED, subject, role, now, 0, partner.id, facts | own, attached)
-                )
+        def announce(change: Change, partner: Partner, made: Sealed) -> None:
+            facts, kind = dates.credential_facts(one), NoticeKind.SUCCESSOR_SEALED
+            change.notify(*sealed(kind, made, facts, partner_id=partner.id, copy=path, now=now))
 
         try:
             handoff.sealed_folder(self._installation.home.path)
