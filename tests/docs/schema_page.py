@@ -1,7 +1,8 @@
-"""docs/reference/schema.md and cdms-schema.md, out of each storage/schema.py: tables, and the comments above them."""
+"""docs/reference/schema.md and cdms-schema.md, out of each storage/schema: tables, and the comments above them."""
 
 import importlib
 import inspect
+import pkgutil
 import re
 from types import ModuleType
 
@@ -30,11 +31,18 @@ def schema_of(name: str) -> ModuleType:
     return importlib.import_module(PAGES[name][0])
 
 
+def modules_of(schema: ModuleType) -> list[ModuleType]:
+    """The module itself, or those of the package, in the order of their names."""
+    names = sorted(found.name for found in pkgutil.iter_modules(getattr(schema, "__path__", [])))
+    return [importlib.import_module(f"{schema.__name__}.{name}") for name in names] or [schema]
+
+
 def page(name: str) -> str:
     schema = schema_of(name)
     module, heading, said = PAGES[name]
-    source = inspect.getsource(schema)
-    parts = [_OPENING.format(heading=heading, said=said, path=module.replace(".", "/") + ".py")]
+    source = "".join(map(inspect.getsource, modules_of(schema)))
+    path = module.replace(".", "/") + ("/" if hasattr(schema, "__path__") else ".py")
+    parts = [_OPENING.format(heading=heading, said=said, path=path)]
     for comment, _, name, body in _TABLE.findall(source):
         table = schema.metadata.tables[name]
         said = " ".join(line.removeprefix("#").strip() for line in comment.splitlines())

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +13,7 @@ from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.usage_report import Report
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import announcements, forgetting, locks, operators, outbox, schema, usage
+from keyfob.server.storage import announcements, clients, forgetting, locks, operators, outbox, schema, usage
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
@@ -37,6 +35,7 @@ from keyfob.server.storage.records import (
     State,
     TokenIssued,
 )
+from keyfob.server.storage.rows import row_of
 from keyfob.server.storage.usage import Narrowing
 
 _OBSERVED = frozenset(schema.credential_observation.c.keys())
@@ -97,7 +96,7 @@ class Change:
         self._write(sa.insert(schema.installation).values(row))
 
     def add_signing_key(self, key: SigningKeyRecord) -> None:
-        self._write(sa.insert(schema.signing_key).values(_row(key)))
+        self._write(sa.insert(schema.signing_key).values(row_of(key)))
 
     def set_signing_key_envelope(self, kid: str, envelope: bytes) -> None:
         table = schema.signing_key
@@ -145,7 +144,7 @@ class Change:
         self._write(operators.add_answer(operator_id, key, digest, expires_at=expires_at), changes_rights=False)
 
     def add_partner(self, partner: Partner) -> None:
-        self._write(sa.insert(schema.partner).values(_row(partner)))
+        self._write(sa.insert(schema.partner).values(row_of(partner)))
 
     def put_resource(self, resource: Resource) -> None:
         """Add an API, or bring a registered one up to date. A scope that a client holds cannot go: the key refuses."""
@@ -183,66 +182,21 @@ class Change:
         self._write(here, changes_rights=False)
 
     def add_client(self, client: Client) -> None:
-        row = _row(client)
-        row["authorization_details"] = write_details(client.authorization_details)
-        del row["grants"], row["networks"], row["tls_subject"]
-        if client.tls_subject is not None:
-            row |= {"tls_subject_field": client.tls_subject.field.value, "tls_subject": client.tls_subject.value}
-        self._write(sa.insert(schema.client).values(row))
-        self._add_networks(client.id, client.networks)
-        self._add_grants(client)
-
-    def _add_grants(self, client: Client, held: Mapping[tuple[str, str], int] | None = None) -> None:
-        """`held`: since when it has what it had before."""
-        held = held or {}
-        for position, grant in enumerate(client.grants):
-            place = {"client_id": client.id, "resource": grant.resource}
-            self._write(sa.insert(schema.client_resource).values(place | {"position": position}))
-            for scope in sorted(grant.scope):
-                is_default = scope in (grant.default_scope or frozenset())
-                granted_at = held.get((grant.resource, scope), self._now)
-                values = place | {"scope": scope, "is_default": is_default, "granted_at": granted_at}
-                self._write(sa.insert(schema.client_grant).values(values))
+        self._rights_changed = True
+        clients.add(self._connection, client, now=self._now)
 
     def change_client(self, client: Client) -> None:
         """What it may do from now on, in place of what it could before. Its name, state and method stay."""
-        table = schema.client
-        values = {
-            "token_lifetime": client.token_lifetime,
-            "dpop_bound": client.dpop_bound,
-            "certificate_bound": client.certificate_bound,
-            "authorization_details": write_details(client.authorization_details),
-        }
-        self._write(sa.update(table).where(table.c.id == client.id).values(values))
-        held = usage.granted_at(self._connection, client.id)
-        for rows in (schema.client_grant, schema.client_resource):
-            self._write(sa.delete(rows).where(rows.c.client_id == client.id))
-        self._add_grants(client, held)
-        self.set_client_networks(client.id, client.networks)
-        self.set_client_keys(client.id, jwks=client.jwks, jwks_uri=client.jwks_uri)
+        self._rights_changed = True
+        clients.change(self._connection, client, now=self._now)
 
     def narrow_client(self, client: Client) -> None:
         """A registered client with fewer rights than it had. None is added: a right that is not there stays away."""
-        table, places, grants = schema.client, schema.client_resource, schema.client_grant
-        values = {
-            "name": client.name,
-            "token_lifetime": client.token_lifetime,
-            "dpop_bound": client.dpop_bound,
-            "certificate_bound": client.certificate_bound,
-            "authorization_details": write_details(client.authorization_details),
-        }
-        self._write(sa.update(table).where(table.c.id == client.id).values(values))
-        kept = {grant.resource: sorted(grant.scope) for grant in client.grants}
-        for resource, scope in kept.items():
-            here = (grants.c.client_id == client.id) & (grants.c.resource == resource)
-            self._write(sa.delete(grants).where(here, grants.c.scope.not_in(scope)))
-        for rows in (grants, places):
-            gone = rows.c.resource.not_in(sorted(kept))
-            self._write(sa.delete(rows).where(rows.c.client_id == client.id, gone))
+        self._rights_changed = True
+        clients.narrow(self._connection, client)
 
     def set_client_keys(self, client_id: str, *, jwks: str | None, jwks_uri: str | None) -> None:
-        table = schema.client
-        self._write(sa.update(table).where(table.c.id == client_id).values(jwks=jwks, jwks_uri=jwks_uri))
+        self._write(clients.set_keys(client_id, jwks=jwks, jwks_uri=jwks_uri))
 
     def set_client_method(self, client_id: str, method: Method) -> None:
         """How it proves itself from now on."""
@@ -251,13 +205,8 @@ class Change:
 
     def set_client_networks(self, client_id: str, networks: Sequence[str]) -> None:
         """From where the client may come, in place of what was said before; none is anywhere."""
-        table = schema.client_network
-        self._write(sa.delete(table).where(table.c.client_id == client_id))
-        self._add_networks(client_id, networks)
-
-    def _add_networks(self, client_id: str, networks: Sequence[str]) -> None:
-        for network in networks:
-            self._write(sa.insert(schema.client_network).values(client_id=client_id, network=network))
+        self._rights_changed = True
+        clients.set_networks(self._connection, client_id, networks)
 
     def set_partner_state(self, partner_id: str, state: State) -> None:
         table = schema.partner
@@ -290,7 +239,7 @@ class Change:
             "resources": json.dumps(list(allowance.resources)),
             "authorization_details": write_details(allowance.authorization_details),
         }
-        self._write(sa.insert(schema.registration_allowance).values(_row(allowance) | typed))
+        self._write(sa.insert(schema.registration_allowance).values(row_of(allowance) | typed))
 
     def use_allowance(self, allowance_id: str) -> bool:
         """Whether there was a use left: of two at once for the last, one has it."""
@@ -315,7 +264,7 @@ class Change:
         """`keep`: of how many generations a token is still known as one of ours, so that its use can be told."""
         table = schema.registration_token
         # Not a right of a client at its API: the caches of other workers stay.
-        self._write(sa.insert(table).values(_row(token)), changes_rights=False)
+        self._write(sa.insert(table).values(row_of(token)), changes_rights=False)
         old = table.c.generation <= token.generation - keep
         self._write(sa.delete(table).where(table.c.client_id == token.client_id, old), changes_rights=False)
 
@@ -325,7 +274,7 @@ class Change:
 
     def add_credential(self, credential: Credential, message: SealedMessage | None = None) -> None:
         """`message`: what holds its secret; None for a credential that is a key."""
-        row = _row(credential)
+        row = row_of(credential)
         rights = {name: value for name, value in row.items() if name in _RIGHTS}
         observed = {name: value for name, value in row.items() if name in _OBSERVED}
         table = schema.credential
@@ -336,7 +285,7 @@ class Change:
         self._write(sa.insert(table).values(rights | {"generation": generation}))
         self._write(sa.insert(schema.credential_observation).values(observed | {"credential_id": credential.id}))
         if message is not None:
-            self._write(sa.insert(schema.sealed_message).values(_row(message)))
+            self._write(sa.insert(schema.sealed_message).values(row_of(message)))
 
     def set_credential_state(self, credential_id: str, state: State, *, overlap_ends_at: int | None = None) -> None:
         values: dict[str, str | int] = {"state": state.value}
@@ -385,7 +334,7 @@ class Change:
         """A link to a kept message; those whose time is over go."""
         table = schema.handoff_link
         self._write(sa.delete(table).where(table.c.expires_at <= self._now), changes_rights=False)
-        self._write(sa.insert(table).values(_row(link)), changes_rights=False)
+        self._write(sa.insert(table).values(row_of(link)), changes_rights=False)
 
     def use_link(self, token_hash: str) -> bool:
         """One fetch less; False when none is left, or its time is over. Of two that want the last, one has it."""
@@ -437,20 +386,3 @@ class Change:
     def _write(self, statement: sa.Update | sa.Insert | sa.Delete, *, changes_rights: bool = True) -> int:
         self._rights_changed = self._rights_changed or changes_rights
         return self._connection.execute(statement).rowcount
-
-
-def _row(
-    record: Allowance
-    | Client
-    | Credential
-    | HandoffLink
-    | Partner
-    | RegistrationToken
-    | SealedMessage
-    | SigningKeyRecord,
-) -> dict[str, object]:
-    """A record as a row: every field that is a plain value."""
-    return {
-        field.name: value.value if isinstance(value := getattr(record, field.name), StrEnum) else value
-        for field in fields(record)
-    }
