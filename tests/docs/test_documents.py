@@ -1,9 +1,11 @@
 """The documents tell the truth: their shell blocks run in one go, in one empty folder, and so does their Python."""
 
+import contextlib
 import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +53,10 @@ POSTGRESQL = "docs/how-to/operate/postgresql.md"
 KMS = "docs/how-to/operate/kms.md"
 """By itself, with a server of AWS KMS."""
 
+HANGS = 560
+"""Seconds: the whole story takes about two minutes, on a busy machine a few times that."""
+pytestmark = pytest.mark.timeout(HANGS + 20)
+
 INSTALL = re.compile(
     r"make (demo|test)|python3 -m venv \.venv|\.venv/bin/python -m (pip install \"\.\[all\]\"|keyfob\.demo)"
 )
@@ -87,6 +93,26 @@ def script(names: tuple[str, ...], places: dict[str, str]) -> str:
   cat $1; return 1
 }"""
     return f"{waiting}\n{text}"
+
+
+def play(text: str, folder: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """The script's end, and with it the end of whatever it had started, also when it hangs."""
+    command = ["bash", "-c", text]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=HANGS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @pytest.fixture
@@ -128,9 +154,7 @@ def environment(folder) -> dict[str, str]:
 
 def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
     text = script(STORY, {usual: str(free_port_of()) for usual in ("8443", "8444", "9443", "9543", "9643", "9393")})
-    done = subprocess.run(
-        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
-    )
+    done = play(text, folder, environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "== README.md" in done.stdout
     assert not re.search(r"kf[sir]_[0-9A-Za-z]{8}", done.stdout + done.stderr)
@@ -151,23 +175,14 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
         "?sslrootcert": "?sslmode=verify-full&sslrootcert",
     }
     text = script((POSTGRESQL,), places)
-    done = subprocess.run(
-        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
-    )
+    done = play(text, folder, environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.stdout.count("whole: ") == 1
     assert "a long random one" not in done.stdout + done.stderr + (folder / "server.log").read_text()
 
 
 def test_the_page_on_kms_runs_with_a_server_of_it(cloud, folder, environment, free_port_of):
-    done = subprocess.run(
-        ["bash", "-c", script((KMS,), {"8443": str(free_port_of())})],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    done = play(script((KMS,), {"8443": str(free_port_of())}), folder, environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert re.search(r"ES256 +next .* aws-kms:arn:aws:kms:eu-central-1:123456789012:key/", done.stdout)
     assert "BEGIN PRIVATE KEY" not in done.stdout + done.stderr

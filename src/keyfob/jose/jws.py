@@ -68,17 +68,14 @@ def verify(
     # RFC 7515 §4.1.11: an extension that is not understood is refused.
     if "crit" in header or "b64" in header:
         raise InvalidJws("its header demands an extension (RFC 7515 §4.1.11)")
-    # (RFC 7515 §4.1.1, RFC 8725 §3.1) one key, one algorithm. A token cannot choose another.
     alg = header.get("alg")
+    # RFC 7515 §4.1.1, RFC 8725 §3.1: one key, one algorithm. A token cannot choose another.
     keys = [key for key in find_keys(header) if alg == key.algorithm.name]
     if not keys:
         raise InvalidJws("its alg is not its key's")
-    # (RFC 7515 §5.2, RFC 9068 §4, RFC 8725 §3.3) the signature holds, or nothing does.
     signing_input = text[: text.rindex(b".")]
-    for key in keys:
-        if _is_signed(signing_input, signature, key):
-            break
-    else:
+    # RFC 7515 §5.2, RFC 9068 §4, RFC 8725 §3.3: the signature holds, or nothing does.
+    if not any(_is_signed(signing_input, signature, key) for key in keys):
         raise InvalidJws("the signature does not verify")
     try:
         document = decode_json(claims)

@@ -216,9 +216,8 @@ def _read_token(document: dict[str, object], asked: Scope | None, *, with_proof:
     if not isinstance(token, str) or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
         raise MalformedResponse("access_token is missing or malformed")
     kind = document.get("token_type")
-    # (RFC 6749 §7.1) a client does not use a token of an unknown type.
-    # RFC 9449 §5: nor one without the binding that it asked for.
     wanted = "DPoP" if with_proof else "Bearer"
+    # RFC 6749 §7.1, RFC 9449 §5: a client uses no token of an unknown type, nor without the binding that it asked for.
     if not isinstance(kind, str) or kind.lower() != wanted.lower():
         raise MalformedResponse(f"token_type is not {wanted}")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool) or not 0 < lifetime <= MAX_LIFETIME:

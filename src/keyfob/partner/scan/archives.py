@@ -26,6 +26,7 @@ _MAX_DEPTH = 5
 _MAX_MEMBERS = 100_000
 _MAX_HELD = 64 * 1024 * 1024  # a zip is read from its end: one inside another archive is held in memory
 
+# NotImplementedError is zipfile's word for a compression that it does not know.
 _BROKEN = (
     *(OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError, struct.error, OverflowError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),

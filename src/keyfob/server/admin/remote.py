@@ -128,7 +128,7 @@ class RemoteDesk:
             else:
                 if status != 503 or turn == _TRIES - 1:
                     return status, _read(status, answer)
-            time.sleep(_PAUSE)
+            time.sleep(_PAUSE)  # between two tries, of which there are few
         raise AssertionError("the last turn returns or raises")
 
     def _send(
