@@ -22,6 +22,7 @@ from keyfob.partner.vault.entries import Entry
 from keyfob.problem import Misuse, Problem
 
 _SECONDS = 60
+_MAX_GIVEN = 1_000
 Open = Callable[[str], tuple[TokenSource, Entry]]
 """A client's source and the entry that it was made of. Raises Problem for a client that is not in the vault."""
 
@@ -54,6 +55,8 @@ class Tokens:
         held = source.token_for(wish, refused)
         with self._lock:
             self._given[question.client_id, wish] = held
+            if len(self._given) > _MAX_GIVEN:
+                del self._given[next(iter(self._given))]  # who refuses that one gets the source's own answer
         return held, source.now()
 
 
