@@ -21,12 +21,18 @@ PROGRAMS: dict[str, str | None] = {
 
 
 @contextlib.contextmanager
-def running(kind: str, folder: Path, *, port: int, guard: int, api: int) -> Iterator[None]:
-    """The proxy at `port`, that asks the guard at `guard` before it passes on to `api`; nothing where it is not."""
+def running(
+    kind: str, folder: Path, *, port: int, guard: int, api: int, tls: tuple[Path, Path] | None = None
+) -> Iterator[None]:
+    """The proxy at `port`, that asks the guard at `guard` before it passes on to `api`; nothing where it is not.
+
+    `tls`: certificate chain and key, for Caddy's block that also asks for the client's certificate.
+    """
     if PROGRAMS[kind] is None:
         yield
         return
-    text = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}[kind]({9643: port, 9393: guard, 9644: api})
+    ports = {9643: port, 9393: guard, 9644: api}
+    text = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}[kind](ports) if tls is None else _caddy_tls(ports, tls)
     if kind == "nginx":
         with nginx.running(folder, text):
             yield
@@ -51,8 +57,8 @@ def running(kind: str, folder: Path, *, port: int, guard: int, api: int) -> Iter
             process.wait()
 
 
-def _block(language: str, ports: Mapping[int, int]) -> str:
-    text = PAGE.read_text().split(f"```{language}\n")[1].split("```")[0]
+def _block(language: str, ports: Mapping[int, int], *, which: int = 1) -> str:
+    text = PAGE.read_text().split(f"```{language}\n")[which].split("```")[0]
     for old, new in ports.items():
         text = re.sub(rf"(127\.0\.0\.1|localhost):{old}\b", f"127.0.0.1:{new}", text)
     return text
@@ -65,7 +71,15 @@ def _nginx(ports: Mapping[int, int]) -> str:
 
 def _caddy(ports: Mapping[int, int]) -> str:
     text = re.sub(r"\n *tls .*", "", _block("caddyfile", ports)).replace("https://", "http://")
-    return "{\n    admin off\n    auto_https off\n}\n" + text
+    return _CADDY + text
+
+
+def _caddy_tls(ports: Mapping[int, int], tls: tuple[Path, Path]) -> str:
+    text = _block("caddyfile", ports, which=2).replace("https://127.0.0.1", "https://localhost")
+    return _CADDY + text.replace("cdms/tls/server.pem cdms/tls/server.key", f"{tls[0]} {tls[1]}")
+
+
+_CADDY = "{\n    admin off\n    auto_https off\n}\n"
 
 
 def _envoy(ports: Mapping[int, int]) -> str:
