@@ -203,6 +203,14 @@ def test_every_page_with_commands_is_followed():
     assert pages <= {*STORY, POSTGRESQL, KMS}
 
 
+def test_every_page_stands_in_the_index_under_its_title():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        title = page.read_text().partition("\n")[0].removeprefix("# ")
+        assert name == "README.md" or f"- [{title}]({name})" in index, name
+
+
 def test_every_link_leads_somewhere():
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
