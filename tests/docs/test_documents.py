@@ -22,6 +22,7 @@ STORY = (
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
+    "docs/how-to/operate/deploy.md",
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
