@@ -176,10 +176,10 @@ SCHEMAS: Mapping[str, Schema] = {
             **_ENTRY, "place": _ref("Place"), "old": {}, "new": {}, "reason": _TEXT,
             "soft_checks": {"type": "array", "items": _TEXT}, "batch": _TEXT, "client_id": _TEXT, "token_id": _TEXT,
             "operator": {**_TEXT, "description": "The client's own, or who acted at the API's command line."},
-            "site": _TEXT, "name": _TEXT, "version": _TEXT, "sha256": _TEXT,
+            "site": _TEXT, "name": _TEXT, "version": _TEXT, "sha256": _TEXT, "epoch": _TEXT,
         },
         "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-        "version", "sha256",
+        "version", "sha256", "epoch",
     ),
     "AuditTrail": _feed("AuditRecord"),
 }  # fmt: skip
@@ -187,6 +187,7 @@ SCHEMAS: Mapping[str, Schema] = {
 PARAMETERS: Mapping[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
     "after": {**_COUNT, "default": 0, "description": "At most the study's high_water."},
+    "epoch": {**IN_QUERY, "description": "As in the page before: 409 when it is another by now."},
     "updated_after_seq": {**_COUNT, "description": "At most the study's high_water."},
     "cursor": {**IN_QUERY, "description": "`next` of the page before, with the same filter."},
     "status": _STATUS,
