@@ -1,16 +1,18 @@
-"""`keyfob status`: what the vault holds, read from its clear halves. Nothing is opened, and nothing is sent."""
+"""`keyfob status`: what the vault holds, read from its clear halves. Nothing is opened or sent but for `--scopes`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keyfob import ambient
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, is_attended, shows_result
 from keyfob.oauth import scope as scopes
-from keyfob.partner.options import vault_option
+from keyfob.partner.options import ca_option, vault_option
 
 if TYPE_CHECKING:
+    from keyfob.partner.scope_use import GrantedScope
     from keyfob.partner.vault.entries import Entry
 
 _DAY = 24 * 3600
@@ -18,27 +20,35 @@ _SOON = 30 * _DAY
 
 
 @click.command(short_help="Show what the vault holds, and until when it works.")
+@click.option("--scopes", "with_use", is_flag=True, help="Ask the issuer when each scope was used last.")
 @vault_option
+@ca_option
 @shows_result
-def status(*, vault: str | None) -> Result:
+def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
     """Show each client of the vault: its credential, what it is for, how it is kept, and when it ends.
 
-    Nothing is decrypted or sent: whether the issuer still accepts it, a call tells.
+    Nothing is decrypted or sent: whether the issuer still accepts it, a call tells. With --scopes the credential is
+    opened and presented to its issuer, who knows what was used; it is no use of the secret.
 
     \b
     Example:
       keyfob status
-      keyfob status --json
+      keyfob status --scopes --json
     """
     import os
 
-    from keyfob.partner.opening import default_vault
+    from keyfob.partner.opening import default_vault, granted_scopes
     from keyfob.partner.vault.vault import Vault
 
     opened = Vault.open(vault or default_vault(os.environ))
     now = ambient.system_clock()
     held = {client_id: opened.entries(client_id) for client_id in opened.clients()}
     damaged = {client_id: list(opened.damaged(client_id)) for client_id in held}
+    used = {
+        client_id: granted_scopes(opened, client_id, ask=is_attended(), ca=ca)
+        for client_id in held
+        if with_use and held[client_id]
+    }
     document = {
         "vault": opened.where,
         "clients": [
@@ -46,6 +56,7 @@ def status(*, vault: str | None) -> Result:
                 "client_id": client_id,
                 "credentials": [_document(entry, now) for entry in found],
                 "damaged": damaged[client_id],
+                **({"scopes": [one.document() for one in used.get(client_id, ())]} if with_use else {}),
             }
             for client_id, found in held.items()
         ],
@@ -53,6 +64,7 @@ def status(*, vault: str | None) -> Result:
     lines = [f"vault {opened.where}"]
     for client_id, found in held.items():
         lines += ["", client_id, *(line for entry in found[:1] for line in _lines(entry, now))]
+        lines += [f"  {one.verdict:8} {_use(one)}" for one in used.get(client_id, ())]
         lines += [f"  before   {entry.credential_id}" for entry in found[1:]]
         lines += [f"  damaged  {path}: receive the newest message again" for path in damaged[client_id]]
     return Result(document, "\n".join(lines if held else [*lines, "it is empty: keyfob receive FILE"]))
@@ -85,13 +97,22 @@ def _lines(entry: "Entry", now: int) -> list[str]:
     ]
 
 
+def _use(one: "GrantedScope") -> str:
+    last = f", last {_date(one.last_used_at)}" if one.last_used_at is not None else ""
+    return f"{one.scope} at {one.resource}{last}" + (f": {one.why}" if one.why else "")
+
+
 def _end(entry: "Entry", now: int) -> str:
     if not entry.expires_at:
         return "without an end"
-    date = datetime.fromtimestamp(entry.expires_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    date = _date(entry.expires_at)
     if _expired(entry, now):
         return click.style(f"expired {date}", fg="red")
     return click.style(f"ends {date}", fg="yellow" if entry.expires_at - now < _SOON else None)
+
+
+def _date(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _expired(entry: "Entry", now: int) -> bool:
