@@ -37,7 +37,7 @@ def asked(handoff, service, monkeypatch):
     return found
 
 
-def test_it_is_asked_with_the_credential_and_only_where_that_is_wished(asked, handoff):
+def test_it_is_asked_with_the_credential_and_only_where_that_is_wished(asked, handoff, service):
     def status(*arguments):
         return CliRunner().invoke(cli, ["status", *arguments], catch_exceptions=False).stdout
 
@@ -47,6 +47,8 @@ def test_it_is_asked_with_the_credential_and_only_where_that_is_wished(asked, ha
     assert (first["verdict"], first["last_used_at"], "\x1b" in first["scope"]) == ("used", 86400, False)
     assert (second["verdict"], second["last_used_at"]) == ("unknown", None)
     assert "unknown  b at https://a: x" in status("--scopes")
+    service.handle["/partner/v1/scopes"] = lambda *_: service.say(404, {})
+    assert "unknown  what was used: this issuer does not tell" in status("--scopes")
     pair = f"{handoff.info.client_id}:{handoff.info.client_secret.reveal()}".encode()
     assert set(asked) == {"Basic " + base64.b64encode(pair).decode()}
 

@@ -94,7 +94,7 @@ def _read(document: dict[str, object]) -> GrantedScope:
         resource=_line(document.get("resource", "")),
         scope=_line(document.get("scope", "")),
         # What a later version says that this one does not know is no reason to warn.
-        verdict=Verdict(said) if said in tuple(Verdict) else Verdict.UNKNOWN,
+        verdict=Verdict(said) if isinstance(said, str) and said in tuple(Verdict) else Verdict.UNKNOWN,
         why=_line(document.get("why") or ""),
         last_used_at=last if type(last) is int and 0 <= last <= _LAST_DATE else None,
     )

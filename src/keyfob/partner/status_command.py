@@ -1,5 +1,6 @@
 """`keyfob status`: what the vault holds, read from its clear halves. Nothing is opened or sent but for `--scopes`."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from keyfob import ambient
 from keyfob.command import Result, is_attended, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.partner.options import ca_option, vault_option
+from keyfob.problem import Problem
 
 if TYPE_CHECKING:
     from keyfob.partner.scope_use import GrantedScope
     from keyfob.partner.vault.entries import Entry
+    from keyfob.partner.vault.vault import Vault
 
 _DAY = 24 * 3600
 _SOON = 30 * _DAY
@@ -37,18 +40,14 @@ def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
     """
     import os
 
-    from keyfob.partner.opening import default_vault, granted_scopes
+    from keyfob.partner.opening import default_vault
     from keyfob.partner.vault.vault import Vault
 
     opened = Vault.open(vault or default_vault(os.environ))
     now = ambient.system_clock()
     held = {client_id: opened.entries(client_id) for client_id in opened.clients()}
     damaged = {client_id: list(opened.damaged(client_id)) for client_id in held}
-    used = {
-        client_id: granted_scopes(opened, client_id, ask=is_attended(), ca=ca)
-        for client_id in held
-        if with_use and held[client_id]
-    }
+    used = {client_id: _ask(opened, client_id, ca) for client_id in held if with_use}
     document = {
         "vault": opened.where,
         "clients": [
@@ -56,7 +55,7 @@ def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
                 "client_id": client_id,
                 "credentials": [_document(entry, now) for entry in found],
                 "damaged": damaged[client_id],
-                **({"scopes": [one.document() for one in used.get(client_id, ())]} if with_use else {}),
+                **(used[client_id].document() if with_use else {}),
             }
             for client_id, found in held.items()
         ],
@@ -64,10 +63,35 @@ def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
     lines = [f"vault {opened.where}"]
     for client_id, found in held.items():
         lines += ["", client_id, *(line for entry in found[:1] for line in _lines(entry, now))]
-        lines += [f"  {one.verdict:8} {_use(one)}" for one in used.get(client_id, ())]
+        lines += used[client_id].lines() if with_use else []
         lines += [f"  before   {entry.credential_id}" for entry in found[1:]]
         lines += [f"  damaged  {path}: receive the newest message again" for path in damaged[client_id]]
     return Result(document, "\n".join(lines if held else [*lines, "it is empty: keyfob receive FILE"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What the issuer says of a client's scopes, or why it is not known."""
+
+    scopes: "tuple[GrantedScope, ...]" = ()
+    unknown: str | None = None
+
+    def document(self) -> dict[str, object]:
+        return {"scopes": [one.document() for one in self.scopes], "scopes_unknown": self.unknown}
+
+    def lines(self) -> list[str]:
+        told = [f"  {one.verdict:8} {_use(one)}" for one in self.scopes]
+        return told if self.unknown is None else [f"  unknown  what was used: {self.unknown}"]
+
+
+def _ask(opened: "Vault", client_id: str, ca: Path | None) -> _Use:
+    """What cannot be known of one client keeps none of the others from being told."""
+    from keyfob.partner.opening import granted_scopes
+
+    try:
+        return _Use(granted_scopes(opened, client_id, ask=is_attended(), ca=ca))
+    except Problem as why:
+        return _Use(unknown=why.message)
 
 
 def _document(entry: "Entry", now: int) -> dict[str, object]:
