@@ -93,7 +93,7 @@ ROUTES = (
     ),
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
-        "All data of a study, as ODM", response=_XML, exports=True,
+        "All data of a study, as ODM", response=_XML, exports=True, query=clinical_data.EXPORT_QUERY,
     ),
     Route("GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY),
     Route("GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY),
