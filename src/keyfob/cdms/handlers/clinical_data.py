@@ -8,13 +8,12 @@ from keyfob import client_secret
 from keyfob.cdms import ingest, paging, problems
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
 from keyfob.cdms.handlers import forms, snapshots
+from keyfob.cdms.handlers.bodies import read_data
 from keyfob.cdms.handlers.designs import design_of
 from keyfob.cdms.handlers.repeats import once
 from keyfob.cdms.handlers.snapshots import Wanted
 from keyfob.cdms.ingest import Plan, Refused, Rights
-from keyfob.cdms.odm import json_reading
-from keyfob.cdms.odm import reading as odm
-from keyfob.cdms.odm.model import ClinicalData, Design, OdmError, OdmFile
+from keyfob.cdms.odm.model import ClinicalData, Design, OdmFile
 from keyfob.cdms.odm.writing import Head
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.storage.reading import Reading
@@ -23,7 +22,6 @@ from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
 
-ODM_TYPES = frozenset({"application/xml", "text/xml", "application/odm+xml"})
 QUERY = frozenset({"dry_run", "strict", "on_error"})
 EXPORT_QUERY = frozenset({"site", "event", "form", "as_of_seq"})
 
@@ -38,7 +36,7 @@ class _DryRun(Exception):
 
 def post_clinical_data(call: Call) -> Answer:
     """The receipt of a file. Everything in it is stored in one transaction, or nothing is."""
-    file = _read(call)
+    file = read_data(call, strictly=_flag(call, "strict"))
     dry_run = _flag(call, "dry_run")
     skips = _skips(call)
     try:
@@ -159,18 +157,6 @@ def _rights(call: Call, study: Study) -> Rights:
         may_write=lambda site, form: call.holds("clinical-data:write", study.oid, site, form=form),
         may_register=lambda site: call.holds("subjects:write", study.oid, site),
     )
-
-
-def _read(call: Call) -> OdmFile:
-    kind = (call.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if kind not in ODM_TYPES and kind != "application/json":
-        raise ApiProblem(415, "unsupported-media-type", "the body must be ODM: application/xml or application/json")
-    try:
-        if kind == "application/json":
-            return json_reading.read(call.body)
-        return odm.read(call.body, strictly=_flag(call, "strict"))
-    except OdmError as unreadable:
-        raise problems.from_odm(unreadable) from None
 
 
 def _of_study(file: OdmFile, study: Study) -> ClinicalData:
