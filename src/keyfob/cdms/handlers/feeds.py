@@ -64,7 +64,7 @@ def _page(call: Call, reading: Reading, study: Study) -> _Entries:
         subject = reading.find_subject(study.oid, subject_id=subject_id)
         if subject is None or not call.reaches(subject):
             raise not_found()
-    found = reading.audit(study.oid, after=after, limit=limit, subject_id=subject_id)
+    found = reading.audit(study.oid, after=after, limit=limit, subjects=None if subject_id is None else [subject_id])
     return [(entry, _event(entry)) for entry in found]
 
 
