@@ -60,14 +60,16 @@ class Revocations:
     """Everything that is withdrawn now. Made anew for each change, so that it can be read while it grows."""
 
     entries: Mapping[tuple[Subject, str], Revocation] = field(default_factory=dict)
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[str] = field(init=False)
     """Of all entries: nearly every token has none of them, which is quick to see."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", frozenset(name for _, name in self.entries))
 
     def plus(self, newer: Iterable[Revocation], *, now: int) -> "Revocations":
         """With what came since; a newer entry stands in place of the older one of the same subject."""
         merged = {**self.entries, **{(entry.subject, entry.id): entry for entry in newer}}
-        left = {key: entry for key, entry in merged.items() if entry.forget_at > now}
-        return Revocations(left, frozenset(name for _, name in left))
+        return Revocations({key: entry for key, entry in merged.items() if entry.forget_at > now})
 
     def find(self, token: AccessToken) -> Revocation | None:
         """Why `token` is refused; None when it is not."""
