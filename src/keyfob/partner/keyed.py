@@ -12,6 +12,7 @@ from pathlib import Path
 
 from keyfob import ambient, home, tls
 from keyfob.change_request import ChangeRequest
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import scope as scopes
 from keyfob.oauth import server_metadata
 from keyfob.oauth.client_information import ClientInformation
@@ -22,7 +23,6 @@ from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.opening import AnyPath, default_keeper, default_vault, new_keeper
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp import certificate as certificates
@@ -25,7 +26,6 @@ from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive

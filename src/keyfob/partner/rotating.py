@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keyfob.ambient import Entropy
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response, values
 from keyfob.partner import client_key
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultChanged, VaultProblem
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import MAX_BYTES, Receipt
