@@ -32,6 +32,7 @@ _COMMANDS = command.Imported(
         "alarm": ["commands.alarms:alarm"],
         "notice": ["commands.notices:notice"],
         "move-store": ["commands.moves:move_store"],
+        "node": ["commands.nodes:node"],
         "operator": ["commands.operators:operator"],
         "proposals": ["commands.operators:list_proposals"],
         "approve": ["commands.operators:approve"],
