@@ -67,7 +67,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
-        "/partner/v1/refusals/{name}": (GET, refusals(state)),
+        "/partner/v1/refusals/{name}": ((*GET, *POST), refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
