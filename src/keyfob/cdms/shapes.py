@@ -177,9 +177,10 @@ SCHEMAS: Mapping[str, Schema] = {
             "soft_checks": {"type": "array", "items": _TEXT}, "batch": _TEXT, "client_id": _TEXT, "token_id": _TEXT,
             "operator": {**_TEXT, "description": "The client's own, or who acted at the API's command line."},
             "site": _TEXT, "name": _TEXT, "version": _TEXT, "sha256": _TEXT, "epoch": _TEXT,
+            "redacted": {"type": "array", "items": {"type": "integer"}},
         },
         "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-        "version", "sha256", "epoch",
+        "version", "sha256", "epoch", "redacted",
     ),
     "AuditTrail": _feed("AuditRecord"),
 }  # fmt: skip
