@@ -84,10 +84,10 @@ class _BySession:
 
     def _let_go(self) -> None:
         if self._held is not None:
-            with contextlib.suppress(sa.exc.DBAPIError):
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
                 # Said, since PostgreSQL hears of a closed connection a moment later.
                 self._held.execute(sa.select(sa.func.pg_advisory_unlock(_LEADER, 0)))
-            with contextlib.suppress(sa.exc.DBAPIError):
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
                 self._held.close()
             self._held = None
 

@@ -22,6 +22,7 @@ STORY = (
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
+    "docs/how-to/operate/deploy.md",
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
@@ -202,6 +203,14 @@ def test_every_other_shell_block_is_an_installation():
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
     assert pages <= {*STORY, *POSTGRESQL, KMS}
+
+
+def test_every_page_stands_in_the_index_under_its_title():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        title = page.read_text().partition("\n")[0].removeprefix("# ")
+        assert name == "README.md" or f"- [{title}]({name})" in index, name
 
 
 def test_every_link_leads_somewhere():

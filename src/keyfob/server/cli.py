@@ -7,6 +7,7 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
+from keyfob.core_dumps import forbid_core_dumps
 from keyfob.server.commands.surroundings import Surroundings
 
 _COMMANDS = command.Imported(
@@ -58,4 +59,5 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> NoReturn:
+    forbid_core_dumps()
     command.run(cli, "keyfob-server")
