@@ -20,6 +20,8 @@ _COMMANDS = command.Imported(
         "serve": ["serve:serve"],
         "move-store": ["commands:move_store"],
         "audit": ["commands:audit"],
+        "backup": ["keeping:backup"],
+        "restore": ["keeping:restore"],
     },
 )
 

@@ -103,6 +103,14 @@ class Writing:
             sa.insert(schema.installation).values(id=1, installation_id=installation_id, epoch=epoch)
         )
 
+    def begin_epoch(self, epoch: str) -> None:
+        """From here on the sequence numbers are others': what came after them once is no longer there."""
+        self._connection.execute(sa.update(schema.installation).values(epoch=epoch))
+        studies = [study.oid for study in self.reading.studies()]
+        self.take_all(studies)
+        for study in studies:
+            self._record(study, None, {"action": "restore", "epoch": epoch})
+
     def put_version(
         self, design: Design, body: bytes, sha256: str, *, path_key: str, live: bool, reason: str | None = None
     ) -> None:
