@@ -36,7 +36,7 @@ from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.certificate import Certificate
 from keyfob.secret import Secret
 from keyfob.turn import Turn
-from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+from kms import cloud, kms_admin, kms_port, secrets_manager  # noqa: F401  # fixtures
 from openbao import bao, bao_server  # noqa: F401
 from secret_service import keyring_server, os_keyring  # noqa: F401
 
@@ -329,6 +329,7 @@ class Load:
         self._send = send
         self._enough = enough
         self._reached = threading.Event()
+        self._refused: AssertionError | None = None
         self._threads = [threading.Thread(target=self._work) for _ in range(4)]
 
     def until_killed(self, process: "subprocess.Popen[str]") -> None:
@@ -339,6 +340,8 @@ class Load:
         process.wait()
         for thread in self._threads:
             thread.join()
+        if self._refused is not None:
+            raise self._refused
 
     def _work(self) -> None:
         try:
@@ -346,8 +349,11 @@ class Load:
                 self.acknowledged.append(self._send())
                 if len(self.acknowledged) >= self._enough:
                     self._reached.set()
-        except (OSError, ValueError, AssertionError, http.client.HTTPException):
-            # The connection broke: nothing was acknowledged. An answer that is refused is seen by the test itself.
+        except AssertionError as refused:
+            self._refused = refused
+            self._reached.set()
+        except (OSError, ValueError, http.client.HTTPException):
+            # The connection broke: nothing was acknowledged.
             return
 
 

@@ -32,7 +32,7 @@ from keyfob.cdms.storage.schema import TABLES
 
 ENTRY = "from keyfob.cdms.cli import main; main()"
 ALL_SCOPES = (
-    "studies:read metadata:read subjects:read subjects:write clinical-data:read clinical-data:write "
+    "studies:read metadata:read metadata:write subjects:read subjects:write clinical-data:read clinical-data:write "
     "changes:read audit:read identifiers:read"
 )
 EVERY_STUDY = [{"type": "cdms_study", "identifier": "*"}]
@@ -66,8 +66,8 @@ class Api:
     def resource(self) -> str:
         return f"https://localhost:{self.port}"
 
-    def run(self, *arguments: object, status: int = 0) -> dict[str, object]:
-        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", self.home, "--json")
+    def run(self, *arguments: object, status: int = 0, at: Path | None = None) -> dict[str, object]:
+        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", at or self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 

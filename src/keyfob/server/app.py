@@ -16,7 +16,7 @@ from keyfob.server.endpoints import admin, exposed, security_txt
 from keyfob.server.endpoints.acknowledgements import acknowledgements
 from keyfob.server.endpoints.changes import changes
 from keyfob.server.endpoints.client_configuration import client_configuration
-from keyfob.server.endpoints.credentials import credentials, finish, successor
+from keyfob.server.endpoints.credentials import credentials, finish, granted, successor
 from keyfob.server.endpoints.documentation import documentation
 from keyfob.server.endpoints.handoff import handoff
 from keyfob.server.endpoints.health import live, ready
@@ -63,6 +63,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/credentials": (GET, credentials(state)),
         "/partner/v1/credentials/next": (POST, successor(state)),
         "/partner/v1/credentials/finish": (POST, finish(state)),
+        "/partner/v1/scopes": (GET, granted(state)),
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),

@@ -1,18 +1,15 @@
 """The server's view of its database: what a token request reads, and what it must record."""
 
 import contextlib
-import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from keyfob import moving
+from keyfob import backups, moving
 from keyfob.ambient import Entropy
 from keyfob.database import Database
-from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
@@ -205,15 +202,8 @@ class Store:
             return journal.glance(connection, self._chain_key, _GLANCE)
 
     def copy_to(self, path: Path) -> None:
-        """A consistent copy of the database as one new file, while others read and write."""
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            raise Misuse("file-exists", f"{path} already exists", hint="name a new folder") from None
-        with self._database.read() as connection, contextlib.closing(sqlite3.connect(path)) as target:
-            source = connection.connection.driver_connection
-            assert isinstance(source, sqlite3.Connection)
-            source.backup(target)
+        """See backups.copy_sqlite."""
+        backups.copy_sqlite(self._database, path)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sa.Connection]:
