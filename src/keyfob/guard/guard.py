@@ -154,7 +154,8 @@ class Guard:
         InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
         token = await self.identify(headers, query_string, method=method, path=path, certificate=certificate)
-        # 6. RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
+        # 6.
+        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
         if scope not in token.scope and not token.scope.issuperset(scope.split(" ")):
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         # 7.
