@@ -55,7 +55,7 @@ def get_audit(call: Call) -> Answer:
 
 _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-    "version", "sha256", "epoch",
+    "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
 
 _Entries = list[tuple[ledger.Entry, dict[str, object]]]
