@@ -61,6 +61,7 @@ settings.load_profile("keyfob")
 LONGEST = (
     "docs/test_documents.py",
     "demo/test_demo.py",
+    "flows/test_nodes.py",
     "server/wire/test_kill.py",
     "cdms/test_kill.py",
     "server/lifecycle/test_model.py",

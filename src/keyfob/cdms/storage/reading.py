@@ -1,5 +1,6 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 
@@ -191,6 +192,20 @@ class Reading:
             chosen = chosen.limit(limit)
         for row in self._connection.execute(chosen, execution_options={"yield_per": _RECORDS_AT_ONCE}):
             yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
+
+    def redacted(self, study: str) -> frozenset[int]:
+        """The numbers of the audit records whose content was taken away, as others tell that were written then."""
+        columns = schema.audit.c
+        # What concerns no subject: of all records of a study few.
+        chosen = sa.select(sa.cast(columns.payload, columns.payload.type)).where(
+            columns.study == study, columns.subject.is_(None), columns.payload.is_not(None)
+        )
+        found: set[int] = set()
+        for payload in self._connection.execute(chosen).scalars():
+            with contextlib.suppress(ValueError, TypeError, AttributeError):  # a forger's; `verify` finds it
+                event = json.loads(payload)
+                found |= set(event["redacted"]) if event.get("action") == "redact" else set()
+        return frozenset(found)
 
     def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:
         table = schema.answer

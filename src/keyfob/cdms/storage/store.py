@@ -45,7 +45,8 @@ class Store:
     def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail of a study is whole."""
         with self.reading() as reading:
-            verdict = ledger.verify(reading.audit(study, after=0), study_key(self._chain_key, study), expect=expect)
+            key, redacted = study_key(self._chain_key, study), reading.redacted(study)
+            verdict = ledger.verify(reading.audit(study, after=0), key, expect=expect, redacted=redacted)
             known = reading.find_study(oid=study)
         if known is None or known.seq == verdict.head.sequence:
             return verdict
