@@ -40,6 +40,7 @@ from keyfob.partner.vault.keeping import Keeper
 from keyfob.partner.vault.keys import Keys, check_unattended
 from keyfob.partner.vault.stores import Named
 from keyfob.partner.vault.vault import Vault, resource_of
+from keyfob.patience import asking
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -359,7 +360,8 @@ def _only_issuer(named: Named) -> str:
 
 
 def ask_secret(prompt: str) -> Secret:
-    return Secret(getpass.getpass(prompt))
+    with asking():
+        return Secret(getpass.getpass(prompt))
 
 
 def attended() -> bool:
