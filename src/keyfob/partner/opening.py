@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp import certificate as certificates
@@ -25,7 +26,6 @@ from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
@@ -148,7 +148,9 @@ def explain(
     folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=None)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
-    request = explaining.write_request(wanted, _present(folder, entry.client_id, keeper))
+    information = _present(folder, entry.client_id, keeper)
+    proof = Proving(now=ambient.system_clock, entropy=ambient.system_entropy).prove(information)
+    request = explaining.write_request(wanted, information, proof)
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
@@ -212,6 +214,10 @@ def _rotator(
     named = default_vault(environ) if vault is None else vault
     folder = Vault.open(named)
     chosen = folder.choose(client=client, url=None)
+    if folder.current(chosen.client_id, now=ambient.system_clock()).is_own_key:
+        raise Misuse(
+            "has-key", f"{chosen.client_id} has a key of its own, and no secret", hint="renew_key, retire_keys"
+        )
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
 
     def receive_beside(message: bytes, entry: Entry) -> Receipt:

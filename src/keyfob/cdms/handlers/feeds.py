@@ -7,12 +7,12 @@ from keyfob import ledger
 from keyfob.cdms import paging
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.sight import ItemSight
-from keyfob.cdms.problems import not_found
+from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
 from keyfob.serving import json_response
 
-CHANGES_QUERY = frozenset({"after", "limit"})
+CHANGES_QUERY = frozenset({"after", "limit", "epoch"})
 AUDIT_QUERY = frozenset({"after", "limit", "subject_id"})
 _DATA_ACTIONS = frozenset({"insert", "update", "remove"})
 
@@ -20,7 +20,10 @@ _DATA_ACTIONS = frozenset({"insert", "update", "remove"})
 def get_changes(call: Call) -> Answer:
     """What changed after a sequence number; a row that the client may not see still moves `next_after`."""
     with call.store.reading() as reading:
-        study, entries = _page(call, reading)
+        study = call.study(reading)
+        if call.query.get("epoch", reading.epoch()) != reading.epoch():
+            raise ApiProblem(409, "other-epoch", "the data came back from a backup: begin again, with after=0")
+        entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
         items = []
         for entry, event in entries:
@@ -34,7 +37,8 @@ def get_changes(call: Call) -> Answer:
 def get_audit(call: Call) -> Answer:
     """Who, when, why, old and new value, of every change; for the sites and forms that were granted."""
     with call.store.reading() as reading:
-        study, entries = _page(call, reading)
+        study = call.study(reading)
+        entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
         items = [
             _head(entry, event) | {name: event[name] for name in _AUDIT_MEMBERS if name in event}
@@ -46,14 +50,13 @@ def get_audit(call: Call) -> Answer:
 
 _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-    "version", "sha256",
+    "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
 
 _Entries = list[tuple[ledger.Entry, dict[str, object]]]
 
 
-def _page(call: Call, reading: Reading) -> tuple[Study, _Entries]:
-    study = call.study(reading)
+def _page(call: Call, reading: Reading, study: Study) -> _Entries:
     after = paging.read_sequence(call.query.get("after"), high_water=study.seq)
     limit = paging.read_limit(call.query.get("limit"))
     subject_id = call.query.get("subject_id")
@@ -61,8 +64,8 @@ def _page(call: Call, reading: Reading) -> tuple[Study, _Entries]:
         subject = reading.find_subject(study.oid, subject_id=subject_id)
         if subject is None or not call.reaches(subject):
             raise not_found()
-    found = reading.audit(study.oid, after=after, limit=limit, subject_id=subject_id)
-    return study, [(entry, _event(entry)) for entry in found]
+    found = reading.audit(study.oid, after=after, limit=limit, subjects=None if subject_id is None else [subject_id])
+    return [(entry, _event(entry)) for entry in found]
 
 
 def _event(entry: ledger.Entry) -> dict[str, object]:

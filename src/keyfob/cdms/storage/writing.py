@@ -103,6 +103,14 @@ class Writing:
             sa.insert(schema.installation).values(id=1, installation_id=installation_id, epoch=epoch)
         )
 
+    def begin_epoch(self, epoch: str) -> None:
+        """From here on the sequence numbers are others': what came after them once is no longer there."""
+        self._connection.execute(sa.update(schema.installation).values(epoch=epoch))
+        studies = [study.oid for study in self.reading.studies()]
+        self.take_all(studies)
+        for study in studies:
+            self._record(study, None, {"action": "restore", "epoch": epoch})
+
     def put_version(
         self, design: Design, body: bytes, sha256: str, *, path_key: str, live: bool, reason: str | None = None
     ) -> None:
@@ -237,6 +245,38 @@ class Writing:
         self._connection.execute(
             sa.update(table).where(table.c.id == group.row).values(removed=True, version=group.version + 1)
         )
+
+    def redact(self, study: str, sequences: Sequence[int], *, reason: str) -> None:
+        """Takes the content of these audit records away for good, and all else that was kept of what they tell.
+
+        Their commitments stay in the chain, and a record of its own tells which, who and why (ICH E6(R3) 4.2.2).
+        Raises ValueError for one that is not there, was redacted before, concerns no subject, or tells of a value that
+        is still stored: that is to be removed first, as the removal's record is to be redacted with it.
+        """
+        self.settle()
+        table = schema.audit
+        for sequence in sorted(set(sequences)):
+            here = (table.c.study == study) & (table.c.seq == sequence)
+            row = self._connection.execute(sa.select(table).where(here)).one_or_none()
+            if row is None or row.payload is None or row.subject is None:
+                raise ValueError(f"record {sequence} is not there, has no content, or concerns no subject")
+            stored = sa.select(schema.item_value.c.oid).join(schema.item_group)
+            current = stored.where(schema.item_group.c.subject == row.subject, schema.item_value.c.seq == sequence)
+            if self._connection.execute(current.limit(1)).one_or_none() is not None:
+                raise ValueError(f"the value of record {sequence} is still stored: remove or change it first")
+            self._forget_evidence(json.loads(row.payload), at=row.at)
+            self._connection.execute(sa.update(table).where(here).values(salt=None, payload=None))
+        self._record(study, None, {"action": "redact", "redacted": sorted(set(sequences)), "reason": reason})
+
+    def _forget_evidence(self, event: Mapping[str, object], *, at: int) -> None:
+        """The file that a record's content came in, and the answer that was kept for its sender."""
+        batch, answer = schema.batch, schema.answer
+        if "batch" in event:
+            emptied = {"body": zlib.compress(b"")}
+            self._connection.execute(sa.update(batch).where(batch.c.id == event["batch"]).values(emptied))
+        if "client_id" in event:
+            given = (answer.c.client_id == event["client_id"]) & (answer.c.at == at)
+            self._connection.execute(sa.delete(answer).where(given))
 
     def claim_key(self, client_id: str, key: str) -> bool:
         """Whether the answer of that key is ours to look up and to keep until the transaction ends, or another's."""
