@@ -122,7 +122,7 @@ def check_study(reading: Reading, study: str) -> None:
 
 
 def _events(reading: Reading, study: str, subject: str | None) -> Iterator[dict[str, object]]:
-    for entry in reading.audit(study, after=0, subject_id=subject):
+    for entry in reading.audit(study, after=0, subjects=None if subject is None else [subject]):
         at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {"action": "redacted"} if entry.payload is None else json.loads(entry.payload)
         yield {"seq": entry.sequence, "at": at, **event}

@@ -133,7 +133,7 @@ ROUTES = (
     ),
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
-        "All data of a study, as ODM", response=_XML, exports=True,
+        "All data of a study, as ODM", response=_XML, exports=True, query=clinical_data.EXPORT_QUERY,
     ),
     Route(
         "GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY,

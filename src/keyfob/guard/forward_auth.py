@@ -29,11 +29,14 @@ from keyfob.serving import App, Receive, Scope, Send, edge, json_response, live,
 
 _ENVOY = b"/envoy"
 _MAX_REFUSAL = 4096
-_WRITTEN_OUT = frozenset({"content-type", "cache-control", "www-authenticate", "retry-after"})
+_WRITTEN_OUT = frozenset(
+    {"content-type", "cache-control", "www-authenticate", "retry-after", "dpop-nonce", "keyfob-scope-needed"}
+)
 """The headers of a refusal: no other comes out of what was packed."""
 _MAX_BODY = 1024 * 1024
 """Some proxies send the request's: it is read away."""
 _ADMITTED = 200
+_UNAUTHORIZED = 401
 
 
 def make_app(
@@ -141,6 +144,10 @@ def _write_out(headers: Headers) -> Response:
             if name in _WRITTEN_OUT and value.isprintable()
         )
         response = Response(int(found["status"]), listed, found["body"].encode())
+        if response.status == _UNAUTHORIZED:
+            # nginx has put this challenge in by itself, as it does for a 401 alone.
+            listed = tuple(pair for pair in listed if pair[0] != b"www-authenticate")
+            response = Response(response.status, listed, response.body)
     except (InvalidRequest, ValueError, KeyError, TypeError, AttributeError):
         # nginx could not ask us, or did not hear us: nobody was judged.
         return refuse(IssuerUnavailable(detail="no refusal came with it"), scope=None)

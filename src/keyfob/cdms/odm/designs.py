@@ -6,20 +6,26 @@ from typing import TypeVar
 from lxml import etree
 
 from keyfob.cdms.odm.model import IDENTIFYING_ALIAS, Container, Design, ItemDef, OdmError, RangeCheck
-from keyfob.cdms.odm.xml import attribute, children, pointer, required
+from keyfob.cdms.odm.xml import attribute, child, children, pointer, required
 
 T = TypeVar("T", Container, ItemDef)
 
 COMPARATORS = frozenset({"LT", "LE", "GT", "GE", "EQ", "NE", "IN", "NOTIN"})
 
 
-def read_study(study: etree._Element) -> Iterator[Design]:
-    """The designs of a Study element, one for each MetaDataVersion. Raises OdmError for what contradicts itself."""
+def study_oid(study: etree._Element) -> str:
+    """Raises OdmError."""
     oid = required(study, "OID")
     if oid == "*":
         # It is the wildcard of authorization details: a study of that name could never be granted alone.
         raise OdmError("bad-study-oid", 'a study must not have the OID "*"', where=pointer(study))
-    variables = next(iter(children(study, "GlobalVariables")), None)
+    return oid
+
+
+def read_study(study: etree._Element) -> Iterator[Design]:
+    """The designs of a Study element, one for each MetaDataVersion. Raises OdmError for what contradicts itself."""
+    oid = study_oid(study)
+    variables = child(study, "GlobalVariables")
     units = frozenset(
         required(unit, "OID")
         for basic in children(study, "BasicDefinitions")
@@ -31,18 +37,18 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             study_name=_text(variables, "StudyName") or oid,
             protocol_name=_text(variables, "ProtocolName"),
             version_oid=required(version, "OID"),
-            events=_containers(version, "StudyEventDef", "FormRef", "FormOID"),
-            forms=_containers(version, "FormDef", "ItemGroupRef", "ItemGroupOID"),
-            groups=_containers(version, "ItemGroupDef", "ItemRef", "ItemOID"),
-            items=_once([_item(element) for element in children(version, "ItemDef")], version, "ItemDef"),
-            code_lists=dict(_code_list(element) for element in children(version, "CodeList")),
+            events=containers(version, "StudyEventDef", "FormRef", "FormOID"),
+            forms=containers(version, "FormDef", "ItemGroupRef", "ItemGroupOID"),
+            groups=containers(version, "ItemGroupDef", "ItemRef", "ItemOID"),
+            items=once([_item(element) for element in children(version, "ItemDef")], version, "ItemDef"),
+            code_lists=dict(code_list(element) for element in children(version, "CodeList")),
             units=units,
         )
-        _check_references(design, version)
+        check_references(design, version)
         yield design
 
 
-def _containers(version: etree._Element, name: str, reference: str, oid: str) -> dict[str, Container]:
+def containers(version: etree._Element, name: str, reference: str, oid: str) -> dict[str, Container]:
     found = [
         Container(
             oid=required(element, "OID"),
@@ -52,10 +58,10 @@ def _containers(version: etree._Element, name: str, reference: str, oid: str) ->
         )
         for element in children(version, name)
     ]
-    return _once(found, version, name)
+    return once(found, version, name)
 
 
-def _once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
+def once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
     by_oid = {one.oid: one for one in found}
     if len(by_oid) != len(found):
         raise OdmError("duplicate-oid", f"an OID of {name} is defined twice", where=pointer(version))
@@ -63,19 +69,31 @@ def _once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
 
 
 def _item(element: etree._Element) -> ItemDef:
+    return item(
+        element,
+        data_type=required(element, "DataType"),
+        significant_digits=number(element, "SignificantDigits"),
+        units=tuple(required(unit, "MeasurementUnitOID") for unit in children(element, "MeasurementUnitRef")),
+        range_checks=children(element, "RangeCheck"),
+    )
+
+
+def item(
+    element: etree._Element, *, data_type: str, significant_digits: int | None, units: tuple[str, ...],
+    range_checks: list[etree._Element],
+) -> ItemDef:  # fmt: skip
+    """An ItemDef of either edition; what they say differently is given."""
     aliases = {(alias.get("Context"), alias.get("Name")) for alias in children(element, "Alias")}
-    code_list = next(iter(children(element, "CodeListRef")), None)
+    code_list = child(element, "CodeListRef")
     return ItemDef(
         oid=required(element, "OID"),
         name=element.get("Name", ""),
-        data_type=required(element, "DataType"),
-        length=_number(element, "Length"),
-        significant_digits=_number(element, "SignificantDigits"),
+        data_type=data_type,
+        length=number(element, "Length"),
+        significant_digits=significant_digits,
         code_list=None if code_list is None else required(code_list, "CodeListOID"),
-        units=tuple(required(unit, "MeasurementUnitOID") for unit in children(element, "MeasurementUnitRef")),
-        range_checks=tuple(
-            check for one in children(element, "RangeCheck") if (check := _range_check(one)) is not None
-        ),
+        units=units,
+        range_checks=tuple(check for one in range_checks if (check := _range_check(one)) is not None),
         identifying=IDENTIFYING_ALIAS in aliases,
     )
 
@@ -91,12 +109,12 @@ def _range_check(element: etree._Element) -> RangeCheck | None:
     return RangeCheck(comparator, element.get("SoftHard", "Soft") == "Hard", values)
 
 
-def _code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
+def code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
     coded = [*children(element, "CodeListItem"), *children(element, "EnumeratedItem")]
     return required(element, "OID"), tuple(value for one in coded if (value := one.get("CodedValue")) is not None)
 
 
-def _check_references(design: Design, version: etree._Element) -> None:
+def check_references(design: Design, version: etree._Element) -> None:
     levels: tuple[tuple[Mapping[str, Container], Mapping[str, object], str], ...] = (
         (design.events, design.forms, "form"),
         (design.forms, design.groups, "item group"),
@@ -124,7 +142,7 @@ def _text(parent: etree._Element | None, name: str) -> str:
     return (found[0].text or "").strip() if found else ""
 
 
-def _number(element: etree._Element, name: str) -> int | None:
+def number(element: etree._Element, name: str) -> int | None:
     text = attribute(element, name)
     if text is None:
         return None

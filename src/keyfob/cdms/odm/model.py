@@ -1,12 +1,26 @@
-"""ODM 1.3.2 as values: a study's design (section 3.1.3) and clinical data (section 3.1.4). Names are the standard's.
+"""ODM as values: a study's design (1.3.2 section 3.1.3) and clinical data (section 3.1.4). Names are those of 1.3.2.
 
-A repeat key of None is one that was not given. A value is the text that was sent, never a number made of it.
+Both editions are read into these: what 2.0 calls an item group of an event is a form here, and the innermost item
+group that holds items is the group. A repeat key of None is one that was not given. A value is the text that was sent,
+never a number made of it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Edition(StrEnum):
+    """Of ODM-XML, by its ODMVersion."""
+
+    V1 = "1.3.2"
+    V2 = "2.0"
+
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
+NAMESPACES = {NAMESPACE: Edition.V1, "http://www.cdisc.org/ns/odm/v2.0": Edition.V2}
+UNIT_SYSTEM = "urn:keyfob:measurement-unit"
+"""ODM 2.0 has no measurement units: there a Coding of this system names one by its OID in 1.3.2."""
 IDENTIFYING_ALIAS = ("keyfob", "identifying")
 """`<Alias Context="keyfob" Name="identifying"/>` in an ItemDef: withheld without the scope identifiers:read."""
 
@@ -61,8 +75,10 @@ class Design:
     forms: Mapping[str, Container]
     groups: Mapping[str, Container]
     items: Mapping[str, ItemDef]
-    code_lists: Mapping[str, tuple[str, ...]]
+    code_lists: Mapping[str, tuple[str, ...]]  # coded values; none for one that is kept elsewhere
     units: frozenset[str]
+    nesting: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """ODM 2.0: the item groups between a form and a group of it, by (form, group), where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,8 @@ class ItemValue:
     value: str | None
     unit: str | None = None
     contradicts: bool = field(default=False, compare=False)
+    transaction: str | None = field(default=None, compare=False)  # its own; None: that of its group
+    reason: str | None = field(default=None, compare=False)  # its own AuditRecord's; None: that of its group
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -93,6 +111,7 @@ class GroupData:
     transaction: str | None
     items: tuple[ItemValue, ...]
     reason: str | None = field(default=None, compare=False)  # AuditRecord's ReasonForChange, the nearest above
+    within: tuple[str, ...] | None = field(default=None, compare=False)  # groups in between; None: the file cannot tell
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -107,6 +126,7 @@ class SubjectData:
     site: str | None
     transaction: str | None
     groups: tuple[GroupData, ...]
+    found: tuple["Finding", ...] = field(default=(), compare=False)  # what is wrong with it whatever the design says
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -140,10 +160,11 @@ class OdmFile:
     clinical: tuple[ClinicalData, ...]
     sites: tuple[tuple[str | None, Site], ...]
     warnings: tuple[Finding, ...]
+    errors: tuple[Finding, ...] = ()  # what the schema has against it, if that was asked
 
 
 class OdmError(Exception):
-    """A document that cannot be read at all; `status` is 400 or 413. Quotes no value."""
+    """A document that cannot be read at all; `status` is 400, 413 or 422. Quotes no value."""
 
     def __init__(self, code: str, message: str, *, where: str = "", line: int = 0, status: int = 400) -> None:
         super().__init__(message)
