@@ -211,7 +211,8 @@ def export(
     found = _open(options["vault"])
     if sealed_to is not None:
         keeper = opening.default_keeper(found, private_key=private_key, key_file=key_file)
-        content, told = opening.export_sealed(found, keeper, sealed_to, client=client)
+        with command.progress("sealing it"):
+            content, told = opening.export_sealed(found, keeper, sealed_to, client=client)
     else:
         content, told = _as_stored(found, client), {"vault": found.where}
     text = content.decode("ascii")
