@@ -136,7 +136,7 @@ async def _answer(
         # RFC 9110 §15.5.6: a 405 says what is allowed.
         allow = (b"allow", ", ".join(methods).encode())
         return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
-    request = replace(head, body=await read_body(receive))
+    request = head.with_body(await read_body(receive))
     try:
         return await handler(request)
     except Unreachable as away:
