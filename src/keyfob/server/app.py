@@ -68,7 +68,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
-        "/partner/v1/refusals/{name}": (GET, refusals(state)),
+        "/partner/v1/refusals/{name}": ((*GET, *POST), refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
@@ -136,7 +136,7 @@ async def _answer(
         # RFC 9110 §15.5.6: a 405 says what is allowed.
         allow = (b"allow", ", ".join(methods).encode())
         return _refuse(405, "method_not_allowed", f"use {methods[0]}", request_id, allow)
-    request = replace(head, body=await read_body(receive))
+    request = head.with_body(await read_body(receive))
     try:
         return await handler(request)
     except Unreachable as away:

@@ -1,6 +1,7 @@
 """What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,8 @@ def read_keys(jwks: str) -> ClientKeys | None:
 class ServerState:
     """Everything that is kept is of one revision, which is asked on every request.
 
-    So a change by another process (a client suspended at the command line) holds from the next request on.
+    So a change by another process (a client suspended at the command line) holds from the next request on. Requests
+    of one turn of the event loop had all come before it began: one question is enough for them.
     """
 
     database_errors: type[Exception] = sa.exc.DBAPIError
@@ -134,8 +136,10 @@ class ServerState:
         self._anchored_urls: tuple[str, ...] = ()
         self.trust = ClientTrust(self.settings.client_ca if self.settings.asks_for_certificates else None)
         self._revision = -1
+        self._is_asked = False
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
+        self._phased: dict[Purpose, tuple[int, list[tuple[SigningKeyRecord, Phase]]]] = {}
         self._opened: dict[str, Signer] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
         self._revocations: tuple[RevocationRecord, ...] | None = None
@@ -352,7 +356,9 @@ class ServerState:
         self._forget_what_changed()
         if purpose not in self._signing_keys:
             self._signing_keys[purpose] = self._store.signing_keys(purpose)
-        return signing_keys.phases(self._signing_keys[purpose], now)
+        if self._phased.get(purpose, (None,))[0] != now:
+            self._phased[purpose] = now, signing_keys.phases(self._signing_keys[purpose], now)
+        return self._phased[purpose][1]
 
     def resources(self) -> tuple[Resource, ...]:
         self._forget_what_changed()
@@ -399,10 +405,19 @@ class ServerState:
             raise
 
     def _forget_what_changed(self) -> None:
+        if self._is_asked:
+            return
         revision = self._store.revision()
         if revision != self._revision:
             # The number is read before what it stands for: a change in between is seen at the next request.
             self._clients.clear()
             self._signing_keys.clear()
+            self._phased.clear()
             self._resources = self._revocations = None
             self._revision = revision
+        with contextlib.suppress(RuntimeError):  # without a loop there are no turns
+            asyncio.get_running_loop().call_soon(self._ask_again)
+            self._is_asked = True
+
+    def _ask_again(self) -> None:
+        self._is_asked = False

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from keyfob import ambient, tls
@@ -20,15 +20,21 @@ from keyfob.problem import Misuse, Problem
 NAMES = tuple(check.name for check in CHECKS)
 
 
-def examine(scene: Scene, *, only: Collection[str] = (), skip: Collection[str] = ()) -> tuple[Told, ...]:
-    """What came of each check. Raises Misuse for a name that is none."""
+def examine(
+    scene: Scene,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    reach: Callable[[float], None] = lambda _share: None,
+) -> tuple[Told, ...]:
+    """What came of each check; `reach` is told which share of them is done. Raises Misuse for a name that is none."""
     for name in (*only, *skip):
         if name not in NAMES:
             raise Misuse("no-such-check", f"there is no check {name}", hint=f"the checks: {', '.join(NAMES)}")
-    told = []
-    for check in CHECKS:
-        if (only and check.name not in only) or check.name in skip:
-            continue
+    chosen = [check for check in CHECKS if check.name not in skip and (not only or check.name in only)]
+    told: list[Told] = []
+    for check in chosen:
+        reach(len(told) / len(chosen))
         try:
             outcome = check.look(scene)
         except (Problem, OSError) as stopped:

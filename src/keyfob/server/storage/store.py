@@ -37,6 +37,7 @@ from keyfob.server.storage.rehearsal import Rehearsed
 from keyfob.server.storage.schema import TABLES, installation
 from keyfob.server.storage.spending import Exchange
 
+_REVISION = str(sa.select(installation.c.revision))
 _GLANCE = 1000
 """Records of each chain."""
 SERVER = "server"
@@ -86,7 +87,7 @@ class Store:
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
-        return int(str(self._database.scalar(sa.select(installation.c.revision))))
+        return self._database.number(_REVISION)
 
     def find_client(self, client_id: str) -> ClientView | None:
         with self.reading() as reading:
@@ -121,14 +122,16 @@ class Store:
         """
         seen = [] if doubtful is None else doubtful
         with self._writing(now=now, actor=SERVER) as change:
-            if self._database.has_many_writers and change.reading.has_unused({one.credential_id for one in batch}):
+            if any(one.may_be_first for one in batch):
                 change.take_rights()
             # In one order each, so that no two writers wait for each other's rows.
             replayed = _used_before(change, batch)
-            places = sorted(range(len(batch)), key=lambda place: batch[place].credential_id)
-            for place in places:
-                if place not in replayed:
-                    seen += _record_grant(change, batch[place], now)
+            granted = [one for place, one in enumerate(batch) if place not in replayed]
+            for one in sorted(granted, key=lambda each: each.credential_id):
+                _record_grant(change, one)
+                if one.may_be_first and change.observe_first_use(one):
+                    seen += _begin(change, one, now)
+            change.observe_uses({one.credential_id: one.address for one in granted})
         return replayed
 
     def record_refusals(
@@ -270,12 +273,10 @@ def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used
     return replayed
 
 
-def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
-    """The record; and that it was a first use from an unexpected place, if it was."""
-    client = f"client:{grant.client_id}"
+def _record_grant(change: Change, grant: TokenIssued) -> None:
     change.record(
         Kind.TOKEN_ISSUED,
-        client,
+        f"client:{grant.client_id}",
         jti=grant.jti,
         client_id=grant.client_id,
         credential_id=grant.credential_id,
@@ -287,13 +288,16 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[Doubtful
         address=grant.address,
         request_id=grant.request_id,
     )
-    if not change.observe_use(grant):
-        return []
+
+
+def _begin(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
+    """What a credential's first use brings with it; and that it came from an unexpected place, if it did."""
     view = change.reading.find_client(grant.client_id)
     credential = None if view is None else view.credential(grant.credential_id)
     doubt = None if view is None or credential is None else first_use.find_doubt(view.client, credential)
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
     unexpected: dict[str, Field] = {} if doubt is None else {"unexpected": doubt}
+    client = f"client:{grant.client_id}"
     change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids, **unexpected)
     if view is not None:
         _begin_overlap(change, grant, view.credentials, now)
