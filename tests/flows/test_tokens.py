@@ -126,6 +126,9 @@ def test_a_key_takes_the_place_of_the_key_before_without_one_failed_request(stag
     done = vault.rotate()
     assert (done["client_id"], done["announcement_id"][:4]) == (client_id, "ann_")
     assert {first["credential_id"], done["credential_id"]} < set(vault.ids())
+    listed = {one["credential_id"]: one["state"] for one in vault.run("vault", "list")["credentials"]}
+    states = (listed[first["credential_id"]], listed[done["credential_id"]])
+    assert states in (("current", "coming"), ("older", "current")), "its time may have come already"
     source = authorizer(vault).source
     deadline = time.monotonic() + 60
     while (held := source.token(SCOPE, resource=RESOURCE)).credential_id != done["credential_id"]:

@@ -72,7 +72,9 @@ class Upgrader:
         current = self.vault.current(client_id, now=now)
         information = self.keeper.open(current)
         if information.client_secret is None:
-            raise VaultProblem("has-key", f"{client_id} proves itself by a key already", hint="nothing is to be done")
+            raise VaultProblem(
+                "has-key", f"{client_id} proves itself by a key already", hint="keyfob rotate puts another in its place"
+            )
         return self._put_beside(current, information, now)
 
     def renew(self, client_id: str, *, now: int) -> Upgrade:
