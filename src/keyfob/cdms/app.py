@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 
 from keyfob.ambient import Clock
-from keyfob.cdms import problems, routes
+from keyfob.cdms import digests, problems, routes
 from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
 from keyfob.cdms.exports import Exports
 from keyfob.cdms.problems import ApiProblem
@@ -14,7 +14,7 @@ from keyfob.cdms.routes import ROUTES, SCOPES, WITHOUT_ROUTE, Route
 from keyfob.guard import Guard, presented_certificate, refusal
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.errors import InsufficientScope, OAuthError
 from keyfob.problem import Problem
 from keyfob.serving import App, Receive, Scope, Send, edge, live, read_body, respond
 from keyfob.serving.messages import ClientGone
@@ -81,7 +81,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             params=matched.params,
             query=read_query(scope["query_string"], route.query),
             headers=scope["headers"],
-            body=await read_body(receive),
+            body=await _body(scope, receive),
             now=clock(),
         )
         if token is None:
@@ -92,11 +92,25 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
         # Parsing, SQL and XML take their time: the event loop serves others meanwhile.
         return await asyncio.get_running_loop().run_in_executor(handlers, route.handler, call)
 
+    async def _body(scope: Scope, receive: Receive) -> bytes:
+        body = await read_body(receive)
+        digests.check(scope["headers"], body)
+        return body
+
     async def _admit(scope: Scope, route: Route) -> AccessToken | None:
         if route.scope is None:
             return None
         method, path = scope["method"], scope["raw_path"]
         certificate = presented_certificate(scope)
+        if route.also:
+            token = await guard.identify(
+                scope["headers"], scope["query_string"], method=method, path=path, certificate=certificate
+            )
+            held = sorted(token.scope & (route.also | {route.scope}))
+            if not held:
+                raise InsufficientScope(route.scope, detail=f"the token of client {token.client_id} lacks it")
+            guard.count_use(token, held[0], method=method, route=route.template)
+            return token
         return await guard.admit(
             scope["headers"],
             scope["query_string"],

@@ -125,6 +125,12 @@ class Call:
             self.used.add(scope)
         return held
 
+    def reaches_form(self, study: str, form: str) -> bool:
+        """Whether the token reaches this form for the scope of the route at any site."""
+        assert self.scope is not None
+        details = self.granted.authorization_details
+        return authorization_details.permits(details, study=study, scope=self.scope, form=form)
+
     def sites(self, study: str) -> frozenset[str] | None:
         """The sites that the token reaches in the study: None for all, and then also subjects without a site."""
         assert self.scope is not None

@@ -38,7 +38,8 @@ def _operation(route: Route) -> dict[str, object]:
     operation: dict[str, object] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"oauth2": [route.scope]}] if route.scope else [],
+        # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
+        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope],
         "responses": {"2XX": {"description": "Done", "content": {route.response: {}}}, "default": refusal},
     }
     if parameters:

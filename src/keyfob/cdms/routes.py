@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from keyfob.cdms.call import Answer, Call
-from keyfob.cdms.handlers import clinical_data, feeds, item_groups, public, studies, subjects
+from keyfob.cdms.handlers import (
+    batches,
+    clinical_data,
+    datasets,
+    feeds,
+    item_groups,
+    lab_data,
+    public,
+    studies,
+    subjects,
+)
 from keyfob.cdms.problems import ApiProblem, not_found
 
 SCOPES = {
@@ -18,6 +28,9 @@ SCOPES = {
     "subjects:write": "Register subjects",
     "clinical-data:read": "Read clinical data",
     "clinical-data:write": "Write and remove clinical data",
+    "lab-data:write": "Add rows to the external datasets of a study",
+    "datasets:read": "Read datasets",
+    "batches:read": "Read the receipts of what was sent",
     "changes:read": "Follow the changes of clinical data",
     "audit:read": "Read the audit trail",
     "identifiers:read": "See items that identify a person, wherever clinical data are read",
@@ -43,6 +56,8 @@ class Route:
     request: str | None = field(default=None, kw_only=True)
     response: str = field(default="application/json", kw_only=True)
     exports: bool = field(default=False, kw_only=True)
+    also: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Scopes each of which opens the route as well as `scope` does."""
 
 
 _STUDY = "/v1/studies/{study}"
@@ -94,6 +109,19 @@ ROUTES = (
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
         "All data of a study, as ODM", response=_XML, exports=True,
+    ),
+    Route("GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study"),
+    Route(
+        "GET", _STUDY + "/datasets/{dataset}", "datasets:read", datasets.get_dataset,
+        "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True,
+    ),
+    Route(
+        "PATCH", _STUDY + "/datasets/{dataset}", "lab-data:write", lab_data.patch_dataset,
+        "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY,
+    ),
+    Route(
+        "GET", "/v1/batches/{batch}", "batches:read", batches.get_batch, "The receipt of a batch of one's own",
+        also=batches.WRITERS,
     ),
     Route("GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY),
     Route("GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY),

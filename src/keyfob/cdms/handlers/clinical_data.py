@@ -69,11 +69,12 @@ def _store(
     if plan.found.errors:
         raise ApiProblem(422, plan.found.errors[0].code, "nothing was stored", findings=plan.found.errors)
     batch = None if dry_run else client_secret.new_id("bat_", call.surroundings.entropy(16))
+    receipt = write_receipt(file, plan, batch)
     if batch is not None:
         digest = hashlib.sha256(call.body).hexdigest()
-        writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body)
+        writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body, receipt=receipt)
         ingest.carry_out(plan, writing, batch=batch)
-    return json_response(200, write_receipt(file, plan, batch))
+    return json_response(200, receipt)
 
 
 def write_receipt(file: OdmFile, plan: Plan, batch: str | None) -> dict[str, object]:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from keyfob import ledger
-from keyfob.cdms import paging
+from keyfob.cdms import events, paging
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.problems import not_found
@@ -24,22 +24,25 @@ def get_changes(call: Call) -> Answer:
         sight = _Sight(call, reading, study)
         items = []
         for entry, event in entries:
-            if event.get("action") in _DATA_ACTIONS and sight.sees(event):
-                new = event.get("new")
-                value = new.get("value") if isinstance(new, dict) else None
+            if event.get("action") in _DATA_ACTIONS and (seen := sight.of(event)):
+                # Of a whole row: one change, with all that may be seen of it.
+                value = {item: _new_value(one) for item, one in seen} if events.is_row(event) else _new_value(event)
                 items.append(_head(entry, event) | {"place": event["place"], "value": value})
         return json_response(200, _document(reading, study, entries, items))
 
 
 def get_audit(call: Call) -> Answer:
-    """Who, when, why, old and new value, of every change; for the sites and forms that were granted."""
+    """Who, when, why, old and new value, of every change; for the sites and forms that were granted.
+
+    A row of a dataset is shown value by value, each under the number of the one record that it has.
+    """
     with call.store.reading() as reading:
         study, entries = _page(call, reading)
         sight = _Sight(call, reading, study)
         items = [
-            _head(entry, event) | {name: event[name] for name in _AUDIT_MEMBERS if name in event}
+            _head(entry, one) | {name: one[name] for name in _AUDIT_MEMBERS if name in one}
             for entry, event in entries
-            if sight.sees(event)
+            for _, one in sight.of(event)
         ]
         return json_response(200, _document(reading, study, entries, items))
 
@@ -48,6 +51,12 @@ _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
     "version", "sha256",
 )  # fmt: skip
+
+
+def _new_value(event: dict[str, object]) -> object:
+    new = event.get("new")
+    return new.get("value") if isinstance(new, dict) else None
+
 
 _Entries = list[tuple[ledger.Entry, dict[str, object]]]
 
@@ -97,7 +106,13 @@ class _Sight:
         self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._items = ItemSight(call, reading, study)
 
-    def sees(self, event: dict[str, object]) -> bool:
+    def of(self, event: dict[str, object]) -> list[tuple[str, dict[str, object]]]:
+        """What may be seen of an event: itself, or of a whole row each item's own event; nothing when it is hidden."""
+        if not events.is_row(event):
+            return [("", event)] if self._sees(event) else []
+        return [(item, one) for item, one in events.items_of(event) if self._sees(one)]
+
+    def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
             # A site's own record: another site's name is not this client's to read.

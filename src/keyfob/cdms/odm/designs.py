@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from lxml import etree
 
-from keyfob.cdms.odm.model import IDENTIFYING_ALIAS, Container, Design, ItemDef, OdmError, RangeCheck
+from keyfob.cdms.odm import datasets
+from keyfob.cdms.odm.model import IDENTIFYING, MARK_CONTEXT, Container, Design, ItemDef, OdmError, RangeCheck
 from keyfob.cdms.odm.xml import attribute, children, pointer, required
 
 T = TypeVar("T", Container, ItemDef)
@@ -39,6 +40,10 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             units=units,
         )
         _check_references(design, version)
+        try:
+            datasets.check(design)
+        except ValueError as wrong:
+            raise OdmError("bad-dataset", str(wrong), where=pointer(version)) from None
         yield design
 
 
@@ -49,6 +54,14 @@ def _containers(version: etree._Element, name: str, reference: str, oid: str) ->
             name=element.get("Name", ""),
             repeating=element.get("Repeating") == "Yes",
             members={required(ref, oid): ref.get("Mandatory") == "Yes" for ref in children(element, reference)},
+            label=_description(element),
+            sas_name=element.get("SASDatasetName") or element.get("Domain") or "",
+            keys={
+                required(ref, oid): sequence
+                for ref in children(element, reference)
+                if (sequence := _number(ref, "KeySequence")) is not None
+            },
+            marks=_marks(element),
         )
         for element in children(version, name)
     ]
@@ -63,7 +76,7 @@ def _once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
 
 
 def _item(element: etree._Element) -> ItemDef:
-    aliases = {(alias.get("Context"), alias.get("Name")) for alias in children(element, "Alias")}
+    marks = _marks(element)
     code_list = next(iter(children(element, "CodeListRef")), None)
     return ItemDef(
         oid=required(element, "OID"),
@@ -76,8 +89,28 @@ def _item(element: etree._Element) -> ItemDef:
         range_checks=tuple(
             check for one in children(element, "RangeCheck") if (check := _range_check(one)) is not None
         ),
-        identifying=IDENTIFYING_ALIAS in aliases,
+        identifying=IDENTIFYING in marks,
+        label=_description(element) or _translated(element, "Question"),
+        sas_name=element.get("SASFieldName", ""),
+        aliases={alias.get("Context", ""): alias.get("Name", "") for alias in children(element, "Alias")},
+        marks=marks,
     )
+
+
+def _marks(element: etree._Element) -> frozenset[str]:
+    named = [alias for alias in children(element, "Alias") if alias.get("Context") == MARK_CONTEXT]
+    return frozenset(alias.get("Name", "") for alias in named)
+
+
+def _description(element: etree._Element) -> str:
+    return _translated(element, "Description")
+
+
+def _translated(element: etree._Element, name: str) -> str:
+    """The first text of a Description or Question: the study's own language stands first."""
+    for described in children(element, name):
+        return _text(described, "TranslatedText")
+    return ""
 
 
 def _range_check(element: etree._Element) -> RangeCheck | None:

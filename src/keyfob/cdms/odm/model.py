@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
-IDENTIFYING_ALIAS = ("keyfob", "identifying")
+MARK_CONTEXT = "keyfob"
+IDENTIFYING = "identifying"
 """`<Alias Context="keyfob" Name="identifying"/>` in an ItemDef: withheld without the scope identifiers:read."""
+EXTERNAL = "external"
+"""The same in an ItemGroupDef: its data come from outside, row by row, with the scope lab-data:write."""
+SUBJECT = "subject"
+VISIT = "visit"
+"""In an ItemDef of such a group: it holds the subject's key, or says which event a row belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,27 @@ class ItemDef:
     units: tuple[str, ...]
     range_checks: tuple[RangeCheck, ...]
     identifying: bool
+    label: str = ""
+    sas_name: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)  # by Context; those of "keyfob" are marks, see there
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory."""
+    """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory.
+
+    `keys`: the KeySequence of those members that have one; `marks`: its aliases of the context "keyfob".
+    """
 
     oid: str
     name: str
     repeating: bool
     members: Mapping[str, bool]
+    label: str = ""
+    sas_name: str = ""
+    keys: Mapping[str, int] = field(default_factory=dict)
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

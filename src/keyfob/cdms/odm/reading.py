@@ -34,7 +34,7 @@ _KNOWN_NAMESPACES = frozenset(
 
 def read(body: bytes) -> OdmFile:
     """The document in `body`, in any encoding that XML declares. Raises OdmError."""
-    root = _parse(body)
+    root = parse(body)
     if not is_odm(root, "ODM"):
         found = etree.QName(root)
         if found.localname == "ODM":
@@ -55,7 +55,8 @@ def read(body: bytes) -> OdmFile:
     )
 
 
-def _parse(body: bytes) -> etree._Element:
+def parse(body: bytes) -> etree._Element:
+    """The root of the document, hardened as above. Raises OdmError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )

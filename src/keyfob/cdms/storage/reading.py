@@ -1,7 +1,8 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -10,10 +11,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from keyfob import ledger
 from keyfob.cdms.odm.model import GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema
-from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import Batch, Status, StoredAnswer, StoredGroup, Study, Subject
 
 _SUBJECTS_AT_ONCE = 200
 _RECORDS_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
 
 
 class _Plain(sa.sql.functions.GenericFunction[str]):
@@ -104,12 +106,19 @@ class Reading:
         row = self._connection.execute(sa.select(schema.subject).where(columns.study == study, wanted)).one_or_none()
         return None if row is None else _subject(row)
 
-    def groups(self, subjects: Sequence[str], *, removed: bool = False) -> dict[str, list[StoredGroup]]:
-        """The item groups of these subjects, by subject id, in the order in which they were first stored."""
+    def groups(
+        self, subjects: Sequence[str], *, removed: bool = False, oid: str | None = None
+    ) -> dict[str, list[StoredGroup]]:
+        """The item groups of these subjects, by subject id, in the order in which they were first stored.
+
+        `oid`: only those of this definition.
+        """
         found: dict[str, list[StoredGroup]] = {subject_id: [] for subject_id in subjects}
         for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
             chunk = list(subjects[start : start + _SUBJECTS_AT_ONCE])
-            for group in self._groups(schema.item_group.c.subject.in_(chunk), removed=removed):
+            columns = schema.item_group.c
+            wanted = sa.and_(columns.subject.in_(chunk), sa.true() if oid is None else columns.oid == oid)
+            for group in self._groups(wanted, removed=removed):
                 found[group.subject_id].append(group)
         return found
 
@@ -119,6 +128,56 @@ class Reading:
         names = ("event", "event_repeat", "form", "form_repeat", "oid", "oid_repeat")
         wanted = [columns[name] == (part or "") for name, part in zip(names, place, strict=True)]
         return next(iter(self._groups(sa.and_(columns.subject == subject_id, *wanted), removed=True)), None)
+
+    def counted(self, study: str) -> Counter[tuple[str, str | None, str]]:
+        """How many item groups there are, by definition, site of the subject, and form."""
+        group, subject = schema.item_group.c, schema.subject.c
+        by = (group.oid, subject.site, group.form)
+        chosen = (
+            sa.select(*by, sa.func.count())
+            .join(schema.subject, subject.id == group.subject)
+            .where(subject.study == study, group.removed.is_(False))
+            .group_by(*by)
+        )
+        return Counter({(oid, site, form): count for oid, site, form, count in self._connection.execute(chosen)})
+
+    def rows(
+        self, study: str, oid: str, places: Iterable[tuple[str | None, str]], *, offset: int, limit: int | None
+    ) -> Iterator[tuple[Subject, StoredGroup]]:
+        """The item groups of a definition in the order in which they came, of these sites and forms."""
+        group, subject = schema.item_group.c, schema.subject.c
+        allowed = [(site or "", form) for site, form in places]
+        chosen = (
+            sa.select(group.id, schema.subject)
+            .join(schema.subject, subject.id == group.subject)
+            .where(
+                subject.study == study, group.oid == oid, group.removed.is_(False),
+                sa.tuple_(sa.func.coalesce(subject.site, ""), group.form).in_(allowed),
+            )
+            .order_by(group.id)
+        )  # fmt: skip
+        last, left = 0, limit
+        while left is None or left > 0:
+            page = chosen.where(group.id > last).offset(offset).limit(min(_ROWS_AT_ONCE, left or _ROWS_AT_ONCE))
+            found = {row[0]: _subject(row) for row in self._connection.execute(page)}
+            if not found:
+                return
+            for one in sorted(self._groups(group.id.in_(list(found)), removed=False), key=lambda one: one.row):
+                yield found[one.row], one
+            last, offset, left = max(found), 0, None if left is None else left - len(found)
+
+    def last_change(self, study: str) -> int:
+        """When the newest audit record of the study was written; 0 when there is none."""
+        columns = schema.audit.c
+        chosen = sa.select(columns.at).where(columns.study == study).order_by(columns.seq.desc()).limit(1)
+        return int(self._connection.execute(chosen).scalar_one_or_none() or 0)
+
+    def find_batch(self, batch_id: str) -> Batch | None:
+        columns = schema.batch.c
+        names = (columns.id, columns.study, columns.client_id, columns.file_oid, columns.sha256, columns.at)
+        chosen = sa.select(*names, columns.receipt).where(columns.id == batch_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else Batch(*row)
 
     def _groups(self, wanted: sa.ColumnElement[bool], *, removed: bool) -> Iterator[StoredGroup]:
         table = schema.item_group

@@ -10,8 +10,10 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
@@ -49,6 +51,9 @@ _ITEM_AGAIN = (
     .values({name: sa.bindparam(f"new_{name}") for name in ("value", "unit", "seq")})
 )
 _ITEM_GONE = sa.delete(schema.item_value).where(_HERE)
+_MANY: dict[sa.Executable, sa.Insert] = {one: one for one in (_ITEM, _AUDIT)}
+"""Inserts of whole numbers, texts and bytes, hundreds of thousands in one transaction."""
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _AT_ONCE = 1000
 """Rows that wait to be written."""
 _ANSWERS = 0x6B68
@@ -187,6 +192,35 @@ class Writing:
             changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
             self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
 
+    def put_row(
+        self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
+        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None, soft_checks: Sequence[str],
+    ) -> None:  # fmt: skip
+        """All items of a group that change, under one record; one without a value in `new` is taken away.
+
+        `old` has what each of them was, if it was there.
+        """
+        event: dict[str, object] = {
+            "action": "update" if old else "insert",
+            "place": _place(data, None),
+            "old": row_value([old[item.oid] for item in new if item.oid in old]) if old else None,
+            "new": row_value(new),
+            "reason": reason,
+            "batch": batch,
+            "soft_checks": soft_checks or None,
+        }
+        seq = self._record(study.oid, subject.id, event)
+        for item in new:
+            known = item.oid in old
+            if item.value is None:
+                self._write_later(_ITEM_GONE, {"row": row, "item": item.oid})
+            elif known:
+                changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
+                self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+            else:
+                added = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
+                self._write_later(_ITEM, added)
+
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
         batch: str | None,
@@ -232,11 +266,14 @@ class Writing:
             )
         )  # fmt: skip
 
-    def keep_batch(self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes) -> None:
+    def keep_batch(
+        self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes, receipt: object = None
+    ) -> None:
+        """What was sent, and what it was answered."""
         self._connection.execute(
             sa.insert(schema.batch).values(
                 id=batch_id, study=study, client_id=self._actor.client_id or "", file_oid=file_oid, sha256=sha256,
-                body=zlib.compress(body), at=self._now,
+                body=zlib.compress(body), at=self._now, receipt=None if receipt is None else json.dumps(receipt),
             )
         )  # fmt: skip
 
@@ -255,8 +292,18 @@ class Writing:
                 self._connection.execute(ended.values(seq=trail.seq, head=trail.head))
 
     def _write(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> None:
-        if rows:
+        if rows and self._connection.dialect.name == "sqlite" and (many := _MANY.get(statement)) is not None:
+            self._write_many(many, rows)
+        elif rows:
             self._connection.execute(statement, rows)
+
+    def _write_many(self, statement: sa.Insert, rows: Sequence[Mapping[str, object]]) -> None:
+        """The same without what SQLAlchemy does to each value of each row, of which these need nothing."""
+        compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(rows[0]))
+        assert isinstance(compiled, SQLCompiler)
+        assert compiled.positiontup is not None
+        values = itemgetter(*compiled.positiontup)
+        self._connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
 
     def _write_later(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
         self._waiting.setdefault(statement, []).append(row)
@@ -268,7 +315,7 @@ class Writing:
         document = {name: value for name, value in {**event, **who}.items() if value is not None}
         if subject_id is not None:
             document["subject_id"] = subject_id
-        payload = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        payload = _ENCODE(document).encode()
         salt = self._entropy(ledger.SALT_BYTES)
         commitment = ledger.commit(salt, payload)
         trail.seq += 1
@@ -291,7 +338,14 @@ def _group_row(subject: Subject, data: GroupData, version: str) -> dict[str, obj
     }  # fmt: skip
 
 
-def _place(data: GroupData, item: str) -> dict[str, str | None]:
+def row_value(items: Iterable[ItemValue]) -> dict[str, object]:
+    """A whole row in a record: its values by item, and the units of those that have one."""
+    units = {item.oid: item.unit for item in items if item.unit is not None}
+    row: dict[str, object] = {"row": {item.oid: item.value for item in items}}
+    return {**row, "units": units} if units else row
+
+
+def _place(data: GroupData, item: str | None) -> dict[str, str | None]:
     return {
         "event": data.event,
         "event_repeat": data.event_repeat,
