@@ -72,8 +72,9 @@ standards: $(VENV)/ready ## prove anew which test guards which rule of which sta
 
 lock: $(VENV)/ready ## choose the locked packages anew
 	@$(BIN)/python -m pip install -q uv
-	@for name in base:"" dev:"--all-extras --group dev"; do \
+	@for name in base:"" all:"--all-extras" dev:"--all-extras --group dev"; do \
 	  $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
 	    pyproject.toml $${name#*:} -o requirements/$${name%%:*}.txt; done
-	@$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
-	  requirements/interop.in -o requirements/interop.txt
+	@for name in build interop; do \
+	  $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-header --no-annotate -p 3.11 \
+	    requirements/$$name.in -o requirements/$$name.txt; done

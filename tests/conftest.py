@@ -36,7 +36,7 @@ from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.certificate import Certificate
 from keyfob.secret import Secret
 from keyfob.turn import Turn
-from kms import cloud, kms_admin, kms_port  # noqa: F401  # fixtures
+from kms import cloud, kms_admin, kms_port, secrets_manager  # noqa: F401  # fixtures
 from openbao import bao, bao_server  # noqa: F401
 from secret_service import keyring_server, os_keyring  # noqa: F401
 

@@ -177,3 +177,12 @@ def reached(port: int, admin: object) -> Iterator[Cloud]:
 def cloud(kms_port: int, kms_admin: object) -> Iterator[Cloud]:
     with reached(kms_port, kms_admin) as made:
         yield made
+
+
+@pytest.fixture
+def secrets_manager(cloud: Cloud, kms_port: int) -> object:
+    """As its owner sees it; past the proxy."""
+    import boto3
+
+    session = boto3.session.Session("AKIAADMIN", "only-for-moto", region_name=REGION)
+    return session.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{kms_port}")

@@ -32,7 +32,7 @@ from keyfob.cdms.storage.schema import TABLES
 
 ENTRY = "from keyfob.cdms.cli import main; main()"
 ALL_SCOPES = (
-    "studies:read metadata:read subjects:read subjects:write clinical-data:read clinical-data:write "
+    "studies:read metadata:read metadata:write subjects:read subjects:write clinical-data:read clinical-data:write "
     "lab-data:write datasets:read batches:read changes:read audit:read identifiers:read"
 )
 EVERY_STUDY = [{"type": "cdms_study", "identifier": "*"}]

@@ -22,6 +22,7 @@ STORY = (
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
     "docs/how-to/operate/back-up.md",
+    "docs/how-to/operate/deploy.md",
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
@@ -48,8 +49,8 @@ STORY = (
     "README.md",
 )
 """In the order in which a reader would follow them: each may use what those before it made."""
-POSTGRESQL = "docs/how-to/operate/postgresql.md"
-"""By itself, beside a real PostgreSQL."""
+POSTGRESQL = ("docs/how-to/operate/postgresql.md", "docs/how-to/operate/nodes.md")
+"""By themselves, beside a real PostgreSQL; the second page goes on where the first one ends."""
 KMS = "docs/how-to/operate/kms.md"
 """By itself, with a server of AWS KMS."""
 
@@ -160,9 +161,9 @@ def test_every_command_of_the_documents_runs(folder, environment, free_port_of):
     assert not re.search(r"kf[sir]_[0-9A-Za-z]{8}", done.stdout + done.stderr)
 
 
-def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free_port_of, postgresql):
+def test_the_pages_on_postgresql_and_nodes_run_beside_a_real_one(folder, environment, free_port_of, postgresql):
     """What is said of db.example holds of a host with a verified name; the administrator's part runs as theirs."""
-    for language, content in blocks((ROOT / POSTGRESQL).read_text(encoding="utf-8")):
+    for language, content in blocks((ROOT / POSTGRESQL[0]).read_text(encoding="utf-8")):
         if language == "sql":
             postgresql.sql(content)
     shutil.copy(postgresql.ca, folder / "ca.pem")
@@ -170,14 +171,15 @@ def test_the_page_on_postgresql_runs_beside_a_real_one(folder, environment, free
     # A name of this machine would not have to be verified: here it is.
     places = {
         "8443": str(free_port_of()),
+        "8444": str(free_port_of()),
         "9443": str(free_port_of()),
         "db.example:5432": f"localhost:{postgresql.port}",
         "?sslrootcert": "?sslmode=verify-full&sslrootcert",
     }
-    text = script((POSTGRESQL,), places)
+    text = script(POSTGRESQL, places)
     done = play(text, folder, environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert done.stdout.count("whole: ") == 1
+    assert done.stdout.count("whole: ") == 2
     assert "a long random one" not in done.stdout + done.stderr + (folder / "server.log").read_text()
 
 
@@ -200,7 +202,15 @@ def test_every_other_shell_block_is_an_installation():
 
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
-    assert pages <= {*STORY, POSTGRESQL, KMS}
+    assert pages <= {*STORY, *POSTGRESQL, KMS}
+
+
+def test_every_page_stands_in_the_index_under_its_title():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        title = page.read_text().partition("\n")[0].removeprefix("# ")
+        assert name == "README.md" or f"- [{title}]({name})" in index, name
 
 
 def test_every_link_leads_somewhere():

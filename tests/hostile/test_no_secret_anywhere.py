@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crashing import core_limit_raised, crash
 from keyfob.demo import partner_key, story
 from keyfob.demo.stage import playing
 from keyfob.secret import Secret
@@ -73,13 +74,20 @@ def processes_now() -> Iterator[tuple[Path, tuple[str, int]]]:
 
 @pytest.fixture(scope="module")
 def journey() -> Iterator[tuple[dict[str, bytes], list[Secret]]]:
-    """Everything that the journey left on the disk and showed, and the secrets that were issued on it."""
+    """Everything that the journey left on the disk and showed, and the secrets that were issued on it.
+
+    At its end both servers crash: a core dump would lie where they run, or wherever the kernel puts it.
+    """
     # A short path: gpg's sockets allow 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="kf-")).resolve()
     shown = io.StringIO()
     try:
         mark = f"JOURNEY={folder}"
-        with ProcessList(mark.encode()) as processes, playing(folder, shown, io.StringIO()) as stage:
+        with (
+            core_limit_raised(),
+            ProcessList(mark.encode()) as processes,
+            playing(folder, shown, io.StringIO()) as stage,
+        ):
             stage.environment |= dict([mark.split("=", 1)])
             scene = story.set_up(stage)
             try:
@@ -89,6 +97,7 @@ def journey() -> Iterator[tuple[dict[str, bytes], list[Secret]]]:
                 messages = ("credentials.asc", "spare.asc", "next.asc")
                 issued = [story.open_message(stage, scene, name).client_secret for name in messages]
                 story.evidence(stage, scene)
+                dumped = [crash(process) for process in stage.processes]
             finally:
                 partner_key.stop_agent(stage)
         found = {
@@ -98,6 +107,7 @@ def journey() -> Iterator[tuple[dict[str, bytes], list[Secret]]]:
         }
         found["(what was shown)"] = shown.getvalue().encode()
         found["(process list)"] = b"\n".join(processes.seen)
+        assert dumped == [False, False]
         yield found, [secret for secret in issued if secret is not None]
     finally:
         shutil.rmtree(folder)
@@ -108,7 +118,8 @@ def test_the_journey_left_what_a_leak_would_be_found_in(journey):
     assert len(issued) == 3
     for name in ("operator/keyfob.db", "cdms/cdms.db", "keyfob-server.log", "keyfob-cdms.log", "(process list)"):
         assert found[name], name
-    assert b"token_issued" in found["operator/keyfob.db"]
+    # Who crashes leaves what was written last in the journal beside it.
+    assert b"token_issued" in found["operator/keyfob.db"] + found.get("operator/keyfob.db-wal", b"")
     assert b"keyfob.server" in found["(process list)"] and b"keyfob.partner" in found["(process list)"]
 
 

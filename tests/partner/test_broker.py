@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crashing import core_limit_raised, crash
 from keyfob.oauth.authorization_details import CdmsStudy
 from keyfob.partner import CredentialRefused, Session, VaultProblem, open_authorizer
 from keyfob.partner.broker import peer, wire
@@ -29,15 +30,21 @@ with Session.open() as session:
 """
 
 
+def started(handoff, service, path):
+    environ = os.environ | {"KEYFOB_VAULT": str(handoff.vault), "KEYFOB_CA_FILE": str(service.ca)}
+    command = [sys.executable, "-c", ENTRY, "broker", "--socket", str(path)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, env=environ, cwd=handoff.folder, **streams)
+    assert process.stdout.readline() == f"ready {path}\n"
+    return process
+
+
 @pytest.fixture
 def broker(handoff, service, tmp_path, monkeypatch):
     """A partner's machine with a broker, which alone has the key of the vault."""
     handoff.receive(handoff.message(), key_file=tmp_path / "vault-key")
     path = tmp_path / "run" / "broker.sock"
-    environ = os.environ | {"KEYFOB_VAULT": str(handoff.vault), "KEYFOB_CA_FILE": str(service.ca)}
-    command = [sys.executable, "-c", ENTRY, "broker", "--socket", str(path)]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == f"ready {path}\n"
+    process = started(handoff, service, path)
     for name, value in (("KEYFOB_VAULT", handoff.vault), ("KEYFOB_CA_FILE", service.ca), ("KEYFOB_BROKER", path)):
         monkeypatch.setenv(name, str(value))
     yield path
@@ -109,6 +116,24 @@ def test_the_broker_gives_no_more_than_was_registered_and_nothing_to_another_use
     assert os.waitpid(child, 0)[1] == 0
     assert b'"another-user"' in answer
     assert b"access_token" not in answer
+
+
+def test_a_broker_that_crashes_leaves_its_socket_and_nothing_of_its_memory(handoff, service, tmp_path, monkeypatch):
+    """And the next one takes its place."""
+    handoff.receive(handoff.message())
+    path = tmp_path / "run" / "broker.sock"
+    monkeypatch.setenv("KEYFOB_BROKER", str(path))
+    for _ in range(2):
+        with core_limit_raised():
+            process = started(handoff, service, path)
+        source = open_authorizer(vault=handoff.vault, ca=service.ca).source
+        token = source.token(SCOPE, resource=handoff.info.resource[0]).access_token
+        assert not crash(process)
+        assert process.communicate() == ("", "")
+    left = {found.name: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
+    assert [name for name in left if name.startswith("core")] == []
+    for secret in (handoff.info.client_secret, token):
+        assert [name for name, content in left.items() if secret.reveal_bytes() in content] == []
 
 
 def test_without_a_broker_nobody_asks_in_its_place(handoff, service, tmp_path, monkeypatch):

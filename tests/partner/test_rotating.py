@@ -2,12 +2,15 @@
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from keyfob import client_secret
 from keyfob.openpgp import keys
 from keyfob.partner import finish_rotation, opening, rotate
+from keyfob.partner.vault import secrets_manager as secrets_manager_store
 from keyfob.partner.vault.entries import Keeping
 from keyfob.problem import Problem
 from keyfob.secret import Secret
@@ -106,6 +109,53 @@ def test_a_vault_in_a_database_rotates_as_one_in_a_folder(rotating, postgresql, 
     vault = opening.Vault.open(url)
     assert [entry.credential_id for entry in vault.entries("cl_1")] == ["credential2", "credential1"]
     assert opening.default_keeper(vault).open(vault.current("cl_1")).credential_id == "credential2"
+
+
+def aws_vault(rotating, secrets_manager, tmp_path, monkeypatch):
+    """One that has no lock."""
+    name = f"aws-secrets:{secrets_manager.create_secret(Name=f'keyfob/{tmp_path.name}')['ARN']}"
+    monkeypatch.setattr(type(rotating), "vault", name)
+    rotating.receive(rotating.message(), key_file=tmp_path / "own.key")
+    return lambda: rotate(vault=name, private_key=rotating.private_key)
+
+
+def test_a_rotation_that_is_overtaken_where_there_is_no_lock_finds_it_done(
+    rotating, secrets_manager, tmp_path, monkeypatch
+):
+    work = aws_vault(rotating, secrets_manager, tmp_path, monkeypatch)
+    real, faster = secrets_manager_store._Secret.replace, []
+
+    def overtaken(self, read, wanted):
+        monkeypatch.setattr(secrets_manager_store._Secret, "replace", real)
+        faster.append(work())
+        real(self, read, wanted)
+
+    monkeypatch.setattr(secrets_manager_store._Secret, "replace", overtaken)
+    slower = work()
+    assert [(one.credential_id, one.again) for one in (*faster, slower)] == [
+        ("credential2", False),
+        ("credential2", True),
+    ]
+    assert [one.credential_id for one in opening.Vault.open(rotating.vault).entries("cl_1")] == [
+        "credential2",
+        "credential1",
+    ]
+
+
+def test_of_rotations_at_once_where_there_is_no_lock_none_is_lost(rotating, secrets_manager, tmp_path, monkeypatch):
+    work = aws_vault(rotating, secrets_manager, tmp_path, monkeypatch)
+    ready = threading.Barrier(3)
+
+    def one_of_them(_):
+        ready.wait()
+        return work()
+
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(one_of_them, range(3)))
+    assert [one.credential_id for one in done] == ["credential2"] * 3
+    found = opening.Vault.open(rotating.vault).entries("cl_1")
+    assert [one.credential_id for one in found] == ["credential2", "credential1"]
+    assert current(rotating) == "credential2"
 
 
 def test_what_receive_refuses_is_refused_and_nothing_changes(rotating, next_message):

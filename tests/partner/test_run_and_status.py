@@ -24,10 +24,10 @@ def ready(handoff, service):
     return handoff
 
 
-def keyfob(ready, service, *arguments):
+def keyfob(ready, service, *arguments, **more):
     script = "from keyfob.partner.cli import main; main()"
     environment = {"PATH": os.environ["PATH"], "KEYFOB_VAULT": str(ready.vault), "KEYFOB_CA_FILE": str(service.ca),
-                   "KEYFOB_KEY_FILE": f"{ready.vault}.key"}  # fmt: skip
+                   "KEYFOB_KEY_FILE": f"{ready.vault}.key", **more}  # fmt: skip
     return subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, env=environment, timeout=60
     )
@@ -43,6 +43,18 @@ def test_a_program_gets_a_token_and_never_the_secret_nor_what_opens_it(ready, se
     assert not {"KEYFOB_VAULT", "KEYFOB_KEY_FILE"} & seen.keys()
     assert "kfs_" not in done.stdout + done.stderr
     assert "token-1" not in done.stderr
+
+
+def test_what_vault_would_take_is_left_out_where_the_credential_is_under_a_key_there(ready, service, bao):
+    ready.receive(ready.message(), keeping=Keeping.VAULT, key_name=bao.new_key())
+    vaults = bao.environ | {"BAO_SECRET_ID_FILE": "f", "VAULT_ROLE_ID": "r"}
+    done = keyfob(ready, service, "run", "--scope", "studies:read", "--", sys.executable, "-c", SHOW, **vaults)
+    seen = json.loads(done.stdout)
+    assert seen["KEYFOB_ACCESS_TOKEN"] == "token-1"
+    assert {name for name in vaults if name in seen} == vaults.keys() - {"VAULT_TOKEN", "BAO_SECRET_ID_FILE"}
+    ready.receive(ready.message(), keeping=Keeping.FILE)
+    done = keyfob(ready, service, "run", "--scope", "studies:read", "--", sys.executable, "-c", SHOW, **vaults)
+    assert vaults.keys() <= json.loads(done.stdout).keys(), "elsewhere it is none of our business"
 
 
 def test_its_own_options_are_left_to_the_program(ready, service):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import gc
 import http.server
 import json
 import logging
@@ -206,6 +207,23 @@ def test_a_traceback_with_all_local_variables_shows_neither(ready, service):
             assert "HttpsTransport" in text
             hidden(ready, text)
             assert "client_secret=kfs" not in text
+
+
+def test_a_secret_is_let_go_of_as_soon_as_it_was_sent_and_a_token_with_its_session(ready, service, next_message):
+    """One of this test's own: what others have left is not looked at."""
+    mark = service.good = "credential200"
+    ready.receive(ready.message(**next_message(200)))
+
+    def alive() -> tuple[int, int]:
+        found = gc.get_objects()
+        secrets = [one for one in found if isinstance(one, Secret) and mark.encode() in one.reveal_bytes()]
+        return len(secrets), len([one for one in found if isinstance(one, HeldToken) and one.credential_id == mark])
+
+    with Session.open(vault=ready.vault, ca=service.ca) as session:
+        assert session.get("/v1/studies").status_code == 200
+        assert alive() == (0, 1)
+    del session
+    assert alive() == (0, 0)
 
 
 @pytest.mark.parametrize("give_away", [pickle.dumps, copy.deepcopy, json.dumps])

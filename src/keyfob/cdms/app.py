@@ -1,23 +1,32 @@
-"""Composition root of the API on the wire: match, admit, read, handle, answer. Nothing runs before it is admitted."""
+"""Composition root of the API on the wire: match, admit, count, read, handle, answer.
+
+Nothing is read and nothing runs before it is admitted.
+"""
 
 import asyncio
+import functools
 import logging
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 
-from keyfob.ambient import Clock
-from keyfob.cdms import digests, problems, routes
+from keyfob.ambient import Clock, monotonic
+from keyfob.cdms import allowance, coding, digests, problems
+from keyfob.cdms.allowance import Allowance
+from keyfob.cdms.answers import answer_to
 from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
 from keyfob.cdms.exports import Exports
 from keyfob.cdms.problems import ApiProblem
+from keyfob.cdms.router import Router
 from keyfob.cdms.routes import ROUTES, SCOPES, WITHOUT_ROUTE, Route
+from keyfob.cdms.running import Running
 from keyfob.guard import Guard, presented_certificate, refusal
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, OAuthError
+from keyfob.oauth.wire import values
 from keyfob.problem import Problem
 from keyfob.serving import App, Receive, Scope, Send, edge, live, read_body, respond
-from keyfob.serving.messages import ClientGone
+from keyfob.serving.messages import ClientGone, Message
 
 _HANDLERS = 32
 _EXPORTS = 64
@@ -25,17 +34,23 @@ _EXPORTS = 64
 _EXPORTERS = 4
 """Threads of their own for what exports: they can keep no handler from running."""
 
+_SAFE = ("GET", "HEAD")
+
 _log = logging.getLogger("keyfob.cdms")
 
 
-def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
-    """The application, behind the edge. Raises AssertionError when the routes table contradicts itself."""
-    check_routes()
-    metadata_url = resource_metadata.well_known(surroundings.settings.resource)
+def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: Router | None = None) -> App:
+    """The application, behind the edge. Raises AssertionError when it would serve what the routes table has not."""
+    router = router or Router(ROUTES)
+    check_routes(router)
+    settings = surroundings.settings
+    metadata_url = resource_metadata.well_known(settings.resource)
     share = surroundings.store.connections // 2 - 1
-    exports = Exports(per_client=surroundings.settings.exports_per_client, in_all=min(_EXPORTS, share))
+    exports = Exports(per_client=settings.exports_per_client, in_all=min(_EXPORTS, share))
     handlers = ThreadPoolExecutor(min(_HANDLERS, share), "handler")
     exporters = ThreadPoolExecutor(_EXPORTERS, "exporter")
+    allowed = Allowance(settings.requests_per_client_per_minute)
+    running = Running()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -70,10 +85,12 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             return problems.write(unavailable, request_id)
 
     async def _handle(scope: Scope, receive: Receive, held: ExitStack) -> Answer:
-        matched = routes.match(scope["method"], scope["raw_path"])
+        matched = router.match(scope["method"], scope["raw_path"])
         route = matched.route
         scope["state"] |= {"route": route.template, "needed": route.scope}
         token = await _admit(scope, route)
+        if token is not None:
+            _let_in(scope, token.client_id, route, held)
         call = Call(
             surroundings=surroundings,
             token=token,
@@ -83,19 +100,33 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             headers=scope["headers"],
             body=await _body(scope, receive),
             now=clock(),
+            operation=f"{route.method} {route.template}",
+            is_head=scope["method"] == "HEAD",
         )
         if token is None:
-            return route.handler(call)
+            return answer_to(call, route.handler)
         held.callback(_count, guard, call, route)
         if route.exports:
             held.enter_context(exports.running(token.client_id))
         # Parsing, SQL and XML take their time: the event loop serves others meanwhile.
-        return await asyncio.get_running_loop().run_in_executor(handlers, route.handler, call)
+        return await asyncio.get_running_loop().run_in_executor(handlers, answer_to, call, route.handler)
+
+    def _let_in(scope: Scope, client_id: str, route: Route, held: ExitStack) -> None:
+        scope["state"]["allowance"], wait = allowed.take(client_id, monotonic())
+        if wait:
+            raise allowance.too_many(wait)
+        keys = values(scope["headers"], b"idempotency-key")
+        if keys and route.method not in _SAFE:
+            held.enter_context(running.of(client_id, keys[0].decode("latin-1")))
 
     async def _body(scope: Scope, receive: Receive) -> bytes:
         body = await read_body(receive)
+        # RFC 9530 §2: of the content as it came, coded as it is.
         digests.check(scope["headers"], body)
-        return body
+        if not values(scope["headers"], b"content-encoding"):
+            return body
+        decode = functools.partial(coding.decoded, scope["headers"], body, max_bytes=settings.max_body_bytes)
+        return await asyncio.get_running_loop().run_in_executor(handlers, decode)
 
     async def _admit(scope: Scope, route: Route) -> AccessToken | None:
         if route.scope is None:
@@ -121,9 +152,23 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock) -> App:
             route=route.template,
         )
 
-    return edge(
-        app, entropy=surroundings.entropy, max_body_bytes=surroundings.settings.max_body_bytes, refuse=problems.refuse
-    )
+    behind = edge(app, entropy=surroundings.entropy, max_body_bytes=settings.max_body_bytes, refuse=problems.refuse)
+    return _telling(behind, allowed)
+
+
+def _telling(app: App, allowed: Allowance) -> App:
+    """`app`, each answer of which says what the client is still allowed: also where the edge refuses."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                more = scope["state"].get("allowance", allowed.policy)
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        await app(scope, receive, told)
+
+    return entered
 
 
 def _count(guard: Guard, call: Call, route: Route) -> None:
@@ -132,11 +177,13 @@ def _count(guard: Guard, call: Call, route: Route) -> None:
         guard.count_use(call.granted, scope, method=route.method, route=route.template)
 
 
-def check_routes() -> None:
-    """Every route has a known scope or is meant to be public, and every scope has a route."""
+def check_routes(router: Router) -> None:
+    """What is served is what the table says; each has a known scope or is meant to be public, each scope a route."""
+    served = {(route.method, route.template): route for route in router.walk()}
+    assert served == {(route.method, route.template): route for route in ROUTES}, "other routes than the table's"
     used = {route.scope for route in ROUTES if route.scope is not None}
     assert used | WITHOUT_ROUTE == set(SCOPES), "scopes and routes differ"
-    assert len({(route.method, route.template) for route in ROUTES}) == len(ROUTES), "a route stands twice"
+    assert len(served) == len(ROUTES), "a route stands twice"
     public = {route.template for route in ROUTES if route.scope is None}
     assert public == {"/healthz", "/v1/about", "/openapi.json", "/.well-known/oauth-protected-resource"}
 

@@ -1,6 +1,7 @@
 """One request as a handler sees it: admitted, matched, read; and the small questions that every handler asks."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -17,6 +18,8 @@ from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.wire import Headers, Response, values
 
 IDENTIFIERS = "identifiers:read"
+MAX_REASON = 500
+_MAX_NAME = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class Call:
     headers: Headers
     body: bytes
     now: int
+    operation: str = ""
+    """The method and the template of the route."""
+    is_head: bool = False
     used: set[str] = field(default_factory=set)
     """Scopes besides the route's that were asked for and held: what an API tells of its use."""
 
@@ -72,7 +78,8 @@ class Call:
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.granted.client_id, self.granted.jti, None)
+        operator = self.text_header(b"keyfob-operator", longest=_MAX_NAME)
+        return Actor(self.granted.client_id, self.granted.jti, operator)
 
     def header(self, name: bytes) -> str | None:
         """A header that may stand once. Raises ApiProblem when it is repeated or no ASCII."""
@@ -80,6 +87,29 @@ class Call:
         if len(found) > 1 or any(not value.isascii() for value in found):
             raise ApiProblem(400, "bad-header", f"the header {name.decode()} is repeated or malformed")
         return found[0].decode("ascii").strip() if found else None
+
+    def text_header(self, name: bytes, *, longest: int) -> str | None:
+        """A header of ours that holds words, in UTF-8; None when it is not there or blank. Raises ApiProblem."""
+        found = values(self.headers, name)
+        if not found:
+            return None
+        try:
+            text = found[0].decode("utf-8").strip()
+        except UnicodeDecodeError:
+            text = "\0"
+        if len(found) > 1 or len(text) > longest or not text.isprintable():
+            raise ApiProblem(400, "bad-header", f"{name.decode()} is once, in UTF-8, at most {longest} characters")
+        return text or None
+
+    def reason(self) -> str | None:
+        """Why something is done, where the body has no place for it."""
+        return self.text_header(b"keyfob-reason", longest=MAX_REASON)
+
+    @property
+    def asked(self) -> str:
+        """What tells whether the same was asked twice."""
+        named = json.dumps([self.operation, dict(self.params), sorted(self.query.items())])
+        return fingerprint(named.encode(), (self.reason() or "").encode(), self.body)
 
     def json(self) -> dict[str, object]:
         """The body as a JSON object, read strictly. Raises ApiProblem."""
@@ -130,6 +160,13 @@ class Call:
         assert self.scope is not None
         details = self.granted.authorization_details
         return authorization_details.permits(details, study=study, scope=self.scope, form=form)
+
+    def holds_whole(self, study: str) -> bool:
+        """Whether one element alone allows the scope of the route in all of the study, limited to no site or form."""
+        assert self.scope is not None
+        details = self.granted.authorization_details
+        # The empty name is no site's and no form's: an element that has a list of them does not have it in it.
+        return authorization_details.permits(details, study=study, scope=self.scope, site="", form="")
 
     def sites(self, study: str) -> frozenset[str] | None:
         """The sites that the token reaches in the study: None for all, and then also subjects without a site."""

@@ -8,6 +8,7 @@ import click
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
 from keyfob.cdms.options import Ground
+from keyfob.core_dumps import forbid_core_dumps
 
 _COMMANDS = command.Imported(
     "keyfob.cdms",
@@ -42,4 +43,5 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> NoReturn:
+    forbid_core_dumps()
     command.run(cli, "keyfob-cdms")

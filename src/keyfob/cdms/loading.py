@@ -89,7 +89,10 @@ def _load_design(
                 f"the version {design.version_oid} of {design.study_oid} is loaded already, with another content",
                 hint="a loaded version never changes: give the new one another MetaDataVersion OID",
             )
-        return {**document, "state": "unchanged"}
+        if draft or writing.reading.live_since(design.study_oid, design.version_oid) is not None:
+            return {**document, "state": "unchanged"}
+        writing.make_live(design, reason=None)
+        return {**document, "state": "live"}
     path_key = _path_key(writing, design, study_key)
     writing.put_version(design, body, sha256, path_key=path_key, live=not draft)
     return {**document, "state": "draft" if draft else "live", "path_key": path_key}

@@ -5,7 +5,6 @@ A route that is not here does not exist; a scope that is not here cannot be gran
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers import (
@@ -15,17 +14,19 @@ from keyfob.cdms.handlers import (
     feeds,
     item_groups,
     lab_data,
+    new_versions,
     public,
     studies,
+    subject_changes,
     subjects,
 )
-from keyfob.cdms.problems import ApiProblem, not_found
 
 SCOPES = {
     "studies:read": "Read studies and sites",
     "metadata:read": "Read study designs",
+    "metadata:write": "Load study designs, and make them live",
     "subjects:read": "Read and look up subjects",
-    "subjects:write": "Register subjects",
+    "subjects:write": "Register subjects, change their status and site",
     "clinical-data:read": "Read clinical data",
     "clinical-data:write": "Write and remove clinical data",
     "lab-data:write": "Add rows to the external datasets of a study",
@@ -83,12 +84,20 @@ ROUTES = (
         response=_XML,
     ),
     Route(
+        "PUT", _STUDY + "/metadata/{version}", "metadata:write", new_versions.put_version,
+        "Load a design, as a draft or live", request=_XML, query=new_versions.QUERY,
+    ),
+    Route(
         "GET", _STUDY + "/subjects", "subjects:read", subjects.list_subjects, "Subjects, in the order of their keys",
-        query=frozenset({"site", "status", "limit", "cursor"}),
+        query=subjects.QUERY,
     ),
     Route("POST", _STUDY + "/subjects", "subjects:write", subjects.register, "Register a subject", request=_JSON),
     Route("POST", _STUDY + "/subjects/lookup", "subjects:read", subjects.look_up, "Find by key", request=_JSON),
     Route("GET", _SUBJECT, "subjects:read", subjects.get_subject, "One subject"),
+    Route(
+        "PATCH", _SUBJECT, "subjects:write", subject_changes.change_subject, "Change a subject's status or site",
+        request=_JSON,
+    ),
     Route(
         "GET", _SUBJECT + "/clinical-data", "clinical-data:read", clinical_data.get_subject_clinical_data,
         "All data of a subject, as ODM", response=_XML, exports=True,
@@ -126,58 +135,3 @@ ROUTES = (
     Route("GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY),
     Route("GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    route: Route
-    params: dict[str, str]
-
-
-def match(method: str, raw_path: bytes) -> Match:
-    """The route for a path as it is on the wire. Raises ApiProblem: 400, 404 or 405.
-
-    The path is split first and decoded after, so that an encoded slash can never make a segment; one that holds a
-    slash is refused, since two readers would read it as two things.
-    """
-    segments = [_decode(segment) for segment in raw_path.split(b"/")]
-    fitting = [(route, params) for route in ROUTES if (params := _params(route.template, segments)) is not None]
-    if not fitting:
-        raise not_found()
-    # A literal segment goes before a parameter: `subjects/lookup` is no subject.
-    fewest = min(len(params) for _, params in fitting)
-    best = [(route, params) for route, params in fitting if len(params) == fewest]
-    for route, params in best:
-        if method in (route.method, "HEAD" if route.method == "GET" else route.method):
-            return Match(route, params)
-    methods = sorted({route.method for route, _ in best})
-    allow = ", ".join(methods + (["HEAD"] if "GET" in methods else []))
-    raise ApiProblem(405, "method-not-allowed", f"use {allow}", headers={"allow": allow})
-
-
-def _decode(segment: bytes) -> str:
-    decoded = unquote_to_bytes(segment)
-    if b"/" in decoded or b"\\" in decoded:
-        raise ApiProblem(400, "encoded-slash", "a path segment must not hold a slash or backslash")
-    try:
-        text = decoded.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ApiProblem(400, "bad-path", "the path is not UTF-8") from None
-    if text in (".", "..") or not text.isprintable():
-        raise ApiProblem(400, "bad-path", "the path has a segment that means something else elsewhere")
-    return text
-
-
-def _params(template: str, segments: list[str]) -> dict[str, str] | None:
-    wanted = template.split("/")
-    if len(wanted) != len(segments):
-        return None
-    params: dict[str, str] = {}
-    for name, segment in zip(wanted, segments, strict=True):
-        if name.startswith("{"):
-            if not segment:
-                return None
-            params[name[1:-1]] = segment
-        elif name != segment:
-            return None
-    return params

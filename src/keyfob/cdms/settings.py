@@ -9,7 +9,7 @@ from keyfob import settings as homes
 from keyfob.postgresql import Place
 from keyfob.serving import limits
 from keyfob.serving.limits import Limits
-from keyfob.settings import Setting, Survey, Value, file_path, https_url, positive
+from keyfob.settings import Setting, Survey, Value, count, file_path, https_url, positive
 
 SETTINGS = (
     Setting("server", "issuer", None, "The authorization server whose tokens are taken (RFC 8414).", https_url),
@@ -43,6 +43,13 @@ SETTINGS = (
     Setting(
         "limits", "exports_per_client", 4, "How many exports of clinical data one client may run at once.", positive
     ),
+    Setting(
+        "limits",
+        "requests_per_client_per_minute",
+        12_000,
+        "Of one client, at each worker; so many may come at once. 0: as many as it likes.",
+        count,
+    ),
     *limits.SETTINGS,
 )
 
@@ -60,6 +67,7 @@ class Settings:
     client_ca: Path | None
     max_body_bytes: int
     exports_per_client: int
+    requests_per_client_per_minute: int
     max_feed_age: int
     limits: Limits
 
@@ -83,6 +91,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         client_ca=home / client_ca if client_ca else None,
         max_body_bytes=int(values["limits.max_body_bytes"]),
         exports_per_client=int(values["limits.exports_per_client"]),
+        requests_per_client_per_minute=int(values["limits.requests_per_client_per_minute"]),
         max_feed_age=int(values["guard.max_feed_age"]),
         limits=limits.read(values),
     )

@@ -46,7 +46,7 @@ class Stage:
         self.folder = folder
         self._out = out
         self._transcript = transcript
-        self._processes: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[str]] = []
         self.environment = _environment(folder)
         self._act = 0
 
@@ -104,7 +104,7 @@ class Stage:
                 text=True,
                 stdin=subprocess.DEVNULL,
             )
-        self._processes.append(process)
+        self.processes.append(process)
         line = _first_line(process)
         if not line.startswith("ready "):
             raise DemoFailed(f"{command[0]} did not start: see {log.name}\n{Path(log.name).read_text()}")
@@ -116,9 +116,9 @@ class Stage:
 
     def stop(self) -> None:
         """End every server that was started; once more is nothing."""
-        for process in self._processes:
+        for process in self.processes:
             process.terminate()
-        for process in self._processes:
+        for process in self.processes:
             try:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
@@ -130,7 +130,7 @@ class Stage:
     def wait(self) -> None:
         """Until a server ends or the user stops us."""
         with contextlib.suppress(KeyboardInterrupt):
-            for process in self._processes:
+            for process in self.processes:
                 process.wait()
 
     def _argv(self, command: tuple[str, ...]) -> list[str]:

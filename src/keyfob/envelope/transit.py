@@ -1,8 +1,8 @@
 """Key-encryption keys in the transit engine of HashiCorp Vault or OpenBao: they never leave it.
 
-The only file that knows hvac (the extra `vault`), which is imported when a key is first used. Address, token, namespace
+The only file that knows hvac (the extra `vault`), which is imported when a key is first used. Address, namespace
 and authority come from the variables of Vault's own tools, and never from an envelope: whoever could write there would
-else be sent the token.
+else be sent the token. How that is come by: keyfob.envelope.vault_login.
 
 Wrapped: the length of MOUNT/KEY in two bytes, MOUNT/KEY, and the engine's ciphertext ("vault:v1:..."). The Context is
 its associated data, so a key must be of an AEAD kind. A key that was rotated in the engine opens what was wrapped
@@ -14,11 +14,12 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from keyfob.envelope import vault_login
 from keyfob.envelope.format import DATA_KEY_BYTES, Context, EnvelopeError
+from keyfob.envelope.vault_login import first
 from keyfob.problem import KeyProblem, Misuse
 from keyfob.secret import Secret
 
@@ -112,20 +113,23 @@ class TransitWrapper:
         hvac = _hvac()
         import requests
 
+        login = vault_login.choose(self.environ)
+
         session = requests.Session()
         session.auth = lambda request: request  # nothing of a .netrc
         # hvac takes these two from a session that it is given, whatever else it is told.
         session.verify, session.cert = _authority(self.environ), _client_certificate(self.environ)
         client = hvac.Client(
             url=_address(self.environ),
-            token=_token(self.environ).reveal(),
-            namespace=_first(self.environ, "NAMESPACE"),
+            token="",  # None would have hvac look for one by itself
+            namespace=first(self.environ, "NAMESPACE"),
             timeout=_PATIENCE,
             allow_redirects=False,  # the token would go along
             session=session,
         )
         try:
-            return work(client.secrets.transit)
+            with vault_login.entered(client, login, _not_let_in(hvac.exceptions)):
+                return work(client.secrets.transit)
         except hvac.exceptions.VaultError as refused:
             raise self._refused(refused) from None
         except (requests.exceptions.RequestException, KeyError, ValueError, TypeError) as failed:
@@ -148,9 +152,9 @@ _REFUSALS = {
     "Forbidden": (
         "transit-denied",
         "may not be used with this token",
-        "renew VAULT_TOKEN; its policy needs update on MOUNT/encrypt/KEY and MOUNT/decrypt/KEY, read on MOUNT/keys/KEY",
+        "is the token good? its policy needs update on MOUNT/encrypt/KEY and MOUNT/decrypt/KEY, read on MOUNT/keys/KEY",
     ),
-    "Unauthorized": ("transit-denied", "may not be used with this token", "renew VAULT_TOKEN"),
+    "Unauthorized": ("transit-denied", "may not be used with this token", "is it good?"),
     "InvalidPath": ("transit-key-missing", "is not there", "mend MOUNT and KEY, or the namespace"),
     "VaultDown": ("transit-away", "cannot be used while Vault is sealed", "unseal it"),
     "VaultNotInitialized": ("transit-away", "cannot be used: Vault is not initialised", _AGAIN),
@@ -160,8 +164,12 @@ _REFUSALS = {
 }
 
 
+def _not_let_in(exceptions: Any) -> tuple[type[Exception], ...]:
+    return exceptions.InvalidRequest, exceptions.Unauthorized, exceptions.Forbidden, exceptions.InvalidPath
+
+
 def _address(environ: Mapping[str, str]) -> str:
-    url = _first(environ, "ADDR")
+    url = first(environ, "ADDR")
     if url is None:
         raise Misuse("no-vault-address", "no server of Vault is named", hint="set VAULT_ADDR (or BAO_ADDR)")
     parts = urlsplit(url)
@@ -171,30 +179,14 @@ def _address(environ: Mapping[str, str]) -> str:
     return url
 
 
-def _token(environ: Mapping[str, str]) -> Secret:
-    if given := _first(environ, "TOKEN"):
-        return Secret(given)
-    file = Path(environ.get("HOME") or Path.home()) / ".vault-token"
-    try:
-        return Secret(file.read_bytes().strip())
-    except OSError:
-        raise Misuse(
-            "no-vault-token", "there is no token for Vault", hint=f"set VAULT_TOKEN, or let an agent write {file}"
-        ) from None
-
-
 def _client_certificate(environ: Mapping[str, str]) -> tuple[str, str] | None:
-    certificate, key = _first(environ, "CLIENT_CERT"), _first(environ, "CLIENT_KEY")
+    certificate, key = first(environ, "CLIENT_CERT"), first(environ, "CLIENT_KEY")
     return (certificate, key) if certificate and key else None
 
 
 def _authority(environ: Mapping[str, str]) -> str | bool:
     """Never off, whatever VAULT_SKIP_VERIFY says."""
-    return _first(environ, "CACERT") or environ.get("KEYFOB_CA_FILE") or environ.get("SSL_CERT_FILE") or True
-
-
-def _first(environ: Mapping[str, str], name: str) -> str | None:
-    return environ.get(f"VAULT_{name}") or environ.get(f"BAO_{name}") or None
+    return first(environ, "CACERT") or environ.get("KEYFOB_CA_FILE") or environ.get("SSL_CERT_FILE") or True
 
 
 def _base64(content: bytes) -> str:

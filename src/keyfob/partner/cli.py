@@ -13,6 +13,7 @@ import click
 
 from keyfob import ambient, command
 from keyfob.command import Result, shows_result
+from keyfob.core_dumps import forbid_core_dumps
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
 from keyfob.partner.broker_command import broker
@@ -54,6 +55,7 @@ def cli() -> None:
 
 def main() -> None:
     """The program."""
+    forbid_core_dumps()
     command.run(cli, "keyfob")
 
 

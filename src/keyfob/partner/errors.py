@@ -33,6 +33,13 @@ class VaultProblem(Problem):
     fault: ClassVar[Fault] = Fault.OURS
 
 
+class VaultChanged(VaultProblem):
+    """Another program was faster, where a vault has no lock: nothing of this change was written. Begin anew."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("vault-changed", f"another program has changed {where} meanwhile", hint="try again")
+
+
 class MessageRefused(Problem):
     """A sealed message was not believed: nothing was stored."""
 

@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keyfob import ambient
+from keyfob.envelope import vault_login
 from keyfob.partner.options import using_options
 from keyfob.problem import Misuse
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 VARIABLE = "KEYFOB_ACCESS_TOKEN"
 _EXPIRES_AT = "_EXPIRES_AT"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What names the vault, or a file that opens it.
+# What names the vault, or a file that opens it; and what HashiCorp's Vault or OpenBao would take for it.
 _OURS_ALONE = frozenset({"KEYFOB_VAULT", "KEYFOB_KEY_FILE", "KEYFOB_PASSPHRASE_FILE", "KEYFOB_NEW_PASSPHRASE_FILE"})
+_FOR_VAULT = frozenset(f"{program}_{name}" for program in ("VAULT", "BAO") for name in vault_login.SECRETS)
 
 
 @click.command(
@@ -64,7 +66,14 @@ def run(
     held = binding.authorizer.token("GET", binding.authorizer.resource, wanted)
     assert held is not None
     expires_at = ambient.system_clock() + int(held.expires_at - ambient.monotonic())
-    environment = child_environment(os.environ, held.access_token, expires_at=expires_at, variable=variable)
+    is_in_vault = binding.entry.keeping == "vault"
+    environment = child_environment(
+        os.environ,
+        held.access_token,
+        expires_at=expires_at,
+        variable=variable,
+        without=_FOR_VAULT if is_in_vault else (),
+    )
     sys.stdout.flush()
     if os.name == "posix":
         # In our place: its signals, its terminal and its exit code are its own.
@@ -73,10 +82,15 @@ def run(
 
 
 def child_environment(
-    environ: Mapping[str, str], token: "Secret", *, expires_at: int, variable: str = VARIABLE
+    environ: Mapping[str, str],
+    token: "Secret",
+    *,
+    expires_at: int,
+    variable: str = VARIABLE,
+    without: Collection[str] = (),
 ) -> dict[str, str]:
     """What CMD finds: everything but what opens the vault, and the token with its end (seconds since 1970)."""
     kind, _, variable_of_vault = environ.get("KEYFOB_VAULT", "").partition(":")
-    left_out = _OURS_ALONE | ({variable_of_vault} if kind == "env" else set())
+    left_out = _OURS_ALONE | set(without) | ({variable_of_vault} if kind == "env" else set())
     kept = {name: value for name, value in environ.items() if name not in left_out}
     return {**kept, variable: token.reveal(), f"{variable}{_EXPIRES_AT}": str(expires_at)}

@@ -7,6 +7,7 @@ import click
 
 from keyfob import command
 from keyfob.ambient import system_clock, system_entropy
+from keyfob.core_dumps import forbid_core_dumps
 from keyfob.server.commands.surroundings import Surroundings
 
 _COMMANDS = command.Imported(
@@ -31,6 +32,7 @@ _COMMANDS = command.Imported(
         "alarm": ["commands.alarms:alarm"],
         "notice": ["commands.notices:notice"],
         "move-store": ["commands.moves:move_store"],
+        "node": ["commands.nodes:node"],
         "operator": ["commands.operators:operator"],
         "proposals": ["commands.operators:list_proposals"],
         "approve": ["commands.operators:approve"],
@@ -57,4 +59,5 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> NoReturn:
+    forbid_core_dumps()
     command.run(cli, "keyfob-server")

@@ -77,8 +77,8 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
         settings = found.settings
         ClientTrust(settings.client_ca if settings.asks_for_certificates else None)
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
-    is_plain = settings.trusted_proxy is not None
-    anchors = Anchors() if settings.asks_for_certificates and not is_plain else None
+    is_plain = settings.is_plain
+    anchors = Anchors() if settings.asks_for_certificates and settings.trusted_proxy is None else None
     if not is_plain and (
         doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
     ):

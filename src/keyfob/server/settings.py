@@ -57,6 +57,7 @@ class Settings:
     asks_for_certificates: bool
     client_ca: Path | None
     trusted_proxy: str | None
+    proxy_speaks: str
     max_body_bytes: int
     limits: Limits
     failures_per_network_per_minute: int
@@ -79,6 +80,11 @@ class Settings:
     @property
     def token_endpoint(self) -> str:
         return f"{self.issuer}/oauth2/token"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the server speaks plain HTTP, to its trusted proxy alone."""
+        return self.trusted_proxy is not None and self.proxy_speaks == "http"
 
     @property
     def is_loopback(self) -> bool:
@@ -110,6 +116,12 @@ def _second_for(value: Value) -> str:
 def _asking(value: Value) -> str:
     if value not in ("off", "ask"):
         raise ValueError("is neither off nor ask")
+    return str(value)
+
+
+def _speaking(value: Value) -> str:
+    if value not in ("http", "https"):
+        raise ValueError("is neither http nor https")
     return str(value)
 
 
@@ -149,7 +161,14 @@ SETTINGS = (
         "The authorities that issue certificates to your clients (PEM), for tls_client_auth.",
         file_path,
     ),
-    Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS; only then plain HTTP is served.", text),
+    Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS: its word on a client counts.", text),
+    Setting(
+        "http",
+        "proxy_speaks",
+        "http",
+        "What the trusted proxy speaks: `http` (on one machine, or a network that is yours alone) or `https`.",
+        _speaking,
+    ),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive, unit="bytes"),
     *limits.SETTINGS,
     Setting(
@@ -228,6 +247,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         asks_for_certificates=values["tls.client_certificates"] == "ask",
         client_ca=optional_path(home, values["tls.client_ca"]),
         trusted_proxy=str(values["http.trusted_proxy"]) or None,
+        proxy_speaks=str(values["http.proxy_speaks"]),
         max_body_bytes=int(values["limits.max_body_bytes"]),
         limits=limits.read(values),
         failures_per_network_per_minute=int(values["limits.failures_per_network_per_minute"]),

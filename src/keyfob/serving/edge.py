@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from keyfob.ambient import Entropy, monotonic
 from keyfob.oauth.wire import Response, values
+from keyfob.serving import leaving
 from keyfob.serving.messages import (
     SECURITY_HEADERS,
     App,
@@ -125,6 +126,8 @@ class _Exchange:
         codings = values(headers, b"transfer-encoding")
         if codings and (len(codings) > 1 or codings[0].lower() != b"chunked" or version == "1.0"):
             return self._refuse_head(400, "the one transfer coding is chunked, and of HTTP/1.1")
+        if self._scope["state"].get(leaving.IS_LEAVING):
+            return self._refuse(503, "temporarily_unavailable", "the server is stopping", self._request_id)
         return None
 
     def _refuse_head(self, status: int, message: str) -> Response:

@@ -24,6 +24,7 @@ from keyfob import tls
 from keyfob.problem import Problem
 from keyfob.serving.gate import Gate, Guest
 from keyfob.serving.handshake import Anchors
+from keyfob.serving.leaving import Leaving
 from keyfob.serving.limits import Limits
 from keyfob.serving.messages import App
 from keyfob.serving.protocol import StrictProtocol
@@ -32,7 +33,7 @@ from keyfob.serving.workers import run_workers
 
 _log = logging.getLogger("keyfob.serving")
 
-_DRAIN = 8
+_DRAIN = 7
 """Seconds for running requests after SIGTERM; with what surrounds them, the process ends within ten."""
 _KEEP_ALIVE = 75
 """Seconds that an idle connection stays open."""
@@ -130,8 +131,9 @@ def serve_workers(
 
 
 def _run(app: App, front: _Front, started: Callable[[], None], parent: int | None) -> None:
+    leaving = Leaving(app)
     config = uvicorn.Config(
-        app,
+        leaving,
         http=StrictProtocol,
         ws="none",
         lifespan="on",
@@ -144,7 +146,7 @@ def _run(app: App, front: _Front, started: Callable[[], None], parent: int | Non
         proxy_headers=False,
     )
     gate = Gate(within_descriptors(front.limits), trusted_proxy=front.trusted_proxy)
-    server = _Server(config, started, front.context, front.pair, gate, parent)
+    server = _Server(config, started, front.context, front.pair, gate, parent, leaving)
     server.run(sockets=front.listeners)
     if not server.started:
         raise Problem("not-started", "the server could not start", hint="the log above says why")
@@ -159,8 +161,10 @@ class _Server(uvicorn.Server):
         pair: tuple[Path, Path] | None,
         gate: Gate,
         parent: int | None,
+        leaving: Leaving,
     ) -> None:
         super().__init__(config)
+        self._leaving = leaving
         self._announce = announce
         self._parent = parent
         self._context = context
@@ -183,6 +187,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._reception is not None:
+            await self._leaving.tell()
             await self._reception.close()
         await super().shutdown(sockets=sockets)
 

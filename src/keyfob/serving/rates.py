@@ -30,6 +30,12 @@ class Bucket:
         self._keep(key, left, now)
         return 0 if left >= 1 else max(1, math.ceil((1 - left) * self._period / self._size))
 
+    def left(self, key: Hashable, now: float) -> float:
+        """How many there are. Takes nothing."""
+        left = self._refilled(key, now)
+        self._keep(key, left, now)
+        return left
+
     def spend(self, key: Hashable, amount: int, now: float) -> float:
         """Takes what has been used already, into debt if need be, and returns the seconds until the debt is paid."""
         left = self._refilled(key, now) - amount

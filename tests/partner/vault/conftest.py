@@ -85,15 +85,6 @@ def name_of(url: str) -> str:
     return url.partition("?")[0].rpartition("/")[2]
 
 
-@pytest.fixture
-def secrets_manager(cloud, kms_port) -> object:
-    """As its owner sees it; past the proxy."""
-    import boto3
-
-    session = boto3.session.Session("AKIAADMIN", "only-for-moto", region_name=REGION)
-    return session.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{kms_port}")
-
-
 @dataclass
 class Way:
     """A kind of key: its `name` where it has one, and how the key is taken away and given back."""

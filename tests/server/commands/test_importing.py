@@ -133,6 +133,12 @@ def test_clients_of_keycloak_are_taken_over_and_all_else_is_named(imported):
     assert what(document, "account")[0].startswith("not taken over: its service account is off")
 
 
+def test_a_dry_run_shows_the_same_and_writes_nothing(imported, tmp_path):
+    shown = imported("hydra", HYDRA, "--dry-run")
+    assert not (tmp_path / "imported").exists()
+    assert shown == {"dry_run": True} | imported("hydra", HYDRA)
+
+
 def test_what_was_imported_is_applied_after_the_review(imported, program, acme, tmp_path):
     file = imported("keycloak", KEYCLOAK)["file"]
     out = tmp_path / "sealed"

@@ -76,6 +76,7 @@ def test_without_a_way_there_is_nothing_to_test_and_nothing_to_retry(program, ho
     assert program.run("notice", "retry", "--home", home, "--json", code=2).json["error"] == "notices-missing"
     assert program.run("notice", "retry", "x", "--home", home, "--json", code=2).json["error"] == "unknown-notice"
     assert program.run("notice", "retry", "--all", "--home", home, "--json").json == {"tried_again": 0}
+    assert "nothing was changed" in program.run("notice", "retry", "--all", "--home", home, "--dry-run").out
     assert "(none)" in program.run("notice", "list", "--home", home).out
 
 

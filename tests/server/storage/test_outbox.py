@@ -80,6 +80,7 @@ def test_what_was_given_up_or_had_no_way_is_kept_and_can_be_tried_again(made):
     outbox.route(NO_WAYS, made.now)
     assert shown(outbox.unsettled()) == {("partner", NO_CHANNEL, "unsent"), ("operator", NO_CHANNEL, "unsent")}
     assert not outbox.has_work(made.now)
+    assert outbox.retry(None, made.now, dry_run=True) == 2
     assert outbox.retry(None, made.now) == 2
     outbox.route(WAYS, made.now)
     one, *others = outbox.due(made.now)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from keyfob import client_secret
 from keyfob.cdms import ingest, problems
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
+from keyfob.cdms.handlers.bodies import read_odm
 from keyfob.cdms.handlers.designs import design_of, live_design
 from keyfob.cdms.handlers.repeats import once
 from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.ingest import Plan, Rights
-from keyfob.cdms.odm import reading as odm
 from keyfob.cdms.odm import writing as odm_writing
-from keyfob.cdms.odm.model import ClinicalData, Design, GroupData, OdmError, OdmFile, SubjectData
+from keyfob.cdms.odm.model import ClinicalData, Design, GroupData, OdmFile, SubjectData
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study, Subject
@@ -22,7 +22,6 @@ from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
 
-ODM_TYPES = frozenset({"application/xml", "text/xml", "application/odm+xml"})
 _HEADERS = ((b"content-type", b"application/xml; odm=1.3.2"),)
 _SUBJECTS_AT_ONCE = 100
 QUERY = frozenset({"dry_run"})
@@ -38,7 +37,7 @@ class _DryRun(Exception):
 
 def post_clinical_data(call: Call) -> Answer:
     """The receipt of a file. Everything in it is stored in one transaction, or nothing is."""
-    file = _read(call)
+    file = read_odm(call)
     dry_run = _flag(call, "dry_run")
     try:
         with call.store.writing(actor=call.actor, now=call.now) as writing:
@@ -173,16 +172,6 @@ def _rights(call: Call, study: Study) -> Rights:
         may_write=lambda site, form: call.holds("clinical-data:write", study.oid, site, form=form),
         may_register=lambda site: call.holds("subjects:write", study.oid, site),
     )
-
-
-def _read(call: Call) -> OdmFile:
-    kind = (call.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if kind not in ODM_TYPES:
-        raise ApiProblem(415, "unsupported-media-type", "the body must be ODM: application/xml")
-    try:
-        return odm.read(call.body)
-    except OdmError as unreadable:
-        raise problems.from_odm(unreadable) from None
 
 
 def _of_study(file: OdmFile, study: Study) -> ClinicalData:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 
-from keyfob.cdms import ingest
+from keyfob.cdms import ingest, preconditions
 from keyfob.cdms.call import Answer, Call
+from keyfob.cdms.handlers import bodies
 from keyfob.cdms.handlers.designs import live_design
+from keyfob.cdms.handlers.repeats import once
 from keyfob.cdms.handlers.sight import ItemSight
-from keyfob.cdms.odm.datatypes import is_text
 from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
+from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
 
@@ -34,39 +36,51 @@ def put_group(call: Call) -> Answer:
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
-        _check_open(subject)
-        design = live_design(writing.reading, study)
-        existing = writing.reading.find_group(subject.id, _place(call))
-        _check_precondition(call, existing)
-        group = _data(call, items, reason)
-        rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
-        plan = ingest.plan_group(design, study, subject, group, existing, rights)
-        if plan.found.errors:
-            raise ApiProblem(
-                422, plan.found.errors[0].code, "the item group was not stored", findings=plan.found.errors
-            )
-        ingest.carry_out(plan, writing, batch=None)
-        stored = writing.reading.find_group(subject.id, _place(call))
+
+        def do() -> Response:
+            return _put(call, writing, study, subject, _data(call, items, reason))
+
+        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+
+
+def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:
+    _check_open(subject)
+    design = live_design(writing.reading, study)
+    existing = writing.reading.find_group(subject.id, group.place)
+    preconditions.check_change(call.headers, _tag(existing), what="the item group")
+    rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
+    plan = ingest.plan_group(design, study, subject, group, existing, rights)
+    if plan.found.errors:
+        raise ApiProblem(422, plan.found.errors[0].code, "the item group was not stored", findings=plan.found.errors)
+    ingest.carry_out(plan, writing, batch=None)
+    stored = writing.reading.find_group(subject.id, group.place)
     assert stored is not None
     return _answer(201 if existing is None or existing.removed else 200, stored.version, stored.data.items)
 
 
 def delete_group(call: Call) -> Answer:
     """A soft removal: the values leave the reports and stay in the audit trail."""
-    reason = call.header(b"keyfob-reason")
-    if not reason:
+    reason = call.reason()
+    if reason is None:
         raise ApiProblem(422, "reason-required", "a removal needs a reason: send the header Keyfob-Reason")
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
-        _check_open(subject)
-        existing = writing.reading.find_group(subject.id, _place(call))
-        if existing is None or existing.removed:
-            raise not_found()
-        _check_precondition(call, existing)
-        data = _data(call, (), reason)
-        removal = ingest.GroupWrite(subject, data, existing, (), removes=True)
-        ingest.carry_out(ingest.Plan(study, study.live_version or "", groups=[removal]), writing, batch=None)
+
+        def do() -> Response:
+            return _delete(call, writing, study, subject, _data(call, (), reason))
+
+        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+
+
+def _delete(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:
+    existing = writing.reading.find_group(subject.id, group.place)
+    if existing is None or existing.removed:
+        raise not_found()
+    _check_open(subject)
+    preconditions.check_change(call.headers, _tag(existing), what="the item group")
+    removal = ingest.GroupWrite(subject, group, existing, (), removes=True)
+    ingest.carry_out(ingest.Plan(study, study.live_version or "", groups=[removal]), writing, batch=None)
     return Response(204, (), b"")
 
 
@@ -92,34 +106,17 @@ def _data(call: Call, items: tuple[ItemValue, ...], reason: str | None) -> Group
     return GroupData(event, event_repeat, form, form_repeat, group, group_repeat, None, items, reason=reason, where="")
 
 
-def _check_precondition(call: Call, existing: StoredGroup | None) -> None:
-    """RFC 9110 §13.1: `If-None-Match: *` creates, `If-Match` changes what was seen; neither is a lost change."""
-    wanted, absent = call.header(b"if-match"), call.header(b"if-none-match")
-    present = existing is not None and not existing.removed
-    tag = f'"{existing.version}"' if existing is not None and present else None
-    headers = {"etag": tag} if tag else {}
-    if absent is not None:
-        if absent != "*" or present:
-            raise ApiProblem(412, "precondition-failed", "the item group is there already", headers=headers)
-        return
-    if wanted is None:
-        need = "If-Match with its ETag, to change it" if present else "If-None-Match: *, to create it"
-        raise ApiProblem(428, "precondition-required", f"send {need}", headers=headers)
-    if wanted != tag:
-        raise ApiProblem(412, "precondition-failed", "the item group was changed meanwhile", headers=headers)
+def _tag(existing: StoredGroup | None) -> str | None:
+    return None if existing is None or existing.removed else f'"{existing.version}"'
 
 
 def _read_body(call: Call) -> tuple[tuple[ItemValue, ...], str | None]:
-    document = call.json()
-    reason = document.get("reason")
-    if not set(document) <= {"items", "reason"} or (reason is not None and not isinstance(reason, str)):
-        raise ApiProblem(422, "unknown-member", "the body has items, and may have a reason")
-    if reason is not None and not is_text(reason):
-        raise ApiProblem(422, "bad-character", "the reason has a character that XML cannot carry")
+    document = bodies.known(call.json(), {"items", "reason"})
+    reason = bodies.find_reason(document)
     items = document.get("items")
     if not isinstance(items, list) or not items:
         raise ApiProblem(422, "no-items", "items must be an array of at least one")
-    return tuple(_read_item(item, place) for place, item in enumerate(items)), (reason or "").strip() or None
+    return tuple(_read_item(item, place) for place, item in enumerate(items)), reason
 
 
 def _read_item(item: object, place: int) -> ItemValue:

@@ -5,7 +5,7 @@ from collections import Counter
 
 from keyfob import client_secret
 from keyfob.cdms import problems, row_ingest
-from keyfob.cdms.call import Answer, Call, fingerprint
+from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.datasets import reading as dataset_json
 from keyfob.cdms.datasets.reading import MEDIA_TYPES, Transfer
 from keyfob.cdms.handlers.datasets import flag
@@ -23,7 +23,6 @@ from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
 
 QUERY = frozenset({"dry_run", "on_error"})
-_MAX_REASON = 500
 
 
 class _DryRun(Exception):
@@ -52,10 +51,9 @@ def patch_dataset(call: Call) -> Answer:
 
             if dry_run:
                 raise _DryRun(do())
-            parts = (call.header(b"keyfob-reason") or "", "skip" if skips else "", study.oid, dataset.oid)
-            asked = fingerprint(b"dataset", *(part.encode() for part in parts), call.body)
             # Without a key the transfer is its own: the same bytes are the same batch.
-            return once(call, writing, call.header(b"idempotency-key") or f"dataset:{asked}", asked, do)
+            key = call.header(b"idempotency-key") or f"dataset:{call.asked}"
+            return once(call, writing, key, call.asked, do)
     except _DryRun as looked:
         return looked.response
 
@@ -67,9 +65,8 @@ def _store(
         sites=call.sites(study.oid),
         may_write=lambda site: call.holds(call.scope or "", study.oid, site, form=dataset.forms[0]),
     )
-    reason = (call.header(b"keyfob-reason") or "")[:_MAX_REASON].strip() or None
     design = live_design(writing.reading, study)
-    plan = row_ingest.make_plan(writing.reading, study, design, dataset, transfer, rights, reason=reason)
+    plan = row_ingest.make_plan(writing.reading, study, design, dataset, transfer, rights, reason=call.reason())
     errors = plan.checked.found.errors
     if errors and not (skips and plan.checked.items):
         status = 409 if {error.code for error in errors} == {OTHER_VALUES} else 422

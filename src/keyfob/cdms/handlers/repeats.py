@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from keyfob.cdms.call import Call
 from keyfob.cdms.problems import ApiProblem
+from keyfob.cdms.running import still_running
 from keyfob.cdms.storage.records import StoredAnswer
 from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
@@ -18,10 +19,12 @@ def once(call: Call, writing: Writing, key: str | None, asked: str, do: Callable
     """
     if key is None:
         return do()
-    if not 0 < len(key) <= MAX_KEY:
+    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
         raise ApiProblem(400, "bad-idempotency-key", f"an Idempotency-Key has 1 to {MAX_KEY} characters")
     client = call.granted.client_id
-    known = writing.take_answer(client, key)
+    if not writing.claim_key(client, key):
+        raise still_running()
+    known = writing.reading.find_answer(client, key)
     if known is not None:
         if known.fingerprint != asked:
             raise ApiProblem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")

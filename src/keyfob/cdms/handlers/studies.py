@@ -78,8 +78,9 @@ def _version(call: Call, reading: Reading, study: Study, version: str) -> Respon
     if found is None:
         raise not_found()
     body, sha256 = found
-    tag = f'"{sha256[:32]}"'
-    headers = ((b"content-type", b"application/xml; odm=1.3.2"), (b"etag", tag.encode()))
-    if call.header(b"if-none-match") == tag:
-        return Response(304, headers, b"")
+    headers = ((b"content-type", b"application/xml; odm=1.3.2"), (b"etag", version_tag(sha256).encode()))
     return Response(200, headers, body)
+
+
+def version_tag(sha256: str) -> str:
+    return f'"{sha256[:32]}"'

@@ -1,39 +1,51 @@
 """Subjects: registered by key, addressed by an opaque id of ours."""
 
+import json
 from urllib.parse import quote
 
 from keyfob import client_secret
 from keyfob.cdms import paging
-from keyfob.cdms.call import Answer, Call, fingerprint
+from keyfob.cdms.call import Answer, Call
+from keyfob.cdms.handlers.bodies import find_reason, find_text, known, text
 from keyfob.cdms.handlers.repeats import once
 from keyfob.cdms.handlers.studies import listed
 from keyfob.cdms.odm.checking import is_subject_key
-from keyfob.cdms.odm.datatypes import is_text
 from keyfob.cdms.problems import ApiProblem, not_found
+from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Status, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
 
-_MAX_REASON = 500
+QUERY = frozenset({"site", "status", "updated_after_seq", "limit", "cursor"})
 
 
 def list_subjects(call: Call) -> Answer:
     limit = paging.read_limit(call.query.get("limit"))
-    wanted_site, wanted_status = call.query.get("site"), call.query.get("status")
+    wanted_site, status = call.query.get("site"), call.query.get("status")
+    if status is not None and status not in list(Status):
+        raise ApiProblem(400, "bad-query", f"status is one of {', '.join(Status)}")
     with call.store.reading() as reading:
         study = call.study(reading)
-        bound_to = f"{call.granted.client_id} subjects {study.oid} {wanted_site} {wanted_status}"
+        since = call.query.get("updated_after_seq")
+        updated_after = None if since is None else paging.read_sequence(since, high_water=study.seq)
+        bound_to = json.dumps([call.granted.client_id, "subjects", study.oid, wanted_site, status, updated_after])
         key = call.store.cursor_key()
         after = paging.read_cursor(key, call.query["cursor"], bound_to=bound_to) if "cursor" in call.query else None
         sites = call.sites(study.oid)
         if wanted_site is not None:
             sites = frozenset({wanted_site}) if sites is None else sites & {wanted_site}
-        found = reading.subjects(study.oid, sites=sites, after=after, limit=limit + 1)
+        found = reading.subjects(
+            study.oid,
+            sites=sites,
+            status=None if status is None else Status(status),
+            updated_after=updated_after,
+            after=after,
+            limit=limit + 1,
+        )
     page = found[:limit]
     following = paging.write_cursor(key, bound_to=bound_to, after=page[-1].id) if len(found) > limit else None
-    shown = [subject for subject in page if wanted_status in (None, subject.status.value)]
-    return listed([write_subject(subject) for subject in shown], following=following)
+    return listed([write_subject(subject) for subject in page], following=following)
 
 
 def get_subject(call: Call) -> Answer:
@@ -44,8 +56,8 @@ def get_subject(call: Call) -> Answer:
 
 def look_up(call: Call) -> Answer:
     """By key in the body, since a key may identify a person and URLs are logged."""
-    document = _known(call.json(), {"key"})
-    key = _text(document, "key")
+    document = known(call.json(), {"key"})
+    key = text(document, "key")
     with call.store.reading() as reading:
         study = call.study(reading)
         subject = reading.find_subject(study.oid, key=key)
@@ -55,39 +67,41 @@ def look_up(call: Call) -> Answer:
 
 
 def register(call: Call) -> Answer:
-    document = _known(call.json(), {"key", "site", "status", "reason"})
-    key = _text(document, "key")
+    document = known(call.json(), {"key", "site", "status", "reason"})
+    key = text(document, "key")
     if not is_subject_key(key):
         raise ApiProblem(422, "bad-subject-key", "key has 1 to 64 printable characters, no slash, no space at its ends")
-    site = _text(document, "site") if document.get("site") is not None else None
+    site = find_text(document, "site")
     status = _status(document)
-    reason = _text(document, "reason")[:_MAX_REASON] if document.get("reason") is not None else None
+    reason = find_reason(document)
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
 
         def do() -> Response:
             return _register(call, writing, study, key=key, site=site, status=status, reason=reason)
 
-        asked = fingerprint(b"register", study.oid.encode(), call.body)
-        return once(call, writing, call.header(b"idempotency-key"), asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
 
 
 def _register(
     call: Call, writing: Writing, study: Study, *, key: str, site: str | None, status: Status, reason: str | None
 ) -> Response:
-    if site is not None and site not in {known.oid for known in writing.reading.sites(study.oid)}:
-        raise ApiProblem(422, "unknown-site", "the study has no such site")
     subject = Subject(
         client_secret.new_id("sub_", call.surroundings.entropy(16)), study.oid, key, site, status, version=1
     )
-    # A site that is not granted is as unknown as one that is not there.
-    if not call.reaches(subject):
-        raise ApiProblem(422, "unknown-site", "the study has no such site")
+    check_site(call, writing.reading, subject)
     if writing.reading.find_subject(study.oid, folded=fold(key)) is not None:
         raise ApiProblem(409, "subject-exists", "a subject of this key exists, or of one that differs only by case")
     writing.add_subject(subject, reason=reason)
     place = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key)}/subjects/{subject.id}"
     return json_response(201, write_subject(subject), headers=((b"location", place.encode()), _tag(subject)))
+
+
+def check_site(call: Call, reading: Reading, subject: Subject) -> None:
+    """Raises ApiProblem (422): a site that is not granted is as unknown as one that is not there."""
+    is_known = subject.site is None or subject.site in {site.oid for site in reading.sites(subject.study)}
+    if not is_known or not call.reaches(subject):
+        raise ApiProblem(422, "unknown-site", "the study has no such site")
 
 
 def write_subject(subject: Subject) -> dict[str, object]:
@@ -100,21 +114,12 @@ def write_subject(subject: Subject) -> dict[str, object]:
     }
 
 
+def subject_tag(subject: Subject) -> str:
+    return f'"{subject.version}"'
+
+
 def _tag(subject: Subject) -> tuple[bytes, bytes]:
-    return b"etag", f'"{subject.version}"'.encode()
-
-
-def _known(document: dict[str, object], names: set[str]) -> dict[str, object]:
-    if not set(document) <= names:
-        raise ApiProblem(422, "unknown-member", f"the body has other members than {', '.join(sorted(names))}")
-    return document
-
-
-def _text(document: dict[str, object], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or not value.strip() or not is_text(value):
-        raise ApiProblem(422, "bad-member", f"{name} must be a text that is not blank")
-    return value
+    return b"etag", subject_tag(subject).encode()
 
 
 def _status(document: dict[str, object]) -> Status:

@@ -79,10 +79,27 @@ class Reading:
         row = self._connection.execute(chosen).one_or_none()
         return None if row is None else (bytes(row.body), str(row.sha256))
 
+    def live_since(self, study: str, oid: str) -> int | None:
+        """Since when a metadata version is live, or was; None: it is a draft, or is not there."""
+        columns = schema.metadata_version.c
+        chosen = sa.select(columns.live_at).where(columns.study == study, columns.oid == oid)
+        found = self._connection.execute(chosen).scalar_one_or_none()
+        return None if found is None else int(found)
+
     def subjects(
-        self, study: str, *, sites: frozenset[str] | None = None, after: str | None = None, limit: int | None = None
+        self,
+        study: str,
+        *,
+        sites: frozenset[str] | None = None,
+        status: Status | None = None,
+        updated_after: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> tuple[Subject, ...]:
-        """Subjects in the order of their keys, of `sites` (None: all), that come after the one whose id is `after`."""
+        """Subjects in the order of their keys, of `sites` (None: all), that come after the one whose id is `after`.
+
+        `updated_after`: those to which, or to whose data, something happened after that sequence number.
+        """
         columns = schema.subject.c
         chosen = sa.select(schema.subject).where(columns.study == study).order_by(_Plain(columns.key))
         if after is not None:
@@ -90,6 +107,12 @@ class Reading:
             chosen = chosen.where(_Plain(columns.key) > last)
         if sites is not None:
             chosen = chosen.where(columns.site.in_(sorted(sites)))
+        if status is not None:
+            chosen = chosen.where(columns.status == status.value)
+        if updated_after is not None:
+            changes = schema.audit.c
+            changed = sa.select(changes.subject).where(changes.study == study, changes.seq > updated_after)
+            chosen = chosen.where(columns.id.in_(changed))
         if limit is not None:
             chosen = chosen.limit(limit)
         return tuple(_subject(row) for row in self._connection.execute(chosen))

@@ -20,6 +20,16 @@ OPEN = frozenset({Status.SCREENED, Status.ENROLLED})
 """Data are taken for subjects of these."""
 
 
+FOLLOWING = {
+    Status.SCREENED: frozenset({Status.ENROLLED, Status.SCREEN_FAILED, Status.WITHDRAWN}),
+    Status.ENROLLED: frozenset({Status.COMPLETED, Status.WITHDRAWN}),
+    Status.COMPLETED: frozenset[Status](),
+    Status.WITHDRAWN: frozenset[Status](),
+    Status.SCREEN_FAILED: frozenset[Status](),
+}
+"""What may come after each (21 CFR 11.10(f)): the last three are ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Study:
     oid: str

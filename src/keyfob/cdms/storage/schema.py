@@ -49,6 +49,7 @@ metadata_version = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("loaded_at", sa.BigInteger, nullable=False),
+    sa.Column("live_at", sa.BigInteger),  # since when; NULL: a draft, which alone may change
 )
 
 subject = sa.Table(

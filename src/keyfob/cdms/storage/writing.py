@@ -108,7 +108,9 @@ class Writing:
             sa.insert(schema.installation).values(id=1, installation_id=installation_id, epoch=epoch)
         )
 
-    def put_version(self, design: Design, body: bytes, sha256: str, *, path_key: str, live: bool) -> None:
+    def put_version(
+        self, design: Design, body: bytes, sha256: str, *, path_key: str, live: bool, reason: str | None = None
+    ) -> None:
         """A study's design, the study made if need be, live unless it is to stay a draft."""
         if self.reading.find_study(oid=design.study_oid) is None:
             self._connection.execute(
@@ -123,14 +125,29 @@ class Writing:
                 study=design.study_oid, oid=design.version_oid, body=body, sha256=sha256, loaded_at=self._now
             )
         )
-        self._record(design.study_oid, None, {"action": "load", "version": design.version_oid, "sha256": sha256})
+        self._record_version("load", design, reason, sha256=sha256)
         if live:
-            self._connection.execute(
-                sa.update(schema.study)
-                .where(schema.study.c.oid == design.study_oid)
-                .values(live_version=design.version_oid, name=design.study_name, protocol=design.protocol_name)
-            )
-            self._record(design.study_oid, None, {"action": "live", "version": design.version_oid})
+            self.make_live(design, reason=reason)
+
+    def replace_draft(self, design: Design, body: bytes, sha256: str, *, reason: str | None) -> None:
+        """Another document for a version that never was live."""
+        values = {"body": body, "sha256": sha256, "loaded_at": self._now}
+        self._connection.execute(sa.update(schema.metadata_version).where(_of(design)).values(values))
+        self._record_version("load", design, reason, sha256=sha256)
+
+    def make_live(self, design: Design, *, reason: str | None) -> None:
+        """From now on data are taken by this version; it never changes again."""
+        self._connection.execute(
+            sa.update(schema.study)
+            .where(schema.study.c.oid == design.study_oid)
+            .values(live_version=design.version_oid, name=design.study_name, protocol=design.protocol_name)
+        )
+        self._connection.execute(sa.update(schema.metadata_version).where(_of(design)).values(live_at=self._now))
+        self._record_version("live", design, reason)
+
+    def _record_version(self, action: str, design: Design, reason: str | None, **more: str) -> None:
+        event: dict[str, object] = {"action": action, "version": design.version_oid, "reason": reason, **more}
+        self._record(design.study_oid, None, event)
 
     def put_site(self, study: str, site: Site) -> bool:
         """Whether the site is new; a known one keeps its place and takes the name."""
@@ -153,6 +170,17 @@ class Writing:
         self._write_later(_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
+
+    def change_subject(self, old: Subject, new: Subject, *, reason: str) -> None:
+        """Another status, or another site, of the version that follows."""
+        self._connection.execute(
+            sa.update(schema.subject)
+            .where(schema.subject.c.id == old.id)
+            .values(site=new.site, status=new.status.value, version=new.version)
+        )
+        changed = [name for name in ("site", "status") if getattr(old, name) != getattr(new, name)]
+        was, now = ({name: getattr(one, name) for name in changed} for one in (old, new))
+        self._record(old.study, old.id, {"action": "change-subject", "old": was, "new": now, "reason": reason})
 
     def put_groups(
         self, groups: Sequence[tuple[Subject, GroupData, StoredGroup | None]], *, version: str
@@ -244,14 +272,14 @@ class Writing:
             sa.update(table).where(table.c.id == group.row).values(removed=True, version=group.version + 1)
         )
 
-    def take_answer(self, client_id: str, key: str) -> StoredAnswer | None:
-        """The answer that was kept under that key; until the transaction ends nobody else asks for it, or keeps one."""
-        if self._connection.dialect.name == "postgresql":
-            # Whoever sends it at once to two studies has it taken once, as on one study.
-            digest = hashlib.sha256(f"{client_id} {key}".encode()).digest()
-            number = int.from_bytes(digest[:4], "big", signed=True)
-            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ANSWERS, number)))
-        return self.reading.find_answer(client_id, key)
+    def claim_key(self, client_id: str, key: str) -> bool:
+        """Whether the answer of that key is ours to look up and to keep until the transaction ends, or another's."""
+        if self._connection.dialect.name != "postgresql":
+            return True  # one writes at a time
+        # Whoever sends it at once to two studies has it taken once, as on one study.
+        digest = hashlib.sha256(f"{client_id} {key}".encode()).digest()
+        number = int.from_bytes(digest[:4], "big", signed=True)
+        return bool(self._connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_ANSWERS, number))).scalar())
 
     def keep_answer(self, client_id: str, key: str, answer: StoredAnswer) -> None:
         """Keep it for ANSWERS_KEPT; older ones are forgotten on the way, those that another forgets left to it."""
@@ -328,6 +356,11 @@ class Writing:
         if len(self._waiting[_AUDIT]) >= _AT_ONCE:
             self.settle()
         return trail.seq
+
+
+def _of(design: Design) -> sa.ColumnElement[bool]:
+    table = schema.metadata_version
+    return (table.c.study == design.study_oid) & (table.c.oid == design.version_oid)
 
 
 def _group_row(subject: Subject, data: GroupData, version: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from keyfob import aws
 from keyfob.aws import AGAIN, CREDENTIALS, CREDENTIALS_HINT, FOR_A_COMMAND, THROTTLED, Service
-from keyfob.partner.errors import VaultProblem
+from keyfob.partner.errors import VaultChanged, VaultProblem
 from keyfob.partner.vault import read_only
 from keyfob.partner.vault.read_only import Documents
 from keyfob.partner.vault.stores import DAMAGED
@@ -101,7 +101,7 @@ class SecretsManagerStore:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """All changes of the block are one version. Raises VaultProblem `vault-changed` when somebody was faster."""
+        """All changes of the block are one version. Raises VaultChanged when somebody was faster."""
         read = self._now()
         self._held.version = read
         try:
@@ -227,7 +227,7 @@ def _refused(arn: str, operation: str, code: str, status: int) -> VaultProblem:
     if code in THROTTLED or status >= 500 or status == 0:
         return VaultProblem("secrets-away", f"AWS Secrets Manager cannot answer for {where} ({code})", hint=AGAIN)
     if operation == "UpdateSecretVersionStage" and code == "InvalidParameterException":
-        return VaultProblem("vault-changed", f"another program has changed {where} meanwhile", hint="try again")
+        return VaultChanged(where)
     name, what, hint = _REFUSALS.get(code, ("secrets-failed", "was refused by AWS", "ask the owner of the secret"))
     return VaultProblem(name, f"{where} {what} ({operation}: {code})", hint=hint)
 

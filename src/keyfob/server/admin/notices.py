@@ -26,6 +26,7 @@ class Retrial:
 
     notices: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=500)] = ()
     every: bool = False
+    dry_run: bool = False
 
 
 def _list(desk: Desk, asked: Newest) -> Document:
@@ -38,10 +39,11 @@ def _list(desk: Desk, asked: Newest) -> Document:
 def _retry(desk: Desk, asked: Retrial) -> Document:
     if bool(asked.notices) == asked.every:
         raise Misuse("notices-missing", "name the notices, or give --all", hint="keyfob-server notice list")
-    count = desk.installation.store.outbox.retry(None if asked.every else asked.notices, desk.clock())
+    ids = None if asked.every else asked.notices
+    count = desk.installation.store.outbox.retry(ids, desk.clock(), dry_run=asked.dry_run)
     if not count and not asked.every:
         raise Misuse("unknown-notice", "none of these was given up", hint="keyfob-server notice list")
-    return {"tried_again": count}
+    return {"dry_run": True, "would_try_again": count} if asked.dry_run else {"tried_again": count}
 
 
 def _test(desk: Desk, _asked: Nothing) -> Document:

@@ -60,7 +60,7 @@ def _keys_due(installation: Installation, now: int) -> list[str]:
         for purpose in Purpose
         if signing_keys.is_due(installation.store.signing_keys(purpose), now, period=period)
     ]
-    if settings.trusted_proxy is None:
+    if not settings.is_plain:
         try:
             doubt = tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=now + _TLS_AHEAD)
         except Problem as failed:

@@ -66,6 +66,8 @@ class Kind(StrEnum):
     ACT_REJECTED = "act_rejected"
     CHAIN_STARTED = "chain_started"
     STORE_MOVED = "store_moved"
+    NODE_INVITED = "node_invited"
+    NODE_JOINED = "node_joined"
     KEY_ENCRYPTION_KEY_CHANGED = "key_encryption_key_changed"
 
 

@@ -30,8 +30,9 @@ def check_config(surroundings: Surroundings, *, home: Path) -> Result:
     """
     homes.check(home, HomeKind.SERVER)
     found = settings.survey(home, surroundings.environ)
-    # Behind a proxy that ends TLS nobody reads the certificate here.
-    unused = _TLS if found.find("http.trusted_proxy").value else ()
+    # Where the proxy speaks plain HTTP, nobody reads the certificate here.
+    is_plain = found.find("http.trusted_proxy").value and found.find("http.proxy_speaks").value == "http"
+    unused = _TLS if is_plain else ()
     faults = (*found.faults, *configuration.missing_files(found, home, unused=unused))
     secrets = {name: name in surroundings.environ for name in settings.SECRET_VARIABLES}
     return configuration.report(

@@ -9,6 +9,7 @@ from keyfob import command
 from keyfob import home as homes
 from keyfob.command import Result, shows_result
 from keyfob.problem import Misuse
+from keyfob.server.admin.desk import Document
 from keyfob.server.admin.partners import SHOW, OnePartner
 from keyfob.server.admin.resources import LIST
 from keyfob.server.commands.place import Place, listed, perform, perform_all, place_options
@@ -34,6 +35,7 @@ _READERS: dict[str, Callable[..., tuple[Found, ...]]] = {"hydra": hydra.read, "k
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where partners.toml is written."
 )
+@click.option("--dry-run", is_flag=True, help="Show what would be taken over, and write nothing.")
 @click.pass_obj
 @shows_result
 def import_clients(
@@ -46,6 +48,7 @@ def import_clients(
     resource: tuple[str, ...],
     chosen: tuple[str, ...],
     out: Path,
+    dry_run: bool,
 ) -> Result:
     """Read the JSON export of another authorization server and write its clients as DIR/partners.toml, to be reviewed.
 
@@ -72,6 +75,13 @@ def import_clients(
             hint = near_miss(url, known)
             raise Misuse("unknown-resource", f"the resource {url} is not registered", hint=hint)
     taken = found.take([one for one in read if not chosen or one.name in chosen], {url: known[url] for url in resource})
+    if not dry_run:
+        _write(out, origin, owner, taken)
+    return _shown(out / _NAME, taken, dry_run=dry_run)
+
+
+def _write(out: Path, origin: str, owner: Document, taken: Taken) -> None:
+    """Raises Misuse when one of the files is there, or cannot be made."""
     tree = {
         "version": VERSION,
         "partner": [
@@ -84,7 +94,7 @@ def import_clients(
             }
         ],
     }
-    target = out / _NAME
+    heading = f"Out of an export of {origin}: review it, then keyfob-server apply. Each client gets a new client_id."
     try:
         out.mkdir(parents=True, exist_ok=True)
         if taken.keys:
@@ -92,23 +102,23 @@ def import_clients(
         for name, keys in taken.keys.items():
             homes.write_new_file(out / name, keys, mode=0o644)
         homes.write_new_file(out / "partner.asc", str(owner["certificate"]).encode(), mode=0o644)
-        heading = (
-            f"Out of an export of {origin}: review it, then keyfob-server apply. Each client gets a new client_id."
-        )
-        homes.write_new_file(target, declaration_form.write(tree, heading=heading), mode=0o644)
+        homes.write_new_file(out / _NAME, declaration_form.write(tree, heading=heading), mode=0o644)
     except OSError as failed:
         raise Misuse("file-place", f"{out} cannot be written: {failed.strerror}", hint="name another") from None
-    return _shown(target, taken)
 
 
-def _shown(target: Path, taken: Taken) -> Result:
-    document = {
+def _shown(target: Path, taken: Taken, *, dry_run: bool) -> Result:
+    document: Document = {
         "file": str(target),
         "clients": [one["name"] for one in taken.clients],
         "not_taken_over": [{"client": client, "what": what} for client, what in taken.notes],
         "leaked": [{"client": client, "where": where} for client, where in taken.leaked],
     }
-    lines = [f"{target}: {len(taken.clients)} clients; review it, then: keyfob-server apply {target}"]
+    if dry_run:
+        document = {"dry_run": True} | document
+        lines = [f"{target} would have {len(taken.clients)} clients; nothing was written"]
+    else:
+        lines = [f"{target}: {len(taken.clients)} clients; review it, then: keyfob-server apply {target}"]
     lines += [f"  not taken over: {client}: {what}" for client, what in taken.notes]
     lines += [
         f"LEAKED: {client}: the export holds {where} in clear: withdraw it at the old server, and delete the export"

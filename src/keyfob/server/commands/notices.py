@@ -49,16 +49,20 @@ def list_notices(surroundings: Surroundings, *, place: Place, count: int) -> Res
 @click.argument("notice_id", nargs=-1)
 @place_options()
 @click.option("--all", "every", is_flag=True, help="All that were given up, or had no way to go.")
+@click.option("--dry-run", is_flag=True, help="Show how many there are, and change nothing.")
 @click.pass_obj
 @shows_result
-def retry(surroundings: Surroundings, *, notice_id: Sequence[str], place: Place, every: bool) -> Result:
+def retry(surroundings: Surroundings, *, notice_id: Sequence[str], place: Place, every: bool, dry_run: bool) -> Result:
     """Try notices again that were given up, or that had no way to go when they were made. A running server does it.
 
     \b
     Example:
       keyfob-server notice retry --all --home ./operator
     """
-    done = perform(surroundings, place, notices.RETRY, Retrial(notices=tuple(notice_id), every=every)).document
+    asked = Retrial(notices=tuple(notice_id), every=every, dry_run=dry_run)
+    done = perform(surroundings, place, notices.RETRY, asked).document
+    if dry_run:
+        return Result(done, f"{done['would_try_again']} would be tried again; nothing was changed")
     return Result(done, f"{done['tried_again']} will be tried again by the running server")
 
 

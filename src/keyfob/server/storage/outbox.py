@@ -169,7 +169,7 @@ class Outbox:
             values |= {"next_at": next_at}
         self._settle(parcel, values)
 
-    def retry(self, ids: Sequence[str] | None, now: int) -> int:
+    def retry(self, ids: Sequence[str] | None, now: int, *, dry_run: bool = False) -> int:
         """Try again what was given up or had no way to go; None: all of it. Returns how many notices."""
         table, delivery = schema.notice, schema.notice_delivery
         given_up = delivery.c.state.in_([DeliveryState.DEAD.value, DeliveryState.UNSENT.value])
@@ -178,7 +178,7 @@ class Outbox:
             chosen = chosen.where(delivery.c.notice_id.in_(list(ids)))
         with self._database.write(patience=self._patience) as connection:
             found = connection.execute(chosen).all()
-            for row in found:
+            for row in () if dry_run else found:
                 here = (delivery.c.notice_id == row.notice_id) & (delivery.c.channel == row.channel)
                 if row.channel == NO_CHANNEL:
                     connection.execute(sa.delete(delivery).where(here))

@@ -1,0 +1,161 @@
+"""Every scope at every route, in both encodings of its path, inside and outside the granted study and site."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+
+from cdms.conftest import Api
+from keyfob.cdms.routes import SCOPES, Route
+
+STUDY, HERE, ELSEWHERE = "KF.DEMO", "701", "702"
+_ODM = f"""<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="f" ODMVersion="1.3.2"
+ CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="MDV.1"/></ODM>""".encode()
+_PAIN = {"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "as before"}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request that changes nothing, and the status that shows that it was admitted.
+
+    `elsewhere`: the status for who is granted another site; `limited`: for who is limited to the right one.
+    """
+
+    admitted: int = 200
+    elsewhere: int = 404
+    limited: int | None = None
+    body: bytes | object = b""
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+_XML = {"content-type": "application/xml"}
+_IN_STUDY = Probe(elsewhere=200)
+
+
+def probes(design: bytes, key: str) -> dict[str, Probe]:
+    """By method and the end of the template; a GET that is not here is one of a subject, a site or a study."""
+    return {
+        "GET /studies": _IN_STUDY,
+        "GET {study}": _IN_STUDY,
+        "GET /sites": _IN_STUDY,
+        "GET /metadata": _IN_STUDY,
+        "GET {version}": _IN_STUDY,
+        "GET /subjects": _IN_STUDY,
+        "GET {study}/clinical-data": _IN_STUDY,
+        "GET /changes": Probe(elsewhere=200, query="?limit=1000"),
+        "GET /audit": Probe(elsewhere=200, query="?limit=1000"),
+        "GET /datasets": _IN_STUDY,
+        "GET {dataset}": _IN_STUDY,
+        "GET {batch}": _IN_STUDY,
+        "PATCH {dataset}": Probe(elsewhere=200, query="?dry_run=true", body={"rows": []}),
+        "GET {group}": Probe(query="?erk=1"),
+        "PUT {version}": Probe(limited=403, elsewhere=403, body=design, headers=_XML),
+        "POST /subjects": Probe(admitted=409, elsewhere=422, body={"key": key, "site": HERE}),
+        "POST /lookup": Probe(body={"key": key}),
+        "PATCH {subject_id}": Probe(admitted=428, body={"status": "enrolled", "reason": "none"}),
+        "PUT {group}": Probe(admitted=428, query="?erk=1", body=_PAIN),
+        "DELETE {group}": Probe(admitted=428, query="?erk=1", headers={"keyfob-reason": "none"}),
+        "POST /clinical-data": Probe(elsewhere=200, query="?dry_run=true", body=_ODM, headers=_XML),
+    }
+
+
+class Matrix:
+    """Of an API with one subject here and one elsewhere. `check` raises AssertionError at the first wrong answer."""
+
+    def __init__(self, api: Api, design: bytes) -> None:
+        self._api = api
+        listed = api.get(f"/v1/studies/{STUDY}/subjects").document["items"]
+        self._subjects = {one["site"]: one for one in listed}
+        sent = api.request("PATCH", f"/v1/studies/{STUDY}/datasets/IG.LB", {"rows": []})
+        self._batch = sent.document["batch"]
+        self._probes = probes(design, self._subjects[HERE]["key"])
+        self._connection = api.connect()
+        self._tokens: dict[str, str] = {}
+        self.asked = 0
+
+    def check(self, routes: Iterable[Route]) -> None:
+        for route in routes:
+            if route.scope is None:
+                assert self._ask(route, self._path(route), Probe(), None)[0] == 200, route
+                continue
+            for encoded in (False, True):
+                self._check(route, route.scope, STUDY, None, encoded)
+                for scope, study, site in product(SCOPES, (STUDY, "OTHER"), (HERE, ELSEWHERE)):
+                    self._check(route, scope, study, site, encoded)
+            for slash in ("%2F", "%2f", "%5C"):
+                before, _, last = self._path(route).rpartition("/")
+                token = self._token(route.scope, STUDY, None)
+                assert self._ask(route, f"{before}{slash}{last}", Probe(), token)[0] == 400, route
+
+    def _check(self, route: Route, scope: str, study: str, site: str | None, encoded: bool) -> None:
+        probe = self._probe(route)
+        token = self._token(scope, study, site)
+        status, headers, body = self._ask(route, self._path(route, encoded=encoded), probe, token)
+        told = f"{route.method} {route.template} with {scope} of {study} at {site}: {status} {body[:300]!r}"
+        if scope != route.scope and scope not in route.also:
+            assert status == 403, told
+            assert f'scope="{route.scope}"' in headers["www-authenticate"], told
+        elif study != STUDY and "{study}" in route.template:
+            assert status == 404, told
+            unknown = self._ask(route, self._path(route, study="NONE"), probe, self._token(scope, STUDY, None))
+            assert _nameless(unknown) == _nameless((status, headers, body)), told
+        elif study != STUDY and "{batch}" in route.template:
+            assert status == 404, told
+        elif study != STUDY:
+            assert (status, json.loads(body)["items"]) == (200, []), told
+        else:
+            assert status == {
+                None: probe.admitted, HERE: probe.limited or probe.admitted, ELSEWHERE: probe.elsewhere
+            }[site], told  # fmt: skip
+            here, elsewhere = (self._subjects[one]["subject_id"].encode() in body for one in (HERE, ELSEWHERE))
+            # Each is shown only to those who reach its site.
+            assert not (here and site == ELSEWHERE) and not (elsewhere and site == HERE), told
+
+    def _probe(self, route: Route) -> Probe:
+        ends = (f"{route.method} {route.template[place:]}" for place in range(len(route.template)))
+        found = next((self._probes[end] for end in ends if end in self._probes), None)
+        assert found is not None or route.method == "GET", f"{route.method} {route.template} needs a probe"
+        return found or Probe()
+
+    def _token(self, scope: str, study: str, site: str | None) -> str:
+        name = f"{scope} {study} {site}"
+        if name not in self._tokens:
+            limits = {} if site is None else {"sites": [site]}
+            details = [{"type": "cdms_study", "identifier": study, **limits}]
+            self._tokens[name] = self._api.token(scope, details)
+        return self._tokens[name]
+
+    def _path(self, route: Route, *, study: str = STUDY, encoded: bool = False) -> str:
+        known = {
+            "study": study, "site": HERE, "version": "MDV.1", "subject_id": self._subjects[HERE]["subject_id"],
+            "event": "SE.VISIT", "form": "F.DIARY", "group": "IG.DIARY",
+            "dataset": "IG.LB", "batch": self._batch,
+        }  # fmt: skip
+
+        def value(name: "re.Match[str]") -> str:
+            text = known[name.group(1)]
+            return "".join(f"%{byte:02X}" for byte in text.encode()) if encoded else text
+
+        return re.sub(r"\{(\w+)\}", value, route.template)
+
+    def _ask(self, route: Route, path: str, probe: Probe, token: str | None) -> tuple[int, dict[str, str], bytes]:
+        headers = dict(probe.headers)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        body = probe.body
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers["content-type"] = "application/json"
+        self._connection.request(route.method, path + probe.query, body, headers)
+        response = self._connection.getresponse()
+        self.asked += 1
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+
+
+def _nameless(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, list[str], bytes]:
+    """An answer without what is its own in each."""
+    status, headers, body = answer
+    request_id = headers["keyfob-request-id"].encode()
+    return status, sorted(headers), body.replace(request_id, b"ID")
