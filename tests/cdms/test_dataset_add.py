@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from lxml import etree
 
+import sas_transport
 from keyfob.cdms.datasets import describing
 from keyfob.cdms.odm import datasets, reading
 
@@ -139,3 +140,25 @@ def test_an_external_dataset_in_which_a_place_is_uncertain_is_no_design(new_api,
         refused = api.run("load", path, status=1)
         assert refused["error"] == "bad-dataset"
         assert message in refused["message"]
+
+
+@pytest.mark.on("sqlite")
+def test_a_whole_trials_chemistry_goes_in_with_one_record_a_row_and_comes_out(new_api, demo_study, test_data, tmp_path):
+    """32,740 rows of 254 subjects: what bench/cdms_ingest.py measures."""
+    keys = ("USUBJID", "VISITNUM", "LBTESTCD", "LBSEQ")
+    body = sas_transport.transfer(test_data / "sdtm-xpt" / "lbch.xpt.gz", oid="IG.LBCH", keys=keys)
+    api = new_api()
+    (tmp_path / "design.xml").write_bytes(demo_study("design"))
+    (tmp_path / "lbch.json").write_bytes(body)
+    api.run("load", tmp_path / "design.xml")
+    version = api.run("dataset", "add", "KF.DEMO", tmp_path / "lbch.json")["version"]
+    (tmp_path / "subjects.xml").write_bytes(sas_transport.subjects(body, study="KF.DEMO", version=version))
+    assert api.run("load", tmp_path / "subjects.xml")["loaded"][0]["data"][0]["subjects_registered"] == 254
+    api.serve()
+    before = api.get("/v1/studies/KF.DEMO").document["high_water"]
+    path = "/v1/studies/KF.DEMO/datasets/IG.LBCH"
+    receipt = api.request("PATCH", path, body, {"content-type": "application/json"}).document
+    assert (receipt["sent"], receipt["stored"], receipt["refused"]) == (32_740, 32_740, 0)
+    assert api.get("/v1/studies/KF.DEMO").document["high_water"] == before + 32_740
+    assert api.get(f"{path}?metadataonly=true").document["records"] == 32_740
+    assert api.get(f"{path}?offset=32000").document["rows"] == json.loads(body)["rows"][32_000:]

@@ -10,10 +10,8 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import sqlalchemy as sa
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
@@ -21,6 +19,7 @@ from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
+from keyfob.cdms.storage.waiting import Waiting
 from keyfob.secret import Secret
 
 ANSWERS_KEPT = 30 * 24 * 3600
@@ -37,7 +36,7 @@ def fold(key: str) -> str:
     return key.strip().casefold()
 
 
-_SUBJECT, _ITEM, _AUDIT = sa.insert(schema.subject), sa.insert(schema.item_value), sa.insert(schema.audit)
+_SUBJECT = sa.insert(schema.subject)
 _GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
 _GROUP_AGAIN = (
     sa.update(schema.item_group)
@@ -51,8 +50,6 @@ _ITEM_AGAIN = (
     .values({name: sa.bindparam(f"new_{name}") for name in ("value", "unit", "seq")})
 )
 _ITEM_GONE = sa.delete(schema.item_value).where(_HERE)
-_MANY: dict[sa.Executable, sa.Insert] = {one: one for one in (_ITEM, _AUDIT)}
-"""Inserts of whole numbers, texts and bytes, hundreds of thousands in one transaction."""
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _AT_ONCE = 1000
 """Rows that wait to be written."""
@@ -82,7 +79,7 @@ class Writing:
         self._actor = actor
         self._now = now
         self._trails: dict[str, _Trail] = {}
-        self._waiting: dict[sa.Executable, list[Mapping[str, object]]] = {}
+        self._waiting = Waiting(connection, (_SUBJECT, schema.item_value, _ITEM_AGAIN, _ITEM_GONE, schema.audit))
         self.reading = Reading(connection)
 
     def take(self, study: str) -> Study | None:
@@ -167,7 +164,7 @@ class Writing:
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
             "site": subject.site, "status": subject.status.value, "version": subject.version, "created_at": self._now,
         }  # fmt: skip
-        self._write_later(_SUBJECT, row)
+        self._waiting.change(_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
 
@@ -188,10 +185,12 @@ class Writing:
         """The row of the group at each of these places, with its version moved on; made where there is none."""
         self.settle()
         known = [existing for _, _, existing in groups if existing is not None]
-        self._write(_GROUP_AGAIN, [
+        again = [
             {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
             for one in known
-        ])  # fmt: skip
+        ]
+        if again:
+            self._connection.execute(_GROUP_AGAIN, again)
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
         made = iter(self._connection.execute(_GROUP, fresh).scalars().all() if fresh else ())
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
@@ -214,11 +213,10 @@ class Writing:
             },
         )
         if old is None:
-            new = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
-            self._write_later(_ITEM, new)
+            self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
         else:
             changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-            self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+            self._waiting.change(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
 
     def put_row(
         self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
@@ -241,13 +239,12 @@ class Writing:
         for item in new:
             known = item.oid in old
             if item.value is None:
-                self._write_later(_ITEM_GONE, {"row": row, "item": item.oid})
+                self._waiting.change(_ITEM_GONE, {"row": row, "item": item.oid})
             elif known:
                 changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-                self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+                self._waiting.change(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
             else:
-                added = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
-                self._write_later(_ITEM, added)
+                self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
 
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
@@ -263,7 +260,7 @@ class Writing:
             "batch": batch,
         }
         self._record(study.oid, subject.id, event)
-        self._write_later(_ITEM_GONE, {"row": row, "item": old.oid})
+        self._waiting.change(_ITEM_GONE, {"row": row, "item": old.oid})
 
     def remove_group(self, group: StoredGroup) -> None:
         """Mark a group as removed, its values having been removed before."""
@@ -307,9 +304,7 @@ class Writing:
 
     def settle(self) -> None:
         """Write what waits."""
-        waiting, self._waiting = self._waiting, {}
-        for statement in (_SUBJECT, _ITEM, _ITEM_AGAIN, _ITEM_GONE, _AUDIT):
-            self._write(statement, waiting.get(statement, []))
+        self._waiting.settle()
 
     def finish(self) -> None:
         """Write what waits, and how far each study has come."""
@@ -318,23 +313,6 @@ class Writing:
             if trail.seq != trail.began:
                 ended = sa.update(schema.study).where(schema.study.c.oid == study)
                 self._connection.execute(ended.values(seq=trail.seq, head=trail.head))
-
-    def _write(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> None:
-        if rows and self._connection.dialect.name == "sqlite" and (many := _MANY.get(statement)) is not None:
-            self._write_many(many, rows)
-        elif rows:
-            self._connection.execute(statement, rows)
-
-    def _write_many(self, statement: sa.Insert, rows: Sequence[Mapping[str, object]]) -> None:
-        """The same without what SQLAlchemy does to each value of each row, of which these need nothing."""
-        compiled = statement.compile(dialect=self._connection.dialect, column_keys=list(rows[0]))
-        assert isinstance(compiled, SQLCompiler)
-        assert compiled.positiontup is not None
-        values = itemgetter(*compiled.positiontup)
-        self._connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
-
-    def _write_later(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
-        self._waiting.setdefault(statement, []).append(row)
 
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
         """Number, commit to and chain one event, of a study that was taken."""
@@ -348,12 +326,8 @@ class Writing:
         commitment = ledger.commit(salt, payload)
         trail.seq += 1
         trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=self._now, commitment=commitment)
-        row = {
-            "study": study, "seq": trail.seq, "at": self._now, "subject": subject_id, "salt": salt, "payload": payload,
-            "commitment": commitment, "link": trail.head,
-        }  # fmt: skip
-        self._write_later(_AUDIT, row)
-        if len(self._waiting[_AUDIT]) >= _AT_ONCE:
+        row = (study, trail.seq, self._now, subject_id, salt, payload, commitment, trail.head)
+        if self._waiting.add(schema.audit, row) >= _AT_ONCE:
             self.settle()
         return trail.seq
 
