@@ -25,6 +25,7 @@ from keyfob.ambient import system_clock
 from keyfob.guard.guard import Guard
 from keyfob.guard.issuer import KEYS, Withdrawn, feed_ages
 from keyfob.guard.replays import MemoryReplays
+from keyfob.guard.trusted import Trusted
 from keyfob.jose import keys
 from keyfob.jose.compact import decode
 from keyfob.jose.keys import KeySet
@@ -79,10 +80,14 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
         return Withdrawn(Revocations().plus(others, now=0), 1, int(time.time()))
 
     guard = Guard(
-        issuer=ISSUER,
         audience=AUDIENCE,
-        keys=Refreshing(fetch_keys, KEYS, what="keys", clock=system_clock),
-        withdrawn=Refreshing(fetch_feed, feed_ages(60), what="feed", clock=system_clock),
+        trusted=[
+            Trusted(
+                ISSUER,
+                Refreshing(fetch_keys, KEYS, what="keys", clock=system_clock),
+                Refreshing(fetch_feed, feed_ages(60), what="feed", clock=system_clock),
+            )
+        ],
         replays=MemoryReplays(),
         clock=system_clock,
     )

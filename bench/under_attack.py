@@ -26,7 +26,7 @@ BOUND = 100.0
 
 def main() -> None:
     idle = min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
-    with ground("tokens_per_client_per_minute = 0") as found:
+    with ground() as found:
         report("alone", measure(found))
         with attack(found, idle) as attacker:
             taken = measure(found)

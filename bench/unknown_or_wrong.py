@@ -22,7 +22,7 @@ WRONG, UNKNOWN = "a wrong secret", "an unknown id"
 
 def main() -> int:
     worst = 0.0
-    with ground("failures_per_network_per_minute = 1000000\ntokens_per_client_per_minute = 0") as found:
+    with ground({"failures_per_network_per_minute": "1000000"}) as found:
         for how, measure in (("asked again and again", again), ("asked first by a new network", first)):
             times = measure(found, random.Random(1))
             wrong, unknown = times[WRONG], times[UNKNOWN]

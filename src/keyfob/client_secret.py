@@ -76,7 +76,13 @@ def _checksum(body: str) -> str:
 
 def _base62(number: int, width: int) -> str:
     digits = []
-    for _ in range(width):
-        number, rest = divmod(number, 62)
-        digits.append(_BASE62[rest])
+    for _ in range(width // 2):
+        number, rest = divmod(number, _SQUARE)
+        digits.append(_PAIRS[rest])
+    if width % 2:
+        digits.append(_BASE62[number % 62])
     return "".join(reversed(digits))
+
+
+_PAIRS = [high + low for high in _BASE62 for low in _BASE62]
+_SQUARE = len(_PAIRS)

@@ -5,7 +5,10 @@ which starves one of two processes for seconds. PostgreSQL: keyfob.postgresql.
 """
 
 import contextlib
+import logging
 import os
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -18,6 +21,8 @@ from keyfob import home
 from keyfob.ambient import monotonic
 from keyfob.problem import Misuse, Problem
 from keyfob.turn import Turn
+
+_log = logging.getLogger("keyfob.database")
 
 _CONNECTIONS = 128
 _PATIENCE = 2.0
@@ -61,6 +66,7 @@ class Database:
         turn: Turn | None = None,
         explain: Callable[[sa.exc.DBAPIError], Unreachable | None] = lambda _failed: None,
         migration_lock: str | None = None,
+        glance: "Glance | None" = None,
     ) -> None:
         self.engine = engine
         self.connections = connections
@@ -69,6 +75,7 @@ class Database:
         self._begin_write = begin_write
         self._turn = turn
         self._explain = explain
+        self._glance = glance
         self._away_until = 0.0
 
     @property
@@ -76,16 +83,23 @@ class Database:
         """Whether writers run side by side, and lock what they change; else there is one at a time."""
         return self._turn is None
 
-    def scalar(self, statement: sa.Select[Any]) -> object:
+    def scalar(self, statement: sa.Select[Any] | sa.TextClause) -> object:
         """The value that one statement finds, or None. No transaction: a single statement sees a single state."""
-        with self._told(), self._connection() as connection:
+        with self._told(), self.connect() as connection:
             try:
                 return connection.execute(statement).scalar_one_or_none()
             except sa.exc.DBAPIError as failed:
                 if not failed.connection_invalidated:
                     raise
-        with self._told(), self._connection() as connection:
+        with self._told(), self.connect() as connection:
             return connection.execute(statement).scalar_one_or_none()
+
+    def number(self, statement: str) -> int:
+        """The number that one statement without parameters finds, which is asked for with every request."""
+        if self._glance is not None:
+            with contextlib.suppress(sqlite3.Error):  # told by the engine, in its words
+                return self._glance.number(statement)
+        return int(str(self.scalar(sa.text(statement))))
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -114,7 +128,7 @@ class Database:
     def _begun(self, begin: str) -> Iterator[sa.Connection]:
         """A connection in a transaction. One that had died while it was idle is replaced: nothing was lost on it."""
         # The drivers open no transaction by themselves; without one each statement would see another state.
-        connection = self._connection()
+        connection = self.connect()
         try:
             try:
                 connection.exec_driver_sql(begin)
@@ -122,7 +136,7 @@ class Database:
                 if not failed.connection_invalidated:
                     raise
                 connection.close()
-                connection = self._connection()
+                connection = self.connect()
                 connection.exec_driver_sql(begin)
             yield connection
         finally:
@@ -142,8 +156,8 @@ class Database:
                 raise explained from failed
             raise
 
-    def _connection(self) -> sa.Connection:
-        """Raises Unreachable `database-busy` when none has come free for a while."""
+    def connect(self) -> sa.Connection:
+        """A connection of the pool, to be closed. Raises Unreachable `database-busy` when none comes free in time."""
         began = monotonic()
         if began < self._away_until:
             raise Unreachable("database-away", "the database did not answer a moment ago", hint="try again")
@@ -159,7 +173,30 @@ class Database:
             raise
 
     def close(self) -> None:
+        if self._glance is not None:
+            self._glance.close()
         self.engine.dispose()
+
+
+class Glance:
+    """A connection of its own to the SQLite database at `path`, past the engine, which takes ten times as long."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def number(self, statement: str) -> int:
+        with self._turn:
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            return int(self._connection.execute(statement).fetchone()[0])
+
+    def close(self) -> None:
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 def open_sqlite(path: Path) -> Database:
@@ -186,7 +223,7 @@ def open_sqlite(path: Path) -> Database:
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
     turn = Turn(path.with_name(path.name + ".lock"))
-    return Database(engine, begin_read="BEGIN", begin_write="BEGIN IMMEDIATE", turn=turn)
+    return Database(engine, begin_read="BEGIN", begin_write="BEGIN IMMEDIATE", turn=turn, glance=Glance(path))
 
 
 @contextlib.contextmanager
@@ -217,11 +254,10 @@ def placed(source: Path, target: Path) -> Iterator[None]:
 def upgrade(database: Database, migrations: str) -> None:
     """Bring the schema to the newest revision in the package folder `migrations` (`package:folder`).
 
-    Two programs that start at once queue on the write lock. Raises Misuse when the schema is newer than the program.
+    Two programs that start at once queue on the write lock. A newer schema is left as it is, where it only adds to what
+    this program knows: nodes of the version before go on beside newer ones. Raises Misuse when it does not.
     """
-    package, _, folder = migrations.partition(":")
-    names = sorted(file.name for file in (resources.files(package) / folder / "versions").iterdir())
-    revisions = [name[:_REVISION] for name in names if name[:_REVISION].isdigit()]
+    revisions = _revisions(migrations)
     with database.write() as connection:
         if database.migration_lock is not None:
             connection.exec_driver_sql(database.migration_lock)
@@ -229,9 +265,10 @@ def upgrade(database: Database, migrations: str) -> None:
         if found == revisions[-1]:
             return
         if found is not None and found not in revisions:
-            raise Misuse(
-                "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
-            )
+            if not _is_enough(connection, revisions[-1]):
+                raise _newer(found)
+            _log.warning("newer_schema_served found=%s known=%s", found, revisions[-1])
+            return
         # Only here: to import it takes longer than most commands, and nearly always there is nothing to do.
         from alembic import command
         from alembic.config import Config
@@ -242,10 +279,38 @@ def upgrade(database: Database, migrations: str) -> None:
         command.upgrade(config, "head")
 
 
+def check_same(connection: sa.Connection, migrations: str) -> None:
+    """For what takes hold of every table: raises Misuse when there may be some that this program does not know."""
+    found = _schema_revision(connection)
+    if found not in _revisions(migrations):
+        raise _newer(str(found))
+
+
 def is_empty(database: Database) -> bool:
     """Whether there is no table in it, ours or anybody's."""
     with database.read() as connection:
         return not sa.inspect(connection).get_table_names()
+
+
+def _revisions(migrations: str) -> list[str]:
+    package, _, folder = migrations.partition(":")
+    names = sorted(file.name for file in (resources.files(package) / folder / "versions").iterdir())
+    return [name[:_REVISION] for name in names if name[:_REVISION].isdigit()]
+
+
+def _is_enough(connection: sa.Connection, known: str) -> bool:
+    """Whether to know the schema `known` is enough for the newer one that is there; each says so of itself."""
+    columns = sa.inspect(connection).get_columns("installation")
+    if not any(column["name"] == "least_schema" for column in columns):
+        return False
+    least = connection.execute(sa.text("SELECT least_schema FROM installation")).scalar_one_or_none()
+    return least is not None and known >= str(least)
+
+
+def _newer(found: str) -> Misuse:
+    return Misuse(
+        "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
+    )
 
 
 def _schema_revision(connection: sa.Connection) -> str | None:

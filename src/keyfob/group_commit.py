@@ -5,6 +5,7 @@ The event loop never waits for the disk: batches are written in a thread, one af
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -43,6 +44,9 @@ class GroupCommit(Generic[T]):
         self._what = what
         self._patience = patience
         self._waiting: list[tuple[tuple[T, ...], asyncio.Future[None]]] = []
+        # Who waits, by when: all wait equally long, so the first is the first to be late, and one timer does for all.
+        self._deadlines: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._failed = False
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -59,15 +63,27 @@ class GroupCommit(Generic[T]):
     async def _durable(self, records: tuple[T, ...]) -> None:
         if len(self._waiting) >= MAX_WAITING:
             raise Unavailable
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((records, done))
+        patience = PATIENCE if self._patience is None else self._patience
+        while self._deadlines and self._deadlines[0][1].done():
+            self._deadlines.popleft()
+        self._deadlines.append((loop.time() + patience, done))
+        if self._timer is None:
+            self._timer = loop.call_later(patience, self._give_up, loop)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        try:
-            await asyncio.wait_for(done, PATIENCE if self._patience is None else self._patience)
-        except TimeoutError as late:
-            self._failed = True
-            raise Unavailable from late
+        await done
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Those whose time is over are told so."""
+        while self._deadlines and (self._deadlines[0][1].done() or self._deadlines[0][0] <= loop.time()):
+            _, done = self._deadlines.popleft()
+            if not done.done():
+                self._failed = True
+                done.set_exception(Unavailable("late"))
+        self._timer = loop.call_at(self._deadlines[0][0], self._give_up, loop) if self._deadlines else None
 
     async def _run(self) -> None:
         try:
@@ -95,7 +111,8 @@ class GroupCommit(Generic[T]):
             self._failed = False
             place = 0
             for some, done in batch:
-                why = next((refused[at] for at in range(place, place + len(some)) if at in refused), None)
+                places = range(place, place + len(some)) if refused else ()
+                why = next((refused[at] for at in places if at in refused), None)
                 place += len(some)
                 if done.done():
                     continue
@@ -108,6 +125,8 @@ class GroupCommit(Generic[T]):
         """Until everything that waits is written or given up; a disk that hangs is not waited for."""
         if self._running is not None:
             await asyncio.wait([self._running], timeout=PATIENCE)
+        if self._timer is not None:
+            self._timer.cancel()
         self._thread.shutdown(wait=False)
 
 

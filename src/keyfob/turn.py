@@ -36,6 +36,14 @@ class Turn:
         finally:
             self._here.release()
 
+    def seize(self) -> int | None:
+        """The turn at once, for as long as the descriptor that is returned stays open; None when another has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        if _lock(descriptor, wait=False):
+            return descriptor
+        os.close(descriptor)
+        return None
+
     def _wait(self, descriptor: int, patience: float | None) -> None:
         # The system's call knows no patience, so a thread waits in it. One that is given up goes on, and the next
         # to come waits for it first: however long somebody hangs, there is one of them.

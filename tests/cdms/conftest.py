@@ -66,8 +66,8 @@ class Api:
     def resource(self) -> str:
         return f"https://localhost:{self.port}"
 
-    def run(self, *arguments: object, status: int = 0) -> dict[str, object]:
-        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", self.home, "--json")
+    def run(self, *arguments: object, status: int = 0, at: Path | None = None) -> dict[str, object]:
+        done = inside.run(cli, "keyfob-cdms", *arguments, "--home", at or self.home, "--json")
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 

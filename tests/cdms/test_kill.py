@@ -20,7 +20,7 @@ def test_every_value_that_was_seen_stored_is_there(api, load, moments):
         path = f"/v1/studies/{study}/subjects/{subject}/events/SE.VISIT/forms/F.DIARY/item-groups/IG.DIARY?erk={number}"
         body = {"items": [{"oid": "I.PAIN", "value": str(number % 11)}]}
         answer = api.request("PUT", path, body, {"if-none-match": "*"}, token=token)
-        assert answer.status == 201
+        assert answer.status == 201, answer.body
         return str(number)
 
     modules = ("keyfob.cdms.app", "keyfob.serving.listener")

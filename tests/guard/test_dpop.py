@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from keyfob.guard import Guard, IssuerUnavailable, MissingToken, refusal
-from keyfob.guard.errors import RefusedProof
+from keyfob.guard import Guard, IssuerUnavailable, MissingToken, possession, refusal
+from keyfob.guard.errors import RefusedNonce, RefusedProof
 from keyfob.guard.replays import MemoryReplays
 from keyfob.jose import keys
 from keyfob.jose.proofs import sign_proof
+from keyfob.oauth import dpop
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
+from keyfob.problem import Misuse
 from keyfob.secret import Secret
 
 AUDIENCE = "https://api.example"
@@ -28,8 +30,8 @@ def token(issuer) -> Secret:
     return issuer.token(cnf={"jkt": KEY.kid})
 
 
-def proof(token: Secret, *, key=KEY, method="GET", url=URL, now=NOW, jti="1") -> Secret:
-    return sign_proof(key, method=method, url=url, now=now, jti=jti, access_token=token)
+def proof(token: Secret, *, key=KEY, method="GET", url=URL, now=NOW, jti="1", nonce=None) -> Secret:
+    return sign_proof(key, method=method, url=url, now=now, jti=jti, access_token=token, nonce=nonce)
 
 
 def headers(token: Secret, *proofs: Secret, scheme: bytes = b"DPoP") -> list[tuple[bytes, bytes]]:
@@ -125,6 +127,13 @@ def test_the_refusal_says_that_a_proof_is_wanted(guard, token):
     assert b"resource_metadata=" in challenge
 
 
+def test_the_challenge_of_a_proof_names_the_scope_too(guard, token):
+    """RFC 6750 §3, RFC 9449 §7.1: whoever comes again asks for the right token at once."""
+    with pytest.raises(RefusedProof) as refused:
+        admit(guard, headers(token))
+    assert b'scope="studies:read"' in dict(refusal(refused.value, scope="studies:read").headers)[b"www-authenticate"]
+
+
 def test_a_proof_by_another_key_is_told_in_the_scheme_of_proofs(guard, token):
     """RFC 9449 §7.1: its own example, error="invalid_token" in a DPoP challenge."""
     with pytest.raises(InvalidToken) as refused:
@@ -161,3 +170,79 @@ def test_a_full_memory_admits_nobody_rather_than_a_replay(monkeypatch):
         use("c", until=NOW + 90, now=NOW)
     assert not use("a", until=NOW + 90, now=NOW)
     assert use("c", until=NOW + 180, now=NOW + 90)
+
+
+@pytest.fixture
+def wary(issuer):
+    """A guard that asks for nonces, at a time that can be set."""
+    now = [NOW]
+    key = issuer.resource_key
+
+    def made(resource_key=key):
+        return Guard.discover(
+            issuer.url, audience=AUDIENCE, ca_file=issuer.ca, resource_key=resource_key, dpop_nonce=True,
+            replays=MemoryReplays(), clock=lambda: now[0],
+        )  # fmt: skip
+
+    issuer.offer_feed(lambda: now[0])
+    return made, now
+
+
+def asked_for(guard, token, **changes) -> str:
+    """The nonce of the challenge."""
+    with pytest.raises(RefusedNonce) as refused:
+        admit(guard, headers(token, proof(token, **changes)))
+    answer = refusal(refused.value, scope="studies:read")
+    said = dict(answer.headers)
+    assert answer.status == 401
+    # RFC 9449 §9: the challenge's error code, and the nonce beside it.
+    assert said[b"www-authenticate"].startswith(b'DPoP error="use_dpop_nonce"')
+    return said[b"dpop-nonce"].decode()
+
+
+def test_a_proof_needs_a_nonce_of_the_guards_where_it_asks_for_one(wary, issuer):
+    """RFC 9449 §9: the same key comes in with it."""
+    make, now = wary
+    token = issuer.token(cnf={"jkt": KEY.kid}, exp=NOW + 900)
+    guard = make()
+    nonce = asked_for(guard, token)
+    assert admit(guard, headers(token, proof(token, nonce=nonce, jti="2")))
+    with pytest.raises(RefusedProof):
+        admit(guard, headers(token, proof(token, nonce=nonce, jti="2")))
+    # It is for many proofs, and for a while.
+    now[0] += 299
+    late = {"now": now[0], "nonce": nonce}
+    assert admit(guard, headers(token, proof(token, jti="3", **late)))
+    now[0] += 1
+    assert asked_for(guard, token, jti="4", nonce=nonce, now=now[0]) != nonce
+
+
+def test_a_nonce_that_is_no_nonce_of_ours_is_answered_with_one(wary, token):
+    """RFC 9449 §9."""
+    guard = wary[0]()
+    nonce = asked_for(guard, token)
+    for wrong in ("", "x", nonce[:-1], nonce + "0", f"{NOW + 1}.{nonce.split('.')[1]}", 5, ["x"], nonce.upper()):
+        if wrong != nonce:
+            asked_for(guard, token, jti=str(wrong) or "e", nonce=wrong)
+
+
+def test_a_nonce_of_another_process_of_the_api_is_good_and_of_another_api_is_not(wary, token):
+    make, _ = wary
+    nonce = asked_for(make(), token)
+    assert admit(make(), headers(token, proof(token, nonce=nonce)))
+    assert dpop.is_fresh(nonce, possession.nonce_key(keys.generate("ES256")), NOW) is False
+
+
+def test_a_bearer_token_needs_no_nonce_and_a_bad_proof_gets_none(wary, issuer, token):
+    guard = wary[0]()
+    assert admit(guard, headers(issuer.token(), scheme=b"Bearer"))
+    with pytest.raises(RefusedProof):
+        admit(guard, headers(token, proof(token, method="POST")))
+    with pytest.raises(InvalidToken):
+        admit(guard, headers(token, proof(token, key=keys.generate("ES256"))))
+
+
+def test_nonces_need_the_key_that_they_are_made_from(issuer):
+    with pytest.raises(Misuse) as refused:
+        Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca, dpop_nonce=True)
+    assert "resource_key" in refused.value.message

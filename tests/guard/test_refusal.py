@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keyfob.guard.errors import IssuerUnavailable, MissingToken
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedNonce, RefusedProof
 from keyfob.guard.refusal import refusal
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
 
@@ -34,6 +34,18 @@ def test_too_little_scope_is_told_which_is_needed():
     answer = refusal(InsufficientScope("a:read"))
     assert b'scope="a:read"' in dict(answer.headers)[b"www-authenticate"]
     assert json.loads(answer.body)["scope"] == "a:read"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MissingToken(), InvalidRequest("x"), InvalidToken(), RefusedProof(), RefusedNonce("n"), IssuerUnavailable()],
+)
+def test_every_refusal_says_in_a_header_which_scope_the_route_wants(error):
+    headers = dict(refusal(error, scope="a:read b:read").headers)
+    assert headers[b"keyfob-scope-needed"] == b"a:read b:read"
+    assert (b"dpop-nonce" in headers) is isinstance(error, RefusedNonce)
+    assert b"keyfob-scope-needed" not in dict(refusal(error).headers)
+    assert dict(refusal(InsufficientScope("c:read")).headers)[b"keyfob-scope-needed"] == b"c:read"
 
 
 def test_who_sent_no_token_is_told_of_no_error():

@@ -1,16 +1,28 @@
 """Tokens that are bound to a key of the session (RFC 9449), with an issuer and an API that check each proof."""
 
 import asyncio
+import json
 import time
 
 import pytest
 import requests
 
+from keyfob.ambient import system_clock
+from keyfob.guard import Guard, refusal
+from keyfob.guard.issuer import KEYS
+from keyfob.guard.possession import nonce_key
+from keyfob.guard.replays import MemoryReplays
+from keyfob.guard.trusted import Trusted
+from keyfob.jose import keys
+from keyfob.jose.keys import KeySet
 from keyfob.jose.proofs import verify_proof
+from keyfob.jose.tokens import sign_access_token
 from keyfob.oauth.dpop import InvalidDpopProof
+from keyfob.oauth.errors import OAuthError
 from keyfob.partner import AsyncSession, Session, Unreachable, client_key, open_authorizer
 from keyfob.partner.adapters.requests import KeyfobAuth
 from keyfob.partner.possession import Prover
+from keyfob.refreshing import Refreshing
 from keyfob.secret import Secret
 
 
@@ -62,6 +74,48 @@ def test_a_session_proves_one_key_with_the_nonce_that_each_server_wants(bound, s
         assert session.get("/v1/studies").status_code == 200
     assert service.calls == ["token-1", "token-1", "token-2"]
     assert len(bound.key_ids) == 1
+
+
+def test_a_session_comes_in_at_a_real_guard_that_wants_its_own_nonce(bound, service):
+    """RFC 9449 §9: the session learns the guard's nonce from its challenge, and is not asked again while it is good."""
+    key, asked = keys.generate("ES256"), []
+    jwks = KeySet.parse(keys.write_jwks([key.public_jwk()]))
+    issue = service.handle["/oauth2/token"]
+
+    async def fetch(_):
+        return jwks
+
+    guard = Guard(
+        audience=f"{service.url}/api",
+        trusted=[Trusted(service.url, Refreshing(fetch, KEYS, what="keys", clock=system_clock))],
+        replays=MemoryReplays(),
+        clock=system_clock,
+        nonce_key=nonce_key(keys.generate("ES256")),
+    )
+
+    def token(method, headers, body):
+        status, more, answer = issue(method, headers, body)
+        if status != 200:
+            return status, more, answer
+        (key_id,), now = bound.key_ids, int(time.time())
+        claims = {"iss": service.url, "sub": "cl_1", "client_id": "cl_1", "aud": guard.audience, "iat": now}
+        claims |= {"exp": now + 300, "jti": "j", "scope": "studies:read", "cnf": {"jkt": key_id}}
+        return service.say(200, json.loads(answer) | {"access_token": sign_access_token(claims, key).reveal()})
+
+    def studies(method, headers, _):
+        presented = [(name.encode(), value.encode()) for name, value in headers.items()]
+        try:
+            asyncio.run(guard.admit(presented, b"", "studies:read", method=method, path=b"/api/v1/studies"))
+        except OAuthError as refused:
+            answer = refusal(refused, scope="studies:read")
+            asked.append(refused.code)
+            return answer.status, {name.decode(): value.decode() for name, value in answer.headers}, answer.body
+        return service.say(200, {})
+
+    service.handle |= {"/oauth2/token": token, "/api/v1/studies": studies}
+    with Session.open(vault=bound.vault, ca=service.ca, dpop=True) as session:
+        assert [session.get("/v1/studies").status_code for _ in range(3)] == [200] * 3
+    assert asked == ["use_dpop_nonce"]
 
 
 def test_the_issuer_says_that_the_client_is_bound_and_each_session_has_its_own_key(bound, service):

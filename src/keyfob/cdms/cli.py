@@ -20,7 +20,9 @@ _COMMANDS = command.Imported(
         "dataset": ["dataset_commands:dataset"],
         "serve": ["serve:serve"],
         "move-store": ["commands:move_store"],
-        "audit": ["commands:audit"],
+        "audit": ["auditing:audit"],
+        "backup": ["keeping:backup"],
+        "restore": ["keeping:restore"],
     },
 )
 

@@ -1,18 +1,49 @@
-"""What an audit record says of several values at once, value by value. Pure: a record's event in, events out."""
+"""What an audit record says of values: one value, or a whole row of a dataset. Pure; both ways.
 
-from collections.abc import Iterator, Mapping
+A record of a row has no item in its place, and in `old` and `new` a `row` of item OID to value, with the `units` of
+those that have one. Who reads records takes them value by value.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from keyfob.cdms.odm.model import GroupData, ItemValue
 
 Event = dict[str, object]
 
 
+def write_place(data: GroupData, item: str | None) -> dict[str, str | None]:
+    """`item` None: all of it."""
+    return {
+        "event": data.event,
+        "event_repeat": data.event_repeat,
+        "form": data.form,
+        "form_repeat": data.form_repeat,
+        "item_group": data.group,
+        "item_group_repeat": data.group_repeat,
+        "item": item,
+    }
+
+
+def write_value(item: ItemValue) -> dict[str, str | None]:
+    return {"value": item.value, "unit": item.unit} if item.unit is not None else {"value": item.value}
+
+
+def write_row(items: Iterable[ItemValue]) -> Event:
+    units = {item.oid: item.unit for item in items if item.unit is not None}
+    row: Event = {"row": {item.oid: item.value for item in items}}
+    return {**row, "units": units} if units else row
+
+
 def is_row(event: Mapping[str, object]) -> bool:
-    """Whether it is of a whole row of a dataset: `place.item` is null, and `new` has what each item became."""
     new = event.get("new")
     return isinstance(new, dict) and "row" in new
 
 
-def items_of(event: Event) -> Iterator[tuple[str, Event]]:
-    """The items of a row, each with an event of its own, as if it had been stored by itself."""
+def by_value(event: Event) -> Iterator[Event]:
+    """The events of the items of a row, each as if it had been stored by itself; any other event as it is."""
+    if not is_row(event):
+        yield event
+        return
     place, new, old = event["place"], _values(event.get("new")), _values(event.get("old"))
     assert isinstance(place, dict)
     shared = {name: value for name, value in event.items() if name not in ("new", "old")}
@@ -24,7 +55,7 @@ def items_of(event: Event) -> Iterator[tuple[str, Event]]:
             own["old"] = was
         if action != "remove":
             own["new"] = value
-        yield item, own
+        yield own
 
 
 def _values(said: object) -> dict[str, dict[str, object]]:

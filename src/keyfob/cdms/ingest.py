@@ -3,14 +3,14 @@
 The plan is made inside the write transaction that carries it out, so nothing changes in between.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from keyfob import client_secret
 from keyfob.ambient import Entropy
 from keyfob.cdms.odm import checking
 from keyfob.cdms.odm.checking import Findings
-from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemValue, SubjectData
+from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemDef, ItemValue, SubjectData
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import OPEN, Status, StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
@@ -36,6 +36,7 @@ class ItemWrite:
     item: ItemValue | None
     old: ItemValue | None
     soft_checks: list[str]
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,30 @@ class Plan:
         )
 
 
+CONFLICTS = frozenset({"subject-exists", "already-there", "not-open"})
+"""Findings of what is there already, or is closed by now: the file may be right, and somebody was first."""
+
+
+@dataclass(slots=True)
+class Refused:
+    """The subjects of a file that are left out, and why: the rest is stored without them."""
+
+    subjects: int = 0
+    items: int = 0
+    errors: list[Finding] = field(default_factory=list)
+
+    def leave_out(self, clinical: ClinicalData, errors: Sequence[Finding]) -> ClinicalData:
+        """The data without each subject that one of `errors` is of; of one that stands twice, neither place."""
+        places = {"/".join(error.where.split("/")[:depth]) for error in errors for depth in range(2, 6)}
+        keys = {subject.key for subject in clinical.subjects if subject.where in places}
+        gone = [subject for subject in clinical.subjects if subject.key in keys]
+        if gone:
+            self.subjects += len(gone)
+            self.items += sum(len(group.items) for subject in gone for group in subject.groups)
+            self.errors += errors
+        return replace(clinical, subjects=tuple(one for one in clinical.subjects if one.key not in keys))
+
+
 def make_plan(
     reading: Reading, study: Study, design: Design, clinical: ClinicalData, rights: Rights, *, entropy: Entropy
 ) -> Plan:
@@ -81,9 +106,16 @@ def make_plan(
     stored = {(*group.data.place, group.subject_id): group for group in _all(reading, wanted)}
     unchanged = 0
     for data in clinical.subjects:
-        subject = subjects.get(data.key) or _new_subject(plan, data, rights, sites, folded, entropy)
+        known = subjects.get(data.key)
+        if known is not None and data.transaction == "Insert":
+            plan.found.errors.append(Finding("subject-exists", "the subject exists", data.where, data.line))
+            continue
+        subject = known or _new_subject(plan, data, rights, sites, folded, entropy)
         if subject is None:
             continue
+        if known is not None and data.site not in (None, known.site):
+            message = "the subject is of another site: a transfer is not made by a file of data"
+            plan.found.errors.append(Finding("other-site", message, data.where, data.line))
         if subject.status not in OPEN:
             plan.found.errors.append(Finding("not-open", f"the subject is {subject.status}", data.where, data.line))
             continue
@@ -125,12 +157,10 @@ def _put(plan: Plan, group: GroupWrite, row: int, writing: Writing, batch: str |
     for write in group.items:
         if write.item is None:
             assert write.old is not None
-            writing.remove_item(
-                plan.study, group.subject, group.data, row, write.old, reason=group.data.reason, batch=batch
-            )
+            writing.remove_item(plan.study, group.subject, group.data, row, write.old, reason=write.reason, batch=batch)
             continue
         writing.put_item(
-            plan.study, group.subject, group.data, row, write.item, write.old, reason=group.data.reason, batch=batch,
+            plan.study, group.subject, group.data, row, write.item, write.old, reason=write.reason, batch=batch,
             soft_checks=write.soft_checks,
         )  # fmt: skip
 
@@ -182,10 +212,6 @@ def _new_subject(
     return subject
 
 
-def _same(item: ItemValue, old: ItemValue | None) -> bool:
-    return old is not None and (old.value, old.unit) == (item.value, item.unit)
-
-
 def soft_checks(design: Design, item: ItemValue) -> list[str]:
     """The soft range checks that the value does not pass: they go into its audit record."""
     found = Findings()
@@ -224,17 +250,39 @@ def _plan_group(
         plan.groups.append(GroupWrite(subject, group, existing, (), removes=True))
         return 0
     old = existing.values if existing is not None and present else {}
-    writes = [
-        ItemWrite(item, old.get(item.oid), soft_checks(design, item))
-        for item in group.items
-        if item.oid in design.items and not _same(item, old.get(item.oid))
-    ]
-    writes += [ItemWrite(None, one, []) for one in gone]
-    if any(write.old is not None for write in writes) and group.reason is None:
+    writes = [write for item in group.items if (write := _plan_item(plan, design, group, item, old)) is not None]
+    writes += [ItemWrite(None, one, [], group.reason) for one in gone]
+    if any(write.old is not None and write.reason is None for write in writes):
         errors.append(Finding("reason-required", "a change of a value needs a reason", *here))
-    present_after = frozenset(old) - {one.oid for one in gone} | {item.oid for item in group.items}
+    after = set(old) | {item.oid for item in group.items if item.transaction != "Context"}
+    after -= {write.old.oid for write in writes if write.item is None and write.old is not None}
     if group.items:
-        errors.extend(checking.missing_mandatory(design, group, present_after))
+        errors.extend(checking.missing_mandatory(design, group, frozenset(after)))
     if writes:
         plan.groups.append(GroupWrite(subject, group, existing, tuple(writes), removes=False))
     return len(group.items) + len(gone) - len(writes)
+
+
+def _plan_item(
+    plan: Plan, design: Design, group: GroupData, item: ItemValue, old: Mapping[str, ItemValue]
+) -> ItemWrite | None:
+    """What becomes of one item by its own TransactionType, or its group's; None when it stays as it is."""
+    was, reason, here = old.get(item.oid), item.reason or group.reason, (item.where, item.line, item.oid)
+    if item.transaction == "Context" or item.oid not in design.items:
+        return None
+    if item.transaction == "Insert" and was is not None:
+        plan.found.errors.append(Finding("already-there", "the item is there already", *here))
+    if item.transaction in ("Update", "Remove") and was is None:
+        plan.found.errors.append(Finding("not-there", "the item is not there", *here))
+        return None
+    if item.transaction == "Remove":
+        return ItemWrite(None, was, [], reason)
+    definition = design.items[item.oid]
+    if was is not None and (item.value, _unit(definition, item)) == (was.value, _unit(definition, was)):
+        return None
+    return ItemWrite(item, was, soft_checks(design, item), reason)
+
+
+def _unit(definition: ItemDef, item: ItemValue) -> str | None:
+    """One that is not said is the only one that there can be."""
+    return item.unit or (definition.units[0] if len(definition.units) == 1 else None)

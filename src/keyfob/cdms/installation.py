@@ -36,8 +36,8 @@ from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
 DETAILS_TYPES = ("cdms_study",)
-_DATABASE = "cdms.db"
-_KEK = Path("keys", "kek")
+DATABASE = "cdms.db"
+KEK = Path("keys", "kek")
 _KEY_BYTES = 32
 
 
@@ -100,7 +100,7 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, environ: Mappi
         if plan.ca_file is not None:
             home.write_file(draft / "ca.pem", plan.ca_file.read_bytes(), mode=0o644)
         _create_tls(draft, plan, now=now)
-        wrapper = KeyFileWrapper.create(draft / _KEK)
+        wrapper = KeyFileWrapper.create(draft / KEK)
         chain_key = Secret(entropy(_KEY_BYTES))
         signing_key = keys.generate()
         for name, secret in (("audit-chain", chain_key), ("resource-key", signing_key.to_secret())):
@@ -114,21 +114,21 @@ def create(path: Path, plan: Plan, *, now: int, entropy: Entropy, environ: Mappi
             jwks={"keys": [signing_key.public_jwk()]},
         )
         home.write_file(draft / "resource.json", resource_metadata.write(described), mode=0o644)
-        where = plan.database if isinstance(plan.database, Place) else draft / _DATABASE
+        where = plan.database if isinstance(plan.database, Place) else draft / DATABASE
         made = undo.enter_context(databases.new(where, TABLES, installation_id=installation_id, environ=environ or {}))
         store = Store(made, chain_key=chain_key, entropy=entropy)
         with store.writing(actor=Actor(None, None, "init"), now=now) as writing:
             writing.add_installation(installation_id, entropy(8).hex())
         made.close()  # the last connection to a file folds the write-ahead log into it
         if isinstance(plan.database, Path):
-            undo.enter_context(database.placed(draft / _DATABASE, plan.database))
+            undo.enter_context(database.placed(draft / DATABASE, plan.database))
 
 
 def open(path: Path, *, environ: Mapping[str, str], entropy: Entropy) -> Installation:  # noqa: A001  # installation.open
     """The installation at `path`, its schema brought up to date. Raises Misuse or Problem that says what to do."""
     checked = home.check(path, HomeKind.CDMS)
     settings = setting_files.load(path, environ)
-    wrapper = KeyFileWrapper.load(path / _KEK)
+    wrapper = KeyFileWrapper.load(path / KEK)
     chain_key = _open_key(checked, "audit-chain", wrapper)
     document = _read(path / "resource.json")
     resource_key = keys.load(_open_key(checked, "resource-key", wrapper))

@@ -10,6 +10,7 @@ from keyfob.ambient import Entropy
 from keyfob.cdms import ingest
 from keyfob.cdms.handlers.designs import design_of
 from keyfob.cdms.ingest import Rights
+from keyfob.cdms.odm import json_reading
 from keyfob.cdms.odm import reading as odm
 from keyfob.cdms.odm.model import ClinicalData, Design, Finding, OdmError, OdmFile
 from keyfob.cdms.storage.records import Actor, Study
@@ -51,7 +52,7 @@ def load(
 ) -> Loaded:
     """Store the file at `path`. Raises Problem naming every place that is wrong: nothing of the file is stored then."""
     try:
-        file = odm.read(body)
+        file = json_reading.read(body) if body.lstrip()[:1] == b"{" else odm.read(body)
     except OdmError as unreadable:
         at = f" at {unreadable.where}" if unreadable.where else ""
         line = f", line {unreadable.line}" if unreadable.line else ""

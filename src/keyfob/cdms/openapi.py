@@ -1,13 +1,18 @@
-"""OpenAPI 3.1 out of the routes table: each operation with the scope that it needs."""
+"""OpenAPI 3.1 out of the routes table: each operation with the scope that it needs, and the shapes of both sides."""
 
 import json
 import re
+from collections.abc import Iterator
 
 from keyfob import __version__
 from keyfob.cdms.routes import ROUTES, SCOPES, Route
 from keyfob.cdms.settings import Settings
+from keyfob.cdms.shapes import HEADERS, IN_QUERY, PARAMETERS, SCHEMAS
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_SEGMENT = {"type": "string", "minLength": 1, "pattern": r"^[^/\\\x00-\x1f]+$"}
+_PHRASES = {200: "Done", 201: "Made", 204: "Done; there is nothing to say", 304: "As it was"}
+_ON_WRITES = ("Idempotency-Key", "Keyfob-Operator")
 
 
 def write(settings: Settings) -> bytes:
@@ -18,59 +23,61 @@ def write(settings: Settings) -> bytes:
     flow = {"tokenUrl": f"{settings.issuer}/oauth2/token", "scopes": SCOPES}
     document = {
         "openapi": "3.1.0",
-        "info": {"title": "Keyfob CDMS", "version": __version__, "description": "Clinical data, CDISC ODM 1.3.2."},
+        "info": {
+            "title": "Keyfob CDMS",
+            "version": __version__,
+            "description": "Clinical data of granted studies, sites and forms, as CDISC ODM and as JSON.",
+        },
         "servers": [{"url": settings.resource}],
         "paths": paths,
         "components": {
             "securitySchemes": {"oauth2": {"type": "oauth2", "flows": {"clientCredentials": flow}}},
-            "schemas": {"Problem": _PROBLEM},
+            "schemas": SCHEMAS,
         },
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _operation(route: Route) -> dict[str, object]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(route.template)
-    ] + [{"name": name, "in": "query", "schema": {"type": "string"}} for name in sorted(route.query)]
-    refusal = {"description": "A problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}}
     operation: dict[str, object] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
         # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
         "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope],
-        "responses": {"2XX": {"description": "Done", "content": {route.response: {}}}, "default": refusal},
+        "parameters": list(_parameters(route)),
+        "responses": _responses(route),
     }
-    if parameters:
-        operation["parameters"] = parameters
     if route.request is not None:
-        operation["requestBody"] = {"required": True, "content": {route.request: {}}}
+        schema = {} if route.takes is None else {"schema": _reference(route.takes)}
+        operation["requestBody"] = {"required": True, "content": {route.request: schema}}
     return operation
 
 
-_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
-_PROBLEM = {
-    "type": "object",
-    "required": ["status", "code", "detail"],
-    "properties": {
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "error_id": {"type": "string"},
-        "total": {"type": "integer"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "code": {"type": "string"},
-                    "pointer": {"type": "string"},
-                    "line": {"type": "integer"},
-                    "oid": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
+def _parameters(route: Route) -> Iterator[dict[str, object]]:
+    for name in _PARAMETER.findall(route.template):
+        yield {"name": name, "in": "path", "required": True, "schema": _SEGMENT}
+    for name in sorted(route.query):
+        own = PARAMETERS.get(f"{route.handler.__name__} {name}")
+        yield {"name": name, "in": "query", "schema": own or PARAMETERS.get(name, IN_QUERY)}
+    for name in (*sorted(route.headers), *(_ON_WRITES if route.writes else ())):
+        yield {"name": name, "in": "header", "schema": HEADERS[name]}
+
+
+def _responses(route: Route) -> dict[str, object]:
+    content = {} if route.gives is None else {"schema": _reference(route.gives)}
+    found: dict[str, object] = {
+        str(status): {"description": _PHRASES[status]}
+        | ({"headers": _TAGGED} if status != 204 else {})
+        | ({"content": {route.response: content}} if status in (200, 201) else {})
+        for status in (*route.statuses, *((304,) if route.method == "GET" else ()))
+    }
+    refusal = {"application/problem+json": {"schema": _reference("Problem")}}
+    return {**found, "default": {"description": "Not done", "content": refusal}}
+
+
+_TAGGED = {"ETag": {"schema": {"type": "string"}}}
+
+
+def _reference(name: str) -> dict[str, str]:
+    assert name in SCHEMAS, f"{name} is described nowhere"
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -46,6 +46,8 @@ class Route:
     """`scope` None: public, and answered from memory. `query` names the parameters that are known; others are refused.
 
     `exports`: its answer holds a snapshot until it is read, so that a client has only a few of them at once.
+    `takes`, `gives`: the shapes (keyfob.cdms.shapes) of its JSON; `headers`: of conditions and reasons; `statuses`: of
+    success.
     """
 
     method: str
@@ -59,6 +61,15 @@ class Route:
     exports: bool = field(default=False, kw_only=True)
     also: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Scopes each of which opens the route as well as `scope` does."""
+    takes: str | None = field(default=None, kw_only=True)
+    gives: str | None = field(default=None, kw_only=True)
+    headers: frozenset[str] = field(default=frozenset(), kw_only=True)
+    statuses: tuple[int, ...] = field(default=(200,), kw_only=True)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something: a look-up by POST does not."""
+        return self.scope is not None and self.scope.endswith(":write")
 
 
 _STUDY = "/v1/studies/{study}"
@@ -67,17 +78,20 @@ _GROUP = _SUBJECT + "/events/{event}/forms/{form}/item-groups/{group}"
 _XML = "application/xml"
 _JSON = "application/json"
 
+_CONDITIONS = frozenset({"If-Match", "If-None-Match"})
+_REASON = frozenset({"Keyfob-Reason"})
+
 ROUTES = (
-    Route("GET", "/healthz", None, public.health, "The process answers"),
-    Route("GET", "/v1/about", None, public.about, "Versions, issuer and formats"),
+    Route("GET", "/healthz", None, public.health, "The process answers", gives="Health"),
+    Route("GET", "/v1/about", None, public.about, "Versions, issuer and formats", gives="About"),
     Route("GET", "/openapi.json", None, public.openapi, "This description"),
     Route(
         "GET", "/.well-known/oauth-protected-resource", None, public.resource_metadata, "Resource metadata (RFC 9728)"
     ),
-    Route("GET", "/v1/studies", "studies:read", studies.list_studies, "The studies that are granted"),
-    Route("GET", _STUDY, "studies:read", studies.get_study, "One study"),
-    Route("GET", _STUDY + "/sites", "studies:read", studies.list_sites, "The sites of a study"),
-    Route("GET", _STUDY + "/sites/{site}", "studies:read", studies.get_site, "One site"),
+    Route("GET", "/v1/studies", "studies:read", studies.list_studies, "The studies that are granted", gives="Studies"),
+    Route("GET", _STUDY, "studies:read", studies.get_study, "One study", gives="StudyDetails"),
+    Route("GET", _STUDY + "/sites", "studies:read", studies.list_sites, "The sites of a study", gives="Sites"),
+    Route("GET", _STUDY + "/sites/{site}", "studies:read", studies.get_site, "One site", gives="Site"),
     Route("GET", _STUDY + "/metadata", "metadata:read", studies.get_metadata, "The live design, as ODM", response=_XML),
     Route(
         "GET", _STUDY + "/metadata/{version}", "metadata:read", studies.get_metadata_version, "One design, as ODM",
@@ -85,53 +99,73 @@ ROUTES = (
     ),
     Route(
         "PUT", _STUDY + "/metadata/{version}", "metadata:write", new_versions.put_version,
-        "Load a design, as a draft or live", request=_XML, query=new_versions.QUERY,
+        "Load a design, as a draft or live", request=_XML, query=new_versions.QUERY, gives="StoredVersion",
+        headers=_CONDITIONS | _REASON, statuses=(200, 201),
     ),
     Route(
         "GET", _STUDY + "/subjects", "subjects:read", subjects.list_subjects, "Subjects, in the order of their keys",
-        query=subjects.QUERY,
+        query=subjects.QUERY, gives="Subjects",
     ),
-    Route("POST", _STUDY + "/subjects", "subjects:write", subjects.register, "Register a subject", request=_JSON),
-    Route("POST", _STUDY + "/subjects/lookup", "subjects:read", subjects.look_up, "Find by key", request=_JSON),
-    Route("GET", _SUBJECT, "subjects:read", subjects.get_subject, "One subject"),
+    Route(
+        "POST", _STUDY + "/subjects", "subjects:write", subjects.register, "Register a subject", request=_JSON,
+        takes="NewSubject", gives="Subject", statuses=(201,),
+    ),
+    Route(
+        "POST", _STUDY + "/subjects/lookup", "subjects:read", subjects.look_up, "Find by key", request=_JSON,
+        takes="SubjectKey", gives="Subject",
+    ),
+    Route("GET", _SUBJECT, "subjects:read", subjects.get_subject, "One subject", gives="Subject"),
     Route(
         "PATCH", _SUBJECT, "subjects:write", subject_changes.change_subject, "Change a subject's status or site",
-        request=_JSON,
+        request=_JSON, takes="SubjectChange", gives="Subject", headers=frozenset({"If-Match"}),
     ),
     Route(
         "GET", _SUBJECT + "/clinical-data", "clinical-data:read", clinical_data.get_subject_clinical_data,
         "All data of a subject, as ODM", response=_XML, exports=True,
     ),
-    Route("GET", _GROUP, "clinical-data:read", item_groups.get_group, "One item group", query=item_groups.QUERY),
+    Route(
+        "GET", _GROUP, "clinical-data:read", item_groups.get_group, "One item group", query=item_groups.QUERY,
+        gives="ItemGroup",
+    ),
     Route(
         "PUT", _GROUP, "clinical-data:write", item_groups.put_group, "Store one whole item group", request=_JSON,
-        query=item_groups.QUERY,
+        query=item_groups.QUERY, takes="ItemGroupToStore", gives="ItemGroup", headers=_CONDITIONS, statuses=(200, 201),
     ),
     Route(
         "DELETE", _GROUP, "clinical-data:write", item_groups.delete_group, "Remove one item group",
-        query=item_groups.QUERY,
+        query=item_groups.QUERY, headers=frozenset({"If-Match"}) | _REASON, statuses=(204,),
     ),
     Route(
         "POST", _STUDY + "/clinical-data", "clinical-data:write", clinical_data.post_clinical_data,
-        "Store an ODM file, whole or not at all", request=_XML, query=clinical_data.QUERY,
+        "Store an ODM file, whole or not at all", request=_XML, query=clinical_data.QUERY, gives="Receipt",
     ),
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
-        "All data of a study, as ODM", response=_XML, exports=True,
+        "All data of a study, as ODM", response=_XML, exports=True, query=clinical_data.EXPORT_QUERY,
     ),
-    Route("GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study"),
+    Route(
+        "GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY,
+        gives="Changes",
+    ),
+    Route(
+        "GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY,
+        gives="AuditTrail",
+    ),
+    Route(
+        "GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study",
+        gives="Datasets",
+    ),
     Route(
         "GET", _STUDY + "/datasets/{dataset}", "datasets:read", datasets.get_dataset,
-        "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True,
+        "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True, gives="Dataset",
     ),
     Route(
         "PATCH", _STUDY + "/datasets/{dataset}", "lab-data:write", lab_data.patch_dataset,
-        "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY,
+        "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY, takes="Rows", gives="RowReceipt",
+        headers=frozenset({"Keyfob-Reason"}),
     ),
     Route(
         "GET", "/v1/batches/{batch}", "batches:read", batches.get_batch, "The receipt of a batch of one's own",
-        also=batches.WRITERS,
+        also=batches.WRITERS, gives="Batch",
     ),
-    Route("GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY),
-    Route("GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY),
 )  # fmt: skip

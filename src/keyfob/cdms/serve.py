@@ -90,6 +90,7 @@ def _make_guard(found: Installation, clock: Clock) -> Guard:
         ca_file=settings.ca_file,
         resource_key=found.resource_key,
         max_feed_age=settings.max_feed_age,
+        dpop_nonce=settings.dpop_nonce,
         replays=StoredReplays(found.store, clock=clock),
     )
 

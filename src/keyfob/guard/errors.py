@@ -1,6 +1,6 @@
 """The answers of a guard that RFC 6750 has not."""
 
-from keyfob.oauth.dpop import InvalidDpopProof
+from keyfob.oauth.dpop import InvalidDpopProof, UseDpopNonce
 from keyfob.oauth.errors import InvalidToken, OAuthError
 
 
@@ -18,6 +18,16 @@ class RefusedProof(InvalidDpopProof):
     """RFC 9449 §7.1: at a resource, a token without a good proof is answered 401."""
 
     status = 401
+
+
+class RefusedNonce(UseDpopNonce):
+    """RFC 9449 §9: the proof holds no nonce that this guard gave a moment ago; `nonce` is one."""
+
+    status = 401
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
 
 
 class RefusedBoundToken(InvalidToken):

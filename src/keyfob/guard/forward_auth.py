@@ -29,7 +29,9 @@ from keyfob.serving import App, Receive, Scope, Send, edge, json_response, live,
 
 _ENVOY = b"/envoy"
 _MAX_REFUSAL = 4096
-_WRITTEN_OUT = frozenset({"content-type", "cache-control", "www-authenticate", "retry-after"})
+_WRITTEN_OUT = frozenset(
+    {"content-type", "cache-control", "www-authenticate", "retry-after", "dpop-nonce", "keyfob-scope-needed"}
+)
 """The headers of a refusal: no other comes out of what was packed."""
 _MAX_BODY = 1024 * 1024
 """Some proxies send the request's: it is read away."""

@@ -4,13 +4,16 @@ import json
 import logging
 from http import HTTPStatus
 
-from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedProof
+from keyfob.guard.errors import IssuerUnavailable, MissingToken, RefusedBoundToken, RefusedNonce, RefusedProof
 from keyfob.jose.algorithms import ALGORITHMS
 from keyfob.oauth import bearer, dpop
 from keyfob.oauth.errors import InsufficientScope, OAuthError
 from keyfob.oauth.wire import Response
 
 _log = logging.getLogger("keyfob.guard")
+
+SCOPE_NEEDED = b"keyfob-scope-needed"
+"""The scope that the route needs, as a request parameter `scope` says it (RFC 6749 §3.3)."""
 
 
 def refuse(
@@ -30,7 +33,8 @@ def refusal(
 ) -> Response:
     """The response to a request that `admit` refused: the challenge, a problem document, never cached.
 
-    `scope`: what the route needs, which every challenge then names, so that a client knows what to ask for.
+    `scope`: what the route needs, which every challenge then names, so that a client knows what to ask for; so does the
+    header Keyfob-Scope-Needed, also where there is no challenge.
     `resource_metadata`: the URL of the RFC 9728 document, which the challenge then names (RFC 9728 §5.1).
     """
     # RFC 6750 §3.1: a refusal for lack of scope names the scope that is needed.
@@ -43,22 +47,28 @@ def refusal(
         "code": error.code or "missing_token",
         "detail": error.description,
     }
-    if scope is not None:
-        problem["scope"] = scope
     if error_id is not None:
         problem["error_id"] = error_id
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if scope is not None:
+        problem["scope"] = scope
+        headers.append((SCOPE_NEEDED, scope.encode()))
     if isinstance(error, IssuerUnavailable):
         headers.append((b"retry-after", str(error.retry_after).encode()))
     else:
         # RFC 6750 §3.1: no error code when no token came.
         said = None if isinstance(error, MissingToken) else error
-        if isinstance(error, RefusedProof | RefusedBoundToken):
-            challenge = dpop.challenge(said, resource_metadata=resource_metadata, algorithms=tuple(ALGORITHMS))
+        if isinstance(error, RefusedProof | RefusedBoundToken | RefusedNonce):
+            challenge = dpop.challenge(
+                said, resource_metadata=resource_metadata, algorithms=tuple(ALGORITHMS), scope=scope
+            )
         else:
             challenge = bearer.challenge(said, resource_metadata=resource_metadata, scope=scope)
         # RFC 6750 §3: a challenge stands in every refusal.
         headers.append((b"www-authenticate", challenge))
+    if isinstance(error, RefusedNonce):
+        # RFC 9449 §9: with this nonce the client may try again at once.
+        headers.append((b"dpop-nonce", error.nonce.encode()))
     return Response(error.status, tuple(headers), json.dumps(problem).encode())
 
 

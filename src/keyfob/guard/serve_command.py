@@ -43,7 +43,14 @@ def routes(*, file: Path, resource: str) -> Result:
 
 
 @click.command(short_help="Judge requests for a proxy in front of an API in any language.")
-@click.option("--issuer", required=True, metavar="URL", help="The authorization server whose tokens are taken.")
+@click.option(
+    "--issuer",
+    "issuers",
+    required=True,
+    multiple=True,
+    metavar="URL",
+    help="The authorization server whose tokens are taken; again for each other one.",
+)
 @click.option("--resource", required=True, metavar="URL", help="The API's own https URL: the audience of its tokens.")
 @click.option(
     "--routes",
@@ -69,13 +76,14 @@ def routes(*, file: Path, resource: str) -> Result:
 @click.option("--tls-key", type=_PATH, metavar="FILE", help="Its private key, PEM.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that judge.")
 @click.option("--replays", type=_PATH, metavar="FILE", help="Where several workers remember used DPoP proofs.")
+@click.option("--dpop-nonce", is_flag=True, help="A DPoP proof must hold a nonce of the guard's (RFC 9449 section 9).")
 @click.option(
     "--client-certificates", is_flag=True, help="The proxy tells the client's certificate by Client-Cert (RFC 9440)."
 )
 def serve(
-    *, issuer: str, resource: str, file: Path, resource_key: Path | None, ca: Path | None, max_feed_age: int,
-    host: str, port: int, tls_cert: Path | None, tls_key: Path | None, workers: int, replays: Path | None,
-    client_certificates: bool,
+    *, issuers: tuple[str, ...], resource: str, file: Path, resource_key: Path | None, ca: Path | None,
+    max_feed_age: int, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, workers: int,
+    replays: Path | None, dpop_nonce: bool, client_certificates: bool,
 ) -> None:  # fmt: skip
     """Answer a proxy whether a request may pass: nginx auth_request, Traefik or Caddy forward auth, Envoy ext_authz.
 
@@ -111,8 +119,8 @@ def serve(
     @contextlib.contextmanager
     def app() -> Iterator[serving.App]:
         guard = Guard.discover(
-            issuer, audience=resource, ca_file=ca, resource_key=resource_key, max_feed_age=max_feed_age,
-            replays=None if replays is None else FileReplays(replays),
+            issuers, audience=resource, ca_file=ca, resource_key=resource_key, max_feed_age=max_feed_age,
+            replays=None if replays is None else FileReplays(replays), dpop_nonce=dpop_nonce,
         )  # fmt: skip
         metadata = resource_metadata.well_known(resource)
         yield forward_auth.make_app(

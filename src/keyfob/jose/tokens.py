@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from keyfob.jose import jws
+from keyfob.jose import compact, jws
 from keyfob.jose.jws import Header, InvalidJws, Signer
 from keyfob.jose.keys import KeySet, VerificationKey
 from keyfob.oauth import access_token
@@ -33,6 +33,22 @@ def verify_access_token(token: Secret, keys: KeySet, *, issuer: str, audience: s
     except InvalidJws as invalid:
         raise InvalidToken(detail=f"the token cannot be believed: {invalid}") from invalid
     return access_token.read_claims(claims, issuer=issuer, audience=audience, now=now, key_id=str(header["kid"]))
+
+
+def read_unverified_issuer(token: Secret) -> str:
+    """Whose token it says it is: to choose the keys that it is then verified with, and for nothing else.
+
+    Raises InvalidToken.
+    """
+    parts = token.reveal_bytes().split(b".")
+    if len(parts) == 3 and len(parts[1]) <= MAX_TOKEN_BYTES:
+        try:
+            unverified = compact.decode_json(compact.decode(parts[1]))
+        except ValueError:
+            unverified = None
+        if isinstance(unverified, dict) and isinstance(unverified.get("iss"), str):
+            return str(unverified["iss"])
+    raise InvalidToken(detail="the token says no issuer")
 
 
 def _key_for(header: Header, keys: KeySet) -> VerificationKey:

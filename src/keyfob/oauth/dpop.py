@@ -73,9 +73,11 @@ def read_proof(headers: Headers) -> Secret | None:
     return Secret(found[0]) if found else None
 
 
-def challenge(error: OAuthError | None, *, resource_metadata: str | None, algorithms: Sequence[str]) -> bytes:
+def challenge(
+    error: OAuthError | None, *, resource_metadata: str | None, algorithms: Sequence[str], scope: str | None = None
+) -> bytes:
     """The WWW-Authenticate value of a resource that wants a proof (RFC 9449 §7.1)."""
-    said = bearer.challenge(error, resource_metadata=resource_metadata, scheme=SCHEME)
+    said = bearer.challenge(error, resource_metadata=resource_metadata, scope=scope, scheme=SCHEME)
     return said + b', algs="' + " ".join(algorithms).encode() + b'"'
 
 

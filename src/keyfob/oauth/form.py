@@ -10,6 +10,7 @@ MAX_PARAMETERS = 64
 _CONTENT_TYPE = re.compile(
     r'\s*application/x-www-form-urlencoded\s*(;\s*charset\s*=\s*"?utf-?8"?\s*;?\s*)?', re.IGNORECASE
 )
+_PLAIN = re.compile(rb"[A-Za-z0-9._~:/ -]*")
 _ENCODED = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
 
 
@@ -43,6 +44,8 @@ def parse(content_type: str | None, body: bytes) -> dict[str, str]:
 
 def decode(text: bytes) -> str:
     """One percent-encoded name or value, `+` for a space. Raises InvalidRequest."""
+    if _PLAIN.fullmatch(text):
+        return text.decode("ascii")
     if not _ENCODED.fullmatch(text):
         raise InvalidRequest("a percent-escape is malformed")
     # RFC 6749 appendix B: a plus is a space.

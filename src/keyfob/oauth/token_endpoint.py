@@ -122,7 +122,10 @@ def _expires_in(seconds: int | None) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _json(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(document).encode()
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # The client's side.

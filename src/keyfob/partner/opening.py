@@ -12,24 +12,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import seal
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.unseal import gpg_export
-from keyfob.partner import client_key, explaining, leak_reporting, linking, telling
+from keyfob.partner import client_key, explaining, leak_reporting, linking, scope_use, telling
 from keyfob.partner.acknowledging import acknowledge
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
+from keyfob.partner.scope_use import GrantedScope
 from keyfob.partner.telling import Notice
 from keyfob.partner.token_source import Asker, TokenSource
 from keyfob.partner.transport import HttpsTransport
@@ -146,11 +147,30 @@ def explain(
     folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=None)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
-    information = keeper.open(folder.current(entry.client_id, now=ambient.system_clock()))
-    if information.issuer != entry.issuer:
-        raise VaultProblem("changed-issuer", "the vault's credential is now another issuer's", hint="start anew")
-    request = explaining.write_request(wanted, information)
+    information = _present(folder, entry.client_id, keeper)
+    proof = Proving(now=ambient.system_clock, entropy=ambient.system_entropy).prove(information)
+    request = explaining.write_request(wanted, information, proof)
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
+
+
+def granted_scopes(folder: Vault, client_id: str, *, ask: bool, ca: Path | None) -> tuple[GrantedScope, ...]:
+    """What the issuer says that `client_id` holds and used. `ask`: a person may be asked for what opens the vault.
+
+    Raises Problem.
+    """
+    keeper = default_keeper(folder)
+    if not ask:
+        keeper = replace(keeper, keys=replace(keeper.keys, ask=None))
+    request = scope_use.write_request(_present(folder, client_id, keeper))
+    return scope_use.read_response(HttpsTransport(tls.client_context(ca, environ=os.environ)).send(request))
+
+
+def _present(folder: Vault, client_id: str, keeper: Keeper) -> ClientInformation:
+    """The credential that works now, of the issuer that the newest one is of. Raises Problem."""
+    information = keeper.open(folder.current(client_id, now=ambient.system_clock()))
+    if information.issuer != folder.current(client_id).issuer:
+        raise VaultProblem("changed-issuer", "the vault's credential is now another issuer's", hint="start anew")
+    return information
 
 
 def rotate(
@@ -193,6 +213,10 @@ def _rotator(
     named = default_vault(environ) if vault is None else vault
     folder = Vault.open(named)
     chosen = folder.choose(client=client, url=None)
+    if folder.current(chosen.client_id, now=ambient.system_clock()).is_own_key:
+        raise Misuse(
+            "has-key", f"{chosen.client_id} has a key of its own, and no secret", hint="renew_key, retire_keys"
+        )
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
 
     def receive_beside(message: bytes, entry: Entry) -> Receipt:

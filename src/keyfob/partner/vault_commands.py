@@ -263,6 +263,7 @@ def _document(entry: "Entry") -> dict[str, object]:
         "key": str(entry.keeping),
         "opened_with": entry.opened_with,
         "key_version": entry.key_version,
+        "usable_from": entry.usable_from or None,
     }
 
 
@@ -274,6 +275,7 @@ def _lines(found: "Vault", entry: "Entry") -> list[str]:
         f"  issuer    {entry.issuer}, which signs with {entry.signer_fingerprint}",
         f"  sealed    {_date(entry.issued_at)} to {entry.recipient_fingerprint}",
         f"  expires   {_date(entry.expires_at)}",
+        *([f"  counts    from {_date(entry.usable_from)}"] if entry.usable_from else []),
         f"  key       {_key(entry)}, version {entry.key_version}",
         f"  kept      {found.store.place(entry.client_id, entry.credential_id)}",
     ]

@@ -1,5 +1,6 @@
 """Whose request is it? The peer's address, or the one that the trusted proxy vouches for; nobody else's word counts."""
 
+import functools
 import ipaddress
 import logging
 
@@ -9,6 +10,14 @@ _log = logging.getLogger("keyfob.server")
 
 _PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"client-cert", b"client-cert-chain"})
 _HOUR = 3600
+
+
+@functools.lru_cache(4096)
+def _address(text: bytes) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text.strip().decode("latin-1")))
+    except ValueError:
+        return None
 
 
 class PeerReader:
@@ -26,11 +35,7 @@ class PeerReader:
         if peer != self._proxy:
             return None
         # The last element is the one that our proxy wrote; what stands before it is the client's own word.
-        forwarded = b",".join(values(headers, b"x-forwarded-for")).rpartition(b",")[2].strip().decode("latin-1")
-        try:
-            return str(ipaddress.ip_address(forwarded))
-        except ValueError:
-            return peer
+        return _address(b",".join(values(headers, b"x-forwarded-for")).rpartition(b",")[2]) or peer
 
     def _warn_once_an_hour(self, headers: Headers, now: int) -> None:
         if not any(name in _PROXY_HEADERS for name, _ in headers):

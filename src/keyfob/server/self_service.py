@@ -8,10 +8,20 @@ import logging
 from keyfob.ambient import Clock, Entropy
 from keyfob.problem import Problem
 from keyfob.server.installation import Installation
-from keyfob.server.lifecycle import acknowledgements, change_requests, leaks, links, replacement, succession
+from keyfob.server.lifecycle import (
+    acknowledgements,
+    change_requests,
+    clients,
+    leaks,
+    links,
+    replacement,
+    succession,
+    usage,
+)
 from keyfob.server.lifecycle.leaks import Report, Reported
 from keyfob.server.lifecycle.links import Offered
 from keyfob.server.lifecycle.succession import Asking, Successor
+from keyfob.server.lifecycle.usage import Advice
 
 _log = logging.getLogger("keyfob.server")
 
@@ -79,6 +89,12 @@ class SelfService:
     def successor(self, asking: Asking) -> Successor:
         """Raises NotPossible."""
         return succession.ask(self._installation, asking, now=self._clock(), entropy=self._entropy)
+
+    def granted(self, client_id: str) -> Advice:
+        """What a client holds, and whether it was used within the usual time. Raises Misuse when it is no more."""
+        with self._store.reading() as reading:
+            client = clients.get(reading, client_id).client
+            return usage.advise(reading, client, unused_for=usage.UNUSED_FOR, now=self._clock())
 
     def finish(self, asking: Asking) -> tuple[str, ...]:
         """The ids of the credentials whose overlap was ended. Raises NotPossible."""

@@ -1,6 +1,7 @@
 """What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,8 @@ def read_keys(jwks: str) -> ClientKeys | None:
 class ServerState:
     """Everything that is kept is of one revision, which is asked on every request.
 
-    So a change by another process (a client suspended at the command line) holds from the next request on.
+    So a change by another process (a client suspended at the command line) holds from the next request on. Requests
+    of one turn of the event loop had all come before it began: one question is enough for them.
     """
 
     database_errors: type[Exception] = sa.exc.DBAPIError
@@ -123,6 +125,8 @@ class ServerState:
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
         self._channels = channels
+        self._lead = self._store.lead()
+        self._exchange = self._store.exchange(entropy(16).hex())
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.scanner = scanner
@@ -132,8 +136,10 @@ class ServerState:
         self._anchored_urls: tuple[str, ...] = ()
         self.trust = ClientTrust(self.settings.client_ca if self.settings.asks_for_certificates else None)
         self._revision = -1
+        self._is_asked = False
         self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
         self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
+        self._phased: dict[Purpose, tuple[int, list[tuple[SigningKeyRecord, Phase]]]] = {}
         self._opened: dict[str, Signer] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
         self._revocations: tuple[RevocationRecord, ...] | None = None
@@ -308,11 +314,20 @@ class ServerState:
         with self._store.change(now=self.clock(), actor=SERVER) as change:
             return change.take_report(resource, report)
 
+    async def exchange_counts(self) -> None:
+        """Tells the other nodes what was let through here, and hears it of them; while they cannot be told, nothing."""
+        if self._exchange is not None:
+            now, news = self.clock(), self.throttle.shared.news()
+            for counts in await asyncio.to_thread(self._exchange.tell, news, now):
+                self.throttle.shared.hear(counts, now)
+
     def find_resource(self, url: str) -> Resource | None:
         return next((one for one in self.resources() if one.url == url), None)
 
     def rotate_keys_if_due(self) -> tuple[str, ...]:
-        """The ids of the successors that were made. Blocking: for a thread."""
+        """The ids of the successors that were made, where this process leads. Blocking: for a thread."""
+        if not self._lead.is_mine():
+            return ()
         made = [
             key_rotation.rotate_if_due(
                 self._installation, purpose, now=self.clock(), entropy=self.entropy, actor=SERVER
@@ -341,7 +356,9 @@ class ServerState:
         self._forget_what_changed()
         if purpose not in self._signing_keys:
             self._signing_keys[purpose] = self._store.signing_keys(purpose)
-        return signing_keys.phases(self._signing_keys[purpose], now)
+        if self._phased.get(purpose, (None,))[0] != now:
+            self._phased[purpose] = now, signing_keys.phases(self._signing_keys[purpose], now)
+        return self._phased[purpose][1]
 
     def resources(self) -> tuple[Resource, ...]:
         self._forget_what_changed()
@@ -355,13 +372,14 @@ class ServerState:
         await self.refusals.close()
         if self.post is not None:
             await asyncio.to_thread(self.post.close)
+        await asyncio.to_thread(self._lead.close)
         self.signing.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
 
     def _new_post(self, channels: Channels) -> Post:
         calendar = Calendar(self._installation, entropy=self.entropy)
-        return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
+        return Post(self._store.outbox, calendar, channels, clock=self.clock, lead=self._lead)
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
         doubtful: list[DoubtfulFirstUse] = []
@@ -387,10 +405,19 @@ class ServerState:
             raise
 
     def _forget_what_changed(self) -> None:
+        if self._is_asked:
+            return
         revision = self._store.revision()
         if revision != self._revision:
             # The number is read before what it stands for: a change in between is seen at the next request.
             self._clients.clear()
             self._signing_keys.clear()
+            self._phased.clear()
             self._resources = self._revocations = None
             self._revision = revision
+        with contextlib.suppress(RuntimeError):  # without a loop there are no turns
+            asyncio.get_running_loop().call_soon(self._ask_again)
+            self._is_asked = True
+
+    def _ask_again(self) -> None:
+        self._is_asked = False

@@ -1,7 +1,8 @@
 """How often is too often. Failures slow further failures, and never a good secret: that is always verified first.
 
 So nobody is locked out by whoever guesses beside them, known and unknown ids are answered alike, and guessing gains
-nothing: what is slowed down is the noise. The counts are this process's own, bounded, and gone with it.
+nothing: what is slowed down is the noise. The counts are bounded, and gone with the process; those of a network and of
+a client's tokens are shared with the other nodes (shared_limits.py).
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError, TooManyRequests
 from keyfob.server.refusals.causes import Cause
+from keyfob.server.shared_limits import SharedBucket, SharedLimits
 from keyfob.serving.rates import Bucket, network_of
 
 _log = logging.getLogger("keyfob.server")
@@ -35,9 +37,12 @@ class Throttle:
     """`failures`: a minute and network. `tokens`: a minute and client, 0 for no limit. `key`: 32 random bytes."""
 
     def __init__(self, *, failures: int, tokens: int, key: bytes) -> None:
-        self._network = Bucket(failures, _MINUTE)
+        self._network = SharedBucket(failures, _MINUTE)
         self._pair = Bucket(MAX_IN_A_ROW, _HOUR)
-        self._tokens = Bucket(tokens, _MINUTE) if tokens else None
+        self._tokens = SharedBucket(tokens, _MINUTE) if tokens else None
+        self.shared = SharedLimits(
+            {"failures": self._network} | ({} if self._tokens is None else {"tokens": self._tokens})
+        )
         self._successors = Bucket(SUCCESSORS, _HOUR)
         self._key = key
         self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()

@@ -176,7 +176,7 @@ class _Exchange:
             self._status = message["status"]
             headers = list(message["headers"])
             named = {name for name, _ in headers}
-            headers.extend((name, value) for name, value in SECURITY_HEADERS if name not in named)
+            headers.extend([one for one in SECURITY_HEADERS if one[0] not in named])
             headers.append((b"keyfob-request-id", self._request_id.encode()))
             # Nothing of ours may be cached unless a response says so itself.
             if b"cache-control" not in named:

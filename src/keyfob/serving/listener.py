@@ -7,13 +7,13 @@ taken up while running.
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import uvicorn
 
 from keyfob import tls
 from keyfob.problem import Problem
+from keyfob.serving.events import write_logs
 from keyfob.serving.gate import Gate, Guest
 from keyfob.serving.handshake import Anchors
 from keyfob.serving.leaving import Leaving
@@ -102,7 +103,7 @@ def serve_workers(
 
     Raises Problem when the address cannot be had or the certificate is unusable.
     """
-    _write_logs()
+    write_logs()
     pair = None if certificate is None or private_key is None else (certificate, private_key)
     # Made once for all workers: a TLS session that began with one of them is resumed by any.
     context = None if pair is None else tls.server_context(*pair)
@@ -112,6 +113,10 @@ def serve_workers(
     # The ready line has the public URL: behind a proxy, or with --port, that is somewhere else.
     _log.info("listening host=%s port=%s", host, port)
     front = _Front(listeners, context, pair, limits, trusted_proxy)
+
+    # What is there by now stays: no collection looks through it again, and workers share it.
+    gc.collect()
+    gc.freeze()
 
     def announce() -> None:
         print(f"ready {ready}", flush=True)  # noqa: T201  # the documented line on stdout
@@ -275,20 +280,3 @@ def _cannot_listen(host: str, port: int, failed: OSError | None) -> Problem:
     return Problem(
         "cannot-listen", f"cannot listen on {host} port {port}", hint="give --host an address of this machine"
     )
-
-
-def _write_logs() -> None:
-    """Events to stderr, one a line, UTC; a service manager keeps them."""
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    root = logging.getLogger("keyfob")
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    root.propagate = False
-    for name in ("uvicorn.error", "asyncio"):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [handler]
-        logger.setLevel(logging.WARNING)
-        logger.propagate = False

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from keyfob.ambient import system_entropy
 from keyfob.serving.gate import Guest
+from keyfob.serving.gathering import Gathered
 from keyfob.serving.handshake import tls_extension
 from keyfob.serving.messages import SECURITY_HEADERS
 
@@ -86,6 +87,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         super().connection_made(transport)
+        self.transport = Gathered(transport, self.loop)  # type: ignore[assignment]  # with all that a transport has
         self.flow = self._flow = _Flow(transport)
         self._guest.close = transport.abort
         self._tls = tls_extension(transport.get_extra_info("ssl_object"))

@@ -12,6 +12,7 @@ from lxml import etree
 
 from keyfob.cdms.odm import checking, reading, writing
 from keyfob.cdms.odm.model import GroupData, ItemValue, OdmError, SubjectData
+from keyfob.cdms.odm.writing import Head
 
 NS = "http://www.cdisc.org/ns/odm/v1.3"
 HEAD = f'<ODM xmlns="{NS}" FileType="Snapshot" FileOID="f" ODMVersion="1.3.2" CreationDateTime="2026-01-01T00:00:00Z">'
@@ -48,9 +49,7 @@ SUBJECTS = st.builds(SubjectData, TEXT, st.none() | OIDS, st.none(), st.lists(GR
 @settings(max_examples=60)
 @given(st.lists(SUBJECTS, max_size=3))
 def test_what_is_written_is_read_back(subjects: list[SubjectData]):
-    body = b"".join(
-        writing.write_clinical(study_oid="S/1", version_oid='M"1', subjects=subjects, file_oid="f&", now=1_000_000)
-    )
+    body = b"".join(writing.write_clinical(Head("S/1", 'M"1', "f&", 1_000_000), subjects))
     file = reading.read(body)
     assert file.file_oid == "f&"
     assert (file.clinical[0].study_oid, file.clinical[0].version_oid) == ("S/1", 'M"1')

@@ -16,4 +16,5 @@ def make_guard() -> Guard:
         ca_file=os.environ["CA_FILE"],
         resource_key=os.environ["RESOURCE_KEY"],
         replays=FileReplays(os.environ["REPLAYS"]),
+        dpop_nonce=True,
     )

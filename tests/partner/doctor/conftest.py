@@ -8,6 +8,7 @@ import pytest
 
 from keyfob import tls
 from keyfob.ambient import system_clock, system_clock_precise
+from keyfob.partner import opening
 from keyfob.partner.doctor.check import Outcome
 from keyfob.partner.doctor.checks import CHECKS, permissions
 from keyfob.partner.doctor.network import Network
@@ -53,6 +54,10 @@ def scene(place, service) -> Callable[..., Scene]:
 
     def make(*, online: bool = False, ahead: float = 0, **changes: object) -> Scene:
         context = tls.client_context(service.ca, environ={})
+
+        def granted(client_id):
+            return opening.granted_scopes(Vault.open(place.vault), client_id, ask=False, ca=service.ca)
+
         made = Scene(
             vault_name=str(place.vault),
             vault_path=place.vault,
@@ -64,6 +69,7 @@ def scene(place, service) -> Callable[..., Scene]:
             temporary=place.temporary,
             processes=place.processes,
             network=Network(context, lambda: system_clock_precise() + ahead) if online else None,
+            granted=granted if online else None,
             now=system_clock(),
         )
         return replace(made, **changes)

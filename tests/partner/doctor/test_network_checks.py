@@ -7,6 +7,7 @@ import pytest
 from keyfob.partner.doctor.check import Status
 from keyfob.partner.doctor.network import NO_TOKEN, Network
 from keyfob.partner.doctor.scene import DAY
+from keyfob.problem import Misuse
 
 CHECKS = ("tls", "redirects", "clock", "proxies")
 
@@ -116,3 +117,47 @@ def test_a_server_that_is_not_there_fails_once_and_is_asked_once(look, scene, se
     vault = type("Gone", (), {"clients": lambda _: ("c",), "entries": lambda *_: (gone,)})()
     outcomes = {name: look(name, online=True, vault=vault).status for name in CHECKS}
     assert outcomes == {"tls": Status.FAIL, **dict.fromkeys(CHECKS[1:], Status.UNKNOWN)}
+
+
+def held(service, *verdicts, status=200):
+    """What the issuer says of the client's scopes, a verdict and a date each."""
+    scopes = [
+        {"resource": f"{service.url}/api", "scope": f"s{number}", "verdict": verdict, "why": why, "last_used_at": last}
+        for number, (verdict, why, last) in enumerate(verdicts)
+    ]
+    service.handle["/partner/v1/scopes"] = lambda *_: service.say(status, {"client_id": "cl_1", "scopes": scopes})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "said"),
+    [
+        ([("used", None, 86400)], Status.PASS, "each of its 1 scopes"),
+        (
+            [("used", None, 86400), ("unknown", "this API has never told of its use", None)],
+            Status.UNKNOWN,
+            "never told",
+        ),
+        ([("used", None, 86400), ("unused", None, 86400), ("unused", None, None)], Status.WARN, "not used 2 of its 3"),
+    ],
+)
+def test_what_is_granted_and_not_used_the_issuer_tells(look, service, verdicts, status, said):
+    held(service, *verdicts)
+    outcome = look("scopes", online=True)
+    assert (outcome.status, said in outcome.said) == (status, True), outcome
+    if status is Status.WARN:
+        host = service.url + "/api"
+        assert outcome.details == (f"s1 at {host}: last used 1970-01-02 00:00:00Z", f"s2 at {host}: never used")
+        assert "client narrow cl_1" in outcome.mend
+    assert service.asked == [], "no token is asked for"
+
+
+def test_an_issuer_that_does_not_tell_and_a_locked_vault_are_no_failure(look, service):
+    assert look("scopes", online=True).status is Status.UNKNOWN
+    held(service, status=401)
+    assert "refuses the credential" in look("scopes", online=True).said
+    assert look("scopes").said == "nothing was sent, as you said"
+    assert look("scopes", granted=ask_for_passphrase).mend.startswith("keyfob status --scopes")
+
+
+def ask_for_passphrase(_client_id):
+    raise Misuse("no-passphrase", "nobody is there to be asked for the vault's passphrase", hint="set X")

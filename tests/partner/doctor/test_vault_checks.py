@@ -140,11 +140,3 @@ def test_a_certificate_that_is_nowhere_is_not_known(look, store, place, monkeypa
     monkeypatch.setenv("GNUPGHOME", str(tmp_path / "no-gnupg"))
     store(keeping=Keeping.FILE)
     assert look("certificate").status is Status.UNKNOWN
-
-
-def test_which_scopes_are_used_is_not_known_and_said_so(look, store):
-    store()
-    outcome = look("scopes")
-    assert outcome.status is Status.UNKNOWN
-    assert "studies:read subjects:read" in outcome.said
-    assert "90 days" in outcome.said

@@ -14,6 +14,7 @@ import pytest
 
 from keyfob.guard import Guard
 from keyfob.oauth import usage_report
+from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.errors import InvalidToken
 from keyfob.oauth.usage_report import Report, Use
 
@@ -41,6 +42,10 @@ def report(*uses: Use, sequence: int = 1, reporter: str | None = None, ago: int 
 def use(info, scope: str, count: int = 1, **changes: object) -> Use:
     chosen = {"method": "GET", "route": "/v1/studies", "last_used": int(time.time()), **changes}
     return Use(info.client_id, scope, count=count, **chosen)
+
+
+def basic(info) -> dict[str, str]:
+    return {"authorization": write_basic(info.client_id, info.client_secret).reveal()}
 
 
 def scopes(document) -> dict[str, str]:
@@ -123,6 +128,24 @@ def test_a_report_is_counted_once_and_never_for_another_api(operator):
     assert told(operator, report(Use("cl_unknown", "studies:read", "GET", "/", 1, 1), future)) == 204
     held = operator.run("client", "usage", info.client_id)["scopes"][0]
     assert held["count"] == 8 and held["last_used_at"] <= time.time()
+
+
+def test_a_client_sees_what_it_holds_and_whether_it_was_used(operator):
+    info = operator.client("sees-itself", scope="studies:read subjects:read")
+    assert told(operator, report(use(info, "studies:read", 5))) == 204
+    answer = operator.request("GET", "/partner/v1/scopes", headers=basic(info))
+    assert (answer.status, answer.document["unused_for"]) == (200, 90 * 24 * 3600)
+    assert scopes(answer.document) == {"studies:read": "used", "subjects:read": "unknown"}
+    used, unsure = answer.document["scopes"]
+    assert used["last_used_at"] and not unsure["last_used_at"] and "for so long" in unsure["why"]
+    assert not {"routes", "count"} & used.keys()
+    # It is no use of the secret, and nobody else's business.
+    assert operator.run("client", "show", info.client_id)["credentials"][0]["first_used_at"] is None
+    other = operator.client("another", scope="studies:read")
+    forged = {"authorization": write_basic(info.client_id, other.client_secret).reveal()}
+    assert operator.request("GET", "/partner/v1/scopes", headers=forged).status == 401
+    assert operator.request("GET", "/partner/v1/scopes").status == 401
+    assert operator.request("GET", f"/partner/v1/scopes?client_id={other.client_id}", headers=basic(info)).status == 400
 
 
 def test_nobody_but_a_registered_api_is_heard(operator):

@@ -11,8 +11,8 @@ from lxml import etree
 
 from keyfob.cdms.datasets import reading, writing
 from keyfob.cdms.datasets.reading import SentColumn
-from keyfob.cdms.odm.datasets import ALIAS_CONTEXT, NUMBERS
-from keyfob.cdms.odm.model import EXTERNAL, MARK_CONTEXT, NAMESPACE, SUBJECT, VISIT, OdmError
+from keyfob.cdms.odm.datasets import NUMBERS
+from keyfob.cdms.odm.model import COLUMN_CONTEXT, EXTERNAL, MARK_CONTEXT, NAMESPACE, SUBJECT, VISIT, OdmError
 from keyfob.cdms.odm.reading import parse
 from keyfob.cdms.odm.xml import children, required
 
@@ -206,7 +206,7 @@ def _add_item(version: etree._Element, dataset: Outside, column: SentColumn) -> 
     }
     for name, said in more.items():
         if said is not None:
-            _put(item, "Alias", Context=f"{ALIAS_CONTEXT}{name}", Name=said)
+            _put(item, "Alias", Context=f"{COLUMN_CONTEXT}{name}", Name=said)
     for column_name, mark in ((dataset.subject, SUBJECT), (dataset.visit, VISIT)):
         if column.name == column_name:
             _put(item, "Alias", Context=MARK_CONTEXT, Name=mark)

@@ -1,7 +1,11 @@
 """What comes in a body, read strictly: members that are known, texts that can be kept, ODM."""
 
+import functools
+from collections.abc import Callable
+
 from keyfob.cdms import problems
 from keyfob.cdms.call import MAX_REASON, Call
+from keyfob.cdms.odm import json_reading
 from keyfob.cdms.odm import reading as odm
 from keyfob.cdms.odm.datatypes import is_text
 from keyfob.cdms.odm.model import OdmError, OdmFile
@@ -41,11 +45,28 @@ def find_reason(document: dict[str, object]) -> str | None:
 
 
 def read_odm(call: Call) -> OdmFile:
-    """Raises ApiProblem: 415, 400, 413."""
-    kind = (call.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if kind not in ODM_TYPES:
+    """ODM-XML. Raises ApiProblem: 415, 400, 413, 422."""
+    if _media_type(call) not in ODM_TYPES:
         raise ApiProblem(415, "unsupported-media-type", "the body must be ODM: application/xml")
+    return _read(functools.partial(odm.read, call.body))
+
+
+def read_data(call: Call, *, strictly: bool) -> OdmFile:
+    """Clinical data as ODM-XML, or as its JSON twin. Raises ApiProblem: 415, 400, 413, 422."""
+    kind = _media_type(call)
+    if kind == "application/json":
+        return _read(functools.partial(json_reading.read, call.body))
+    if kind not in ODM_TYPES:
+        raise ApiProblem(415, "unsupported-media-type", "the body must be ODM: application/xml or application/json")
+    return _read(functools.partial(odm.read, call.body, strictly=strictly))
+
+
+def _media_type(call: Call) -> str:
+    return (call.header(b"content-type") or "").partition(";")[0].strip().lower()
+
+
+def _read(read: Callable[[], OdmFile]) -> OdmFile:
     try:
-        return odm.read(call.body)
+        return read()
     except OdmError as unreadable:
         raise problems.from_odm(unreadable) from None

@@ -8,6 +8,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
 
 from keyfob import __version__
+from keyfob.cdms import accepting
 from keyfob.cdms.call import IDENTIFIERS, Answer, Call, Stream
 from keyfob.cdms.datasets import writing
 from keyfob.cdms.datasets.reading import DSJC, JSON, NDJSON
@@ -20,7 +21,7 @@ from keyfob.cdms.odm.model import Design
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
-from keyfob.oauth.wire import Headers, Response, values
+from keyfob.oauth.wire import Response, values
 from keyfob.serving import json_response
 
 QUERY = frozenset({"metadataonly", "dataonly", "offset", "limit"})
@@ -89,10 +90,10 @@ def list_datasets(call: Call) -> Answer:
 
 def get_dataset(call: Call) -> Answer:
     """The rows that the client may see; which columns and rows, and in which form, is the client's to ask."""
-    media_type = _choose(call)
+    media_type = accepting.choose(call.header(b"accept"), _OFFERED)
     metadata_only, data_only = flag(call, "metadataonly"), flag(call, "dataonly")
     if metadata_only and data_only:
-        raise ApiProblem(400, "bad-query", "metadataonly and dataonly leave nothing")
+        raise ApiProblem(422, "nothing-left", "metadataonly and dataonly leave nothing")
     offset, limit = _number(call, "offset") or 0, _number(call, "limit")
     with ExitStack() as stack:
         reading = stack.enter_context(call.store.reading())
@@ -154,37 +155,6 @@ def _number(call: Call, name: str) -> int | None:
 
 def _study_url(call: Call, study: Study) -> str:
     return f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key)}"
-
-
-def _choose(call: Call) -> str:
-    """Raises ApiProblem (406)."""
-    found = choose(call.headers, _OFFERED)
-    if found is None:
-        raise ApiProblem(406, "not-acceptable", f"there is {', '.join(_OFFERED)}")
-    return found
-
-
-def choose(headers: Headers, offered: tuple[str, ...]) -> str | None:
-    """The media type that the client likes best, the first of equals; None when it takes none (RFC 9110 §12.5.1)."""
-    ranges: dict[str, float] = {}
-    for one in b",".join(values(headers, b"accept")).decode("latin-1").lower().split(","):
-        name, *parameters = (part.strip() for part in one.split(";"))
-        if name:
-            ranges[name] = next((_weight(part[2:]) for part in parameters if part.startswith("q=")), 1.0)
-    if not ranges:
-        return offered[0]
-
-    def liked(media_type: str) -> float:
-        main = media_type.partition("/")[0]
-        return next((ranges[name] for name in (media_type, f"{main}/*", "*/*") if name in ranges), 0.0)
-
-    best = max(offered, key=liked)
-    return best if liked(best) > 0 else None
-
-
-def _weight(text: str) -> float:
-    digits = text.replace(".", "", 1)
-    return float(text) if digits.isascii() and digits.isdigit() and len(text) < 7 else 0.0
 
 
 def _validator(call: Call, changed: int) -> tuple[tuple[bytes, bytes], ...]:

@@ -7,12 +7,12 @@ from keyfob import ledger
 from keyfob.cdms import events, paging
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers.sight import ItemSight
-from keyfob.cdms.problems import not_found
+from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
 from keyfob.serving import json_response
 
-CHANGES_QUERY = frozenset({"after", "limit"})
+CHANGES_QUERY = frozenset({"after", "limit", "epoch"})
 AUDIT_QUERY = frozenset({"after", "limit", "subject_id"})
 _DATA_ACTIONS = frozenset({"insert", "update", "remove"})
 
@@ -20,13 +20,16 @@ _DATA_ACTIONS = frozenset({"insert", "update", "remove"})
 def get_changes(call: Call) -> Answer:
     """What changed after a sequence number; a row that the client may not see still moves `next_after`."""
     with call.store.reading() as reading:
-        study, entries = _page(call, reading)
+        study = call.study(reading)
+        if call.query.get("epoch", reading.epoch()) != reading.epoch():
+            raise ApiProblem(409, "other-epoch", "the data came back from a backup: begin again, with after=0")
+        entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
         items = []
         for entry, event in entries:
             if event.get("action") in _DATA_ACTIONS and (seen := sight.of(event)):
                 # Of a whole row: one change, with all that may be seen of it.
-                value = {item: _new_value(one) for item, one in seen} if events.is_row(event) else _new_value(event)
+                value = _new_row(seen) if events.is_row(event) else _new_value(event)
                 items.append(_head(entry, event) | {"place": event["place"], "value": value})
         return json_response(200, _document(reading, study, entries, items))
 
@@ -37,19 +40,20 @@ def get_audit(call: Call) -> Answer:
     A row of a dataset is shown value by value, each under the number of the one record that it has.
     """
     with call.store.reading() as reading:
-        study, entries = _page(call, reading)
+        study = call.study(reading)
+        entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
         items = [
             _head(entry, one) | {name: one[name] for name in _AUDIT_MEMBERS if name in one}
             for entry, event in entries
-            for _, one in sight.of(event)
+            for one in sight.of(event)
         ]
         return json_response(200, _document(reading, study, entries, items))
 
 
 _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-    "version", "sha256",
+    "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
 
 
@@ -58,11 +62,14 @@ def _new_value(event: dict[str, object]) -> object:
     return new.get("value") if isinstance(new, dict) else None
 
 
+def _new_row(seen: list[events.Event]) -> dict[str, object]:
+    return {str(place["item"]): _new_value(one) for one in seen if isinstance(place := one["place"], dict)}
+
+
 _Entries = list[tuple[ledger.Entry, dict[str, object]]]
 
 
-def _page(call: Call, reading: Reading) -> tuple[Study, _Entries]:
-    study = call.study(reading)
+def _page(call: Call, reading: Reading, study: Study) -> _Entries:
     after = paging.read_sequence(call.query.get("after"), high_water=study.seq)
     limit = paging.read_limit(call.query.get("limit"))
     subject_id = call.query.get("subject_id")
@@ -70,8 +77,8 @@ def _page(call: Call, reading: Reading) -> tuple[Study, _Entries]:
         subject = reading.find_subject(study.oid, subject_id=subject_id)
         if subject is None or not call.reaches(subject):
             raise not_found()
-    found = reading.audit(study.oid, after=after, limit=limit, subject_id=subject_id)
-    return study, [(entry, _event(entry)) for entry in found]
+    found = reading.audit(study.oid, after=after, limit=limit, subjects=None if subject_id is None else [subject_id])
+    return [(entry, _event(entry)) for entry in found]
 
 
 def _event(entry: ledger.Entry) -> dict[str, object]:
@@ -106,11 +113,9 @@ class _Sight:
         self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._items = ItemSight(call, reading, study)
 
-    def of(self, event: dict[str, object]) -> list[tuple[str, dict[str, object]]]:
-        """What may be seen of an event: itself, or of a whole row each item's own event; nothing when it is hidden."""
-        if not events.is_row(event):
-            return [("", event)] if self._sees(event) else []
-        return [(item, one) for item, one in events.items_of(event) if self._sees(one)]
+    def of(self, event: events.Event) -> list[events.Event]:
+        """What may be seen of an event, value by value; nothing when it is hidden."""
+        return [one for one in events.by_value(event) if self._sees(one)]
 
     def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")

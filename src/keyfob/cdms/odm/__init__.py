@@ -1,1 +1,1 @@
-"""CDISC ODM 1.3.2: documents to values, values checked against a study's design, values to XSD-valid documents."""
+"""CDISC ODM: documents to values, values checked against a study's design, values to XSD-valid documents."""

@@ -20,6 +20,7 @@ from keyfob.cdms.odm.model import (
 )
 
 _SHOWN_CODES = 10
+_OF_LENGTH = frozenset({"text", "string", "integer", "float"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def check_clinical(design: Design, clinical: ClinicalData) -> Findings:
                 Finding("duplicate", "the subject stands twice in the file", subject.where, subject.line)
             )
         seen.add(subject.key)
+        found.errors.extend(subject.found)
         _check_subject(design, subject, found)
     return found
 
@@ -81,6 +83,7 @@ def check_group(design: Design, group: GroupData, found: Findings) -> None:
         return
     found.warnings.extend(_missing_repeats(design, group))
     members = design.groups[group.group].members
+    removes = group.transaction == "Remove"
     seen: set[str] = set()
     for item in group.items:
         if item.oid in seen:
@@ -89,7 +92,7 @@ def check_group(design: Design, group: GroupData, found: Findings) -> None:
             found.errors.append(_finding("unknown-oid", f"the design has no item {_shown(item.oid)}", item))
         elif item.oid not in members:
             found.errors.append(_finding("misplaced-oid", f"{item.oid} does not belong to {group.group}", item))
-        else:
+        elif not removes and item.transaction not in ("Remove", "Context"):
             check_item(design, design.items[item.oid], item, found)
         seen.add(item.oid)
 
@@ -121,13 +124,17 @@ def _check_place(design: Design, group: GroupData) -> Iterator[Finding]:
             yield Finding("repeat-key", f"the {what} {oid} does not repeat", group.where, group.line, oid)
         elif repeat is not None and not (0 < len(repeat) <= 256 and datatypes.is_text(repeat)):
             yield Finding("repeat-key", _BAD_REPEAT_KEY, group.where, group.line, oid)
+    if group.within is not None and group.within != design.nesting.get((group.form, group.group), ()):
+        message = f"{group.group[:256]} does not stand in these item groups in {group.form[:256]}"
+        yield Finding("misplaced-oid", message, group.where, group.line, group.group[:256])
 
 
 def _missing_repeats(design: Design, group: GroupData) -> Iterator[Finding]:
     levels = (
         (design.events[group.event], group.event_repeat),
         (design.forms[group.form], group.form_repeat),
-        (design.groups[group.group], group.group_repeat),
+        # ODM 2.0: items may stand in the form itself, which then has the one key of both.
+        *([] if group.group == group.form else [(design.groups[group.group], group.group_repeat)]),
     )
     for definition, repeat in levels:
         if definition.repeating and repeat is None:
@@ -160,7 +167,8 @@ def check_item(design: Design, definition: ItemDef, item: ItemValue, found: Find
 
 def _check_size(definition: ItemDef, item: ItemValue) -> Iterator[Finding]:
     assert item.value is not None
-    if definition.length is not None:
+    # ODM 1.3.2 §3.1.3.7: a Length says nothing of the other types.
+    if definition.length is not None and definition.data_type in _OF_LENGTH:
         text = item.value.lstrip("+-").replace(".", "") if definition.data_type in datatypes.NUMERIC else item.value
         if len(text) > definition.length:
             yield _finding("too-long", f"the value is longer than {definition.length}", item)
@@ -173,7 +181,8 @@ def _check_code(design: Design, definition: ItemDef, item: ItemValue) -> Iterato
     if definition.code_list is None:
         return
     allowed = design.code_lists[definition.code_list]
-    if item.value not in allowed:
+    # A code list without values is kept elsewhere (ExternalCodeList): what it has cannot be known here.
+    if allowed and item.value not in allowed:
         shown = ", ".join(allowed[:_SHOWN_CODES]) + (" …" if len(allowed) > _SHOWN_CODES else "")
         yield _finding("code-list", f"the value is none of the coded values: {shown}", item)
 

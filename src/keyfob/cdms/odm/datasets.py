@@ -13,7 +13,6 @@ from enum import StrEnum
 from keyfob.cdms.odm.datatypes import NUMERIC
 from keyfob.cdms.odm.model import EXTERNAL, SUBJECT, VISIT, Container, Design, ItemDef
 
-ALIAS_CONTEXT = "dataset-json:"
 NUMBERS = frozenset({"integer", "float", "double"})
 """The data types whose values are JSON numbers; a decimal is a text, so that no reader rounds it."""
 TEXTS = frozenset({"string", "datetime", "date", "time", "URI"})
@@ -154,11 +153,7 @@ def _dataset(design: Design, group: Container) -> Dataset:
 
 
 def _column(item: ItemDef, group: Container) -> Column:
-    said = {
-        context.removeprefix(ALIAS_CONTEXT): name
-        for context, name in item.aliases.items()
-        if context.startswith(ALIAS_CONTEXT)
-    }
+    said = item.column
     data_type = said.get("dataType", item.data_type if item.data_type in _SAME else "string")
     name = item.sas_name or item.name or item.oid
     length = said.get("length", "")

@@ -6,21 +6,37 @@ from typing import TypeVar
 from lxml import etree
 
 from keyfob.cdms.odm import datasets
-from keyfob.cdms.odm.model import IDENTIFYING, MARK_CONTEXT, Container, Design, ItemDef, OdmError, RangeCheck
-from keyfob.cdms.odm.xml import attribute, children, pointer, required
+from keyfob.cdms.odm.elements import LANGUAGE, former_attributes, words
+from keyfob.cdms.odm.model import (
+    COLUMN_CONTEXT,
+    IDENTIFYING,
+    MARK_CONTEXT,
+    Container,
+    Design,
+    ItemDef,
+    OdmError,
+    RangeCheck,
+)
+from keyfob.cdms.odm.xml import attribute, child, children, pointer, required
 
 T = TypeVar("T", Container, ItemDef)
 
 COMPARATORS = frozenset({"LT", "LE", "GT", "GE", "EQ", "NE", "IN", "NOTIN"})
 
 
-def read_study(study: etree._Element) -> Iterator[Design]:
-    """The designs of a Study element, one for each MetaDataVersion. Raises OdmError for what contradicts itself."""
+def study_oid(study: etree._Element) -> str:
+    """Raises OdmError."""
     oid = required(study, "OID")
     if oid == "*":
         # It is the wildcard of authorization details: a study of that name could never be granted alone.
         raise OdmError("bad-study-oid", 'a study must not have the OID "*"', where=pointer(study))
-    variables = next(iter(children(study, "GlobalVariables")), None)
+    return oid
+
+
+def read_study(study: etree._Element) -> Iterator[Design]:
+    """The designs of a Study element, one for each MetaDataVersion. Raises OdmError for what contradicts itself."""
+    oid = study_oid(study)
+    variables = child(study, "GlobalVariables")
     units = frozenset(
         required(unit, "OID")
         for basic in children(study, "BasicDefinitions")
@@ -32,43 +48,53 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             study_name=_text(variables, "StudyName") or oid,
             protocol_name=_text(variables, "ProtocolName"),
             version_oid=required(version, "OID"),
-            events=_containers(version, "StudyEventDef", "FormRef", "FormOID"),
-            forms=_containers(version, "FormDef", "ItemGroupRef", "ItemGroupOID"),
-            groups=_containers(version, "ItemGroupDef", "ItemRef", "ItemOID"),
-            items=_once([_item(element) for element in children(version, "ItemDef")], version, "ItemDef"),
-            code_lists=dict(_code_list(element) for element in children(version, "CodeList")),
+            events=containers(version, "StudyEventDef", "FormRef", "FormOID"),
+            forms=containers(version, "FormDef", "ItemGroupRef", "ItemGroupOID"),
+            groups=once(
+                [
+                    item_group(element, repeating=element.get("Repeating") == "Yes")
+                    for element in children(version, "ItemGroupDef")
+                ],
+                version,
+                "ItemGroupDef",
+            ),
+            items=once([_item(element) for element in children(version, "ItemDef")], version, "ItemDef"),
+            code_lists=dict(code_list(element) for element in children(version, "CodeList")),
             units=units,
         )
-        _check_references(design, version)
-        try:
-            datasets.check(design)
-        except ValueError as wrong:
-            raise OdmError("bad-dataset", str(wrong), where=pointer(version)) from None
+        check_references(design, version)
         yield design
 
 
-def _containers(version: etree._Element, name: str, reference: str, oid: str) -> dict[str, Container]:
+def containers(version: etree._Element, name: str, reference: str, oid: str) -> dict[str, Container]:
     found = [
         Container(
             oid=required(element, "OID"),
             name=element.get("Name", ""),
             repeating=element.get("Repeating") == "Yes",
             members={required(ref, oid): ref.get("Mandatory") == "Yes" for ref in children(element, reference)},
-            label=_description(element),
-            sas_name=element.get("SASDatasetName") or element.get("Domain") or "",
-            keys={
-                required(ref, oid): sequence
-                for ref in children(element, reference)
-                if (sequence := _number(ref, "KeySequence")) is not None
-            },
-            marks=_marks(element),
         )
         for element in children(version, name)
     ]
-    return _once(found, version, name)
+    return once(found, version, name)
 
 
-def _once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
+def item_group(element: etree._Element, *, repeating: bool) -> Container:
+    """An ItemGroupDef of either edition that holds items."""
+    items = children(element, "ItemRef")
+    return Container(
+        oid=required(element, "OID"),
+        name=element.get("Name", ""),
+        repeating=repeating,
+        members={required(one, "ItemOID"): one.get("Mandatory") == "Yes" for one in items},
+        label=_translated(element, "Description"),
+        sas_name=element.get("SASDatasetName") or element.get("DatasetName") or element.get("Domain") or "",
+        keys={required(one, "ItemOID"): key for one in items if (key := number(one, "KeySequence")) is not None},
+        marks=_marks(element),
+    )
+
+
+def once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
     by_oid = {one.oid: one for one in found}
     if len(by_oid) != len(found):
         raise OdmError("duplicate-oid", f"an OID of {name} is defined twice", where=pointer(version))
@@ -76,23 +102,39 @@ def _once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
 
 
 def _item(element: etree._Element) -> ItemDef:
+    return item(
+        element,
+        data_type=required(element, "DataType"),
+        significant_digits=number(element, "SignificantDigits"),
+        units=tuple(required(unit, "MeasurementUnitOID") for unit in children(element, "MeasurementUnitRef")),
+        range_checks=children(element, "RangeCheck"),
+    )
+
+
+def item(
+    element: etree._Element, *, data_type: str, significant_digits: int | None, units: tuple[str, ...],
+    range_checks: list[etree._Element],
+) -> ItemDef:  # fmt: skip
+    """An ItemDef of either edition; what they say differently is given."""
     marks = _marks(element)
-    code_list = next(iter(children(element, "CodeListRef")), None)
+    code_list = child(element, "CodeListRef")
     return ItemDef(
         oid=required(element, "OID"),
         name=element.get("Name", ""),
-        data_type=required(element, "DataType"),
-        length=_number(element, "Length"),
-        significant_digits=_number(element, "SignificantDigits"),
+        data_type=data_type,
+        length=number(element, "Length"),
+        significant_digits=significant_digits,
         code_list=None if code_list is None else required(code_list, "CodeListOID"),
-        units=tuple(required(unit, "MeasurementUnitOID") for unit in children(element, "MeasurementUnitRef")),
-        range_checks=tuple(
-            check for one in children(element, "RangeCheck") if (check := _range_check(one)) is not None
-        ),
+        units=units,
+        range_checks=tuple(check for one in range_checks if (check := _range_check(one)) is not None),
         identifying=IDENTIFYING in marks,
-        label=_description(element) or _translated(element, "Question"),
-        sas_name=element.get("SASFieldName", ""),
-        aliases={alias.get("Context", ""): alias.get("Name", "") for alias in children(element, "Alias")},
+        label=_translated(element, "Description") or _translated(element, "Question"),
+        sas_name=element.get("SASFieldName") or former_attributes(element, "SASFieldName").get("SASFieldName", ""),
+        column={
+            context.removeprefix(COLUMN_CONTEXT): alias.get("Name", "")
+            for alias in children(element, "Alias")
+            if (context := alias.get("Context", "")).startswith(COLUMN_CONTEXT)
+        },
         marks=marks,
     )
 
@@ -102,15 +144,13 @@ def _marks(element: etree._Element) -> frozenset[str]:
     return frozenset(alias.get("Name", "") for alias in named)
 
 
-def _description(element: etree._Element) -> str:
-    return _translated(element, "Description")
-
-
 def _translated(element: etree._Element, name: str) -> str:
-    """The first text of a Description or Question: the study's own language stands first."""
-    for described in children(element, name):
-        return _text(described, "TranslatedText")
-    return ""
+    """The text of a Description or Question in the language that stands first, which is the study's own."""
+    found = child(element, name)
+    texts = [] if found is None else children(found, "TranslatedText")
+    # ODM 2.0 may have a language twice, as plain text and as XHTML.
+    by_language = {text.get(LANGUAGE): words(text) for text in texts}
+    return next(iter(by_language.values()), "")
 
 
 def _range_check(element: etree._Element) -> RangeCheck | None:
@@ -124,12 +164,12 @@ def _range_check(element: etree._Element) -> RangeCheck | None:
     return RangeCheck(comparator, element.get("SoftHard", "Soft") == "Hard", values)
 
 
-def _code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
+def code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
     coded = [*children(element, "CodeListItem"), *children(element, "EnumeratedItem")]
     return required(element, "OID"), tuple(value for one in coded if (value := one.get("CodedValue")) is not None)
 
 
-def _check_references(design: Design, version: etree._Element) -> None:
+def check_references(design: Design, version: etree._Element) -> None:
     levels: tuple[tuple[Mapping[str, Container], Mapping[str, object], str], ...] = (
         (design.events, design.forms, "form"),
         (design.forms, design.groups, "item group"),
@@ -150,6 +190,10 @@ def _check_references(design: Design, version: etree._Element) -> None:
             )
         if not set(item.units) <= design.units:
             raise OdmError("unknown-oid", f"{item.oid} refers to a unit that is not defined", where=pointer(version))
+    try:
+        datasets.check(design)
+    except ValueError as wrong:
+        raise OdmError("bad-dataset", str(wrong), where=pointer(version)) from None
 
 
 def _text(parent: etree._Element | None, name: str) -> str:
@@ -157,7 +201,7 @@ def _text(parent: etree._Element | None, name: str) -> str:
     return (found[0].text or "").strip() if found else ""
 
 
-def _number(element: etree._Element, name: str) -> int | None:
+def number(element: etree._Element, name: str) -> int | None:
     text = attribute(element, name)
     if text is None:
         return None

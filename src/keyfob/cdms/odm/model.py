@@ -1,12 +1,26 @@
-"""ODM 1.3.2 as values: a study's design (section 3.1.3) and clinical data (section 3.1.4). Names are the standard's.
+"""ODM as values: a study's design (1.3.2 section 3.1.3) and clinical data (section 3.1.4). Names are those of 1.3.2.
 
-A repeat key of None is one that was not given. A value is the text that was sent, never a number made of it.
+Both editions are read into these: what 2.0 calls an item group of an event is a form here, and the innermost item
+group that holds items is the group. A repeat key of None is one that was not given. A value is the text that was sent,
+never a number made of it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Edition(StrEnum):
+    """Of ODM-XML, by its ODMVersion."""
+
+    V1 = "1.3.2"
+    V2 = "2.0"
+
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
+NAMESPACES = {NAMESPACE: Edition.V1, "http://www.cdisc.org/ns/odm/v2.0": Edition.V2}
+UNIT_SYSTEM = "urn:keyfob:measurement-unit"
+"""ODM 2.0 has no measurement units: there a Coding of this system names one by its OID in 1.3.2."""
 MARK_CONTEXT = "keyfob"
 IDENTIFYING = "identifying"
 """`<Alias Context="keyfob" Name="identifying"/>` in an ItemDef: withheld without the scope identifiers:read."""
@@ -26,8 +40,14 @@ class RangeCheck:
     values: tuple[str, ...]
 
 
+COLUMN_CONTEXT = "dataset-json:"
+"""`<Alias Context="dataset-json:displayFormat" Name="DATE9."/>`: what Dataset-JSON says of a column, and ODM cannot."""
+
+
 @dataclass(frozen=True, slots=True)
 class ItemDef:
+    """`column` has what the aliases of COLUMN_CONTEXT say, by attribute; `marks` those of MARK_CONTEXT."""
+
     oid: str
     name: str
     data_type: str
@@ -39,7 +59,7 @@ class ItemDef:
     identifying: bool
     label: str = ""
     sas_name: str = ""
-    aliases: Mapping[str, str] = field(default_factory=dict)  # by Context; those of "keyfob" are marks, see there
+    column: Mapping[str, str] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
 
 
@@ -47,7 +67,7 @@ class ItemDef:
 class Container:
     """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory.
 
-    `keys`: the KeySequence of those members that have one; `marks`: its aliases of the context "keyfob".
+    Of item groups alone `label` and what follows: `keys` is the KeySequence of those members that have one.
     """
 
     oid: str
@@ -78,8 +98,10 @@ class Design:
     forms: Mapping[str, Container]
     groups: Mapping[str, Container]
     items: Mapping[str, ItemDef]
-    code_lists: Mapping[str, tuple[str, ...]]
+    code_lists: Mapping[str, tuple[str, ...]]  # coded values; none for one that is kept elsewhere
     units: frozenset[str]
+    nesting: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """ODM 2.0: the item groups between a form and a group of it, by (form, group), where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +115,8 @@ class ItemValue:
     value: str | None
     unit: str | None = None
     contradicts: bool = field(default=False, compare=False)
+    transaction: str | None = field(default=None, compare=False)  # its own; None: that of its group
+    reason: str | None = field(default=None, compare=False)  # its own AuditRecord's; None: that of its group
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -110,6 +134,7 @@ class GroupData:
     transaction: str | None
     items: tuple[ItemValue, ...]
     reason: str | None = field(default=None, compare=False)  # AuditRecord's ReasonForChange, the nearest above
+    within: tuple[str, ...] | None = field(default=None, compare=False)  # groups in between; None: the file cannot tell
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -124,6 +149,7 @@ class SubjectData:
     site: str | None
     transaction: str | None
     groups: tuple[GroupData, ...]
+    found: tuple["Finding", ...] = field(default=(), compare=False)  # what is wrong with it whatever the design says
     where: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
@@ -157,10 +183,11 @@ class OdmFile:
     clinical: tuple[ClinicalData, ...]
     sites: tuple[tuple[str | None, Site], ...]
     warnings: tuple[Finding, ...]
+    errors: tuple[Finding, ...] = ()  # what the schema has against it, if that was asked
 
 
 class OdmError(Exception):
-    """A document that cannot be read at all; `status` is 400 or 413. Quotes no value."""
+    """A document that cannot be read at all; `status` is 400, 413 or 422. Quotes no value."""
 
     def __init__(self, code: str, message: str, *, where: str = "", line: int = 0, status: int = 400) -> None:
         super().__init__(message)

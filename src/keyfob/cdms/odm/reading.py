@@ -1,62 +1,63 @@
-"""An ODM 1.3 document, read by name and not by order: real exports break the schema's order in every subject.
+"""An ODM 1.3 or 2.0 document, read by name and not by order: real exports break the schema's order in every subject.
 
 Hardened: no DOCTYPE, no entities, no network, bounded depth and count. What is read here is not yet checked against a
 design: see keyfob.cdms.odm.checking.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
 from lxml import etree
 
-from keyfob.cdms.odm import designs
-from keyfob.cdms.odm.model import (
-    NAMESPACE,
-    ClinicalData,
-    Finding,
-    GroupData,
-    ItemValue,
-    OdmError,
-    OdmFile,
-    Site,
-    SubjectData,
-)
-from keyfob.cdms.odm.xml import attribute, children, is_odm, line_of, name_of, pointer, required
+from keyfob.cdms.odm import clinical, designs, designs2, strict
+from keyfob.cdms.odm.model import NAMESPACES, Edition, Finding, OdmError, OdmFile, Site
+from keyfob.cdms.odm.xml import children, line_of, name_of, pointer, required
 
 MAX_DEPTH = 64
 MAX_ITEMS = 200_000
-_TRANSACTIONS = frozenset({"Insert", "Update", "Upsert", "Remove", "Context"})
 _ITEM_DATA = "ItemData"
-_KNOWN_NAMESPACES = frozenset(
-    {NAMESPACE, "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2001/XMLSchema-instance"}
-)
+_KNOWN_NAMESPACES = frozenset({"http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2001/XMLSchema-instance"})
 
 
-def read(body: bytes) -> OdmFile:
-    """The document in `body`, in any encoding that XML declares. Raises OdmError."""
+def read(body: bytes, *, strictly: bool = False) -> OdmFile:
+    """The document in `body`, in any encoding that XML declares; `strictly`: what the schema has against it, too.
+
+    Raises OdmError.
+    """
     root = parse(body)
-    if not is_odm(root, "ODM"):
-        found = etree.QName(root)
-        if found.localname == "ODM":
-            raise OdmError(
-                "no-namespace", f"the ODM element must be in the namespace {NAMESPACE}", where="/ODM", line=1
-            )
-        raise OdmError("not-odm", f"the document is {found.localname[:64]}, not ODM", where="/", line=1)
-    version = root.get("ODMVersion", "1.3")
-    if not version.startswith("1.3"):
-        raise OdmError("odm-version", f"ODMVersion {version[:16]} is not read: it must be 1.3", where="/ODM", line=1)
-    warnings = [*_vendor_warnings(root)]
+    edition = edition_of(root)
+    of_study = designs.read_study if edition is Edition.V1 else designs2.read_study
     return OdmFile(
         file_oid=required(root, "FileOID"),
-        designs=tuple(design for study in children(root, "Study") for design in designs.read_study(study)),
-        clinical=tuple(_clinical(element) for element in children(root, "ClinicalData")),
+        designs=tuple(design for study in children(root, "Study") for design in of_study(study)),
+        clinical=tuple(clinical.read_clinical(element, edition) for element in children(root, "ClinicalData")),
         sites=tuple(_sites(root)),
-        warnings=tuple(warnings),
+        warnings=(*_vendor_warnings(root), *_query_warnings(root)),
+        errors=tuple(strict.check(root, edition)) if strictly else (),
     )
 
 
+def edition_of(root: etree._Element) -> Edition:
+    """Told by the namespace, which the ODMVersion must not contradict. Raises OdmError for what is no ODM."""
+    found = etree.QName(root)
+    if found.localname != "ODM":
+        raise OdmError("not-odm", f"the document is {found.localname[:64]}, not ODM", where="/", line=1)
+    edition = NAMESPACES.get(found.namespace or "")
+    if edition is None:
+        known = " or ".join(NAMESPACES)
+        raise OdmError("no-namespace", f"the ODM element must be in the namespace {known}", where="/ODM", line=1)
+    version = root.get("ODMVersion", edition)
+    if not version.startswith(edition[:3]):
+        raise OdmError(
+            "odm-version",
+            f"ODMVersion {version[:16]} is not read: it must be {edition[:3]} in this namespace",
+            where="/ODM",
+            line=1,
+        )
+    return edition
+
+
 def parse(body: bytes) -> etree._Element:
-    """The root of the document, hardened as above. Raises OdmError."""
+    """Its root element, of whatever document: hardened, and within bounds. Raises OdmError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -95,7 +96,7 @@ def _check_size(root: etree._Element) -> None:
 
 def _vendor_warnings(root: etree._Element) -> Iterator[Finding]:
     """Each foreign namespace once: what it says is not read, and the sender should know."""
-    seen: set[str] = set()
+    seen: set[str | None] = {etree.QName(root).namespace}
     for element in root.iter():
         for name in (element.tag, *element.attrib):
             namespace = etree.QName(str(name)).namespace
@@ -105,103 +106,16 @@ def _vendor_warnings(root: etree._Element) -> Iterator[Finding]:
             yield Finding("vendor-extension", f"what is in {namespace} is ignored", pointer(element), line_of(element))
 
 
+def _query_warnings(root: etree._Element) -> Iterator[Finding]:
+    """ODM 2.0 §ODM-clinicaldata: a Query may stand anywhere. They are no data, and the sender should know."""
+    found = next(root.iter(f"{{{etree.QName(root).namespace}}}Query"), None)
+    if found is not None:
+        yield Finding("query-ignored", "queries are not stored", pointer(found), line_of(found))
+
+
 def _sites(root: etree._Element) -> Iterator[tuple[str | None, Site]]:
     for admin in children(root, "AdminData"):
         for location in children(admin, "Location"):
-            if location.get("LocationType", "Site") == "Site":
+            kind = location.get("LocationType") or location.get("Role") or "Site"
+            if kind.casefold() == "site":
                 yield admin.get("StudyOID"), Site(required(location, "OID"), location.get("Name", ""))
-
-
-def _clinical(element: etree._Element) -> ClinicalData:
-    where = pointer(element)
-    return ClinicalData(
-        study_oid=required(element, "StudyOID"),
-        version_oid=required(element, "MetaDataVersionOID"),
-        subjects=tuple(_subject(subject, at) for subject, at in _placed(element, "SubjectData", where)),
-        where=where,
-        line=line_of(element),
-    )
-
-
-def _placed(parent: etree._Element, name: str, where: str) -> Iterator[tuple[etree._Element, str]]:
-    """The children of that name, each with its pointer: counted on the way, since counting back is quadratic."""
-    for place, element in enumerate(children(parent, name), start=1):
-        yield element, f"{where}/{name}[{place}]"
-
-
-def _subject(element: etree._Element, where: str) -> SubjectData:
-    site = next(iter(children(element, "SiteRef")), None)
-    groups: list[GroupData] = []
-    for event, in_event in _placed(element, "StudyEventData", where):
-        for form, in_form in _placed(event, "FormData", in_event):
-            for group, in_group in _placed(form, "ItemGroupData", in_form):
-                groups.append(_group(event, form, group, in_group))
-    return SubjectData(
-        key=required(element, "SubjectKey"),
-        site=None if site is None else required(site, "LocationOID"),
-        transaction=_transaction(element),
-        groups=tuple(groups),
-        where=where,
-        line=line_of(element),
-    )
-
-
-def _group(event: etree._Element, form: etree._Element, group: etree._Element, where: str) -> GroupData:
-    # ODM 1.3.2 §3.1.4.1: the nearest TransactionType at or above an element holds for it.
-    transaction = _transaction(group) or _transaction(form) or _transaction(event)
-    return GroupData(
-        event=required(event, "StudyEventOID"),
-        event_repeat=attribute(event, "StudyEventRepeatKey"),
-        form=required(form, "FormOID"),
-        form_repeat=attribute(form, "FormRepeatKey"),
-        group=required(group, "ItemGroupOID"),
-        group_repeat=attribute(group, "ItemGroupRepeatKey"),
-        transaction=transaction,
-        items=tuple(_items(group, where)),
-        reason=_reason(group) or _reason(form) or _reason(event),
-        where=where,
-        line=line_of(group),
-    )
-
-
-def _items(group: etree._Element, where: str) -> Iterator[ItemValue]:
-    counted: Counter[str] = Counter()
-    for element in group:
-        name = name_of(element)
-        if not name.startswith(_ITEM_DATA):
-            continue
-        counted[name] += 1
-        yield _item(element, name, f"{where}/{name}[{counted[name]}]")
-
-
-def _item(element: etree._Element, name: str, where: str) -> ItemValue:
-    is_null = element.get("IsNull") == "Yes"
-    # ODM 1.3.2 §3.1.4.1.1.1.1.2: typed ItemData (ItemDataString …) hold the value as their content.
-    value = element.get("Value") if name == _ITEM_DATA else element.text or (None if is_null else "")
-    unit = next(iter(children(element, "MeasurementUnitRef")), None)
-    return ItemValue(
-        oid=required(element, "ItemOID"),
-        value=None if is_null else value,
-        unit=None if unit is None else required(unit, "MeasurementUnitOID"),
-        contradicts=is_null == (value is not None),
-        where=where,
-        line=line_of(element),
-    )
-
-
-def _reason(element: etree._Element) -> str | None:
-    """ODM 1.3.2 §3.1.4.2: the ReasonForChange of its AuditRecord."""
-    for record in children(element, "AuditRecord"):
-        for reason in children(record, "ReasonForChange"):
-            if reason.text and reason.text.strip():
-                return str(reason.text).strip()
-    return None
-
-
-def _transaction(element: etree._Element) -> str | None:
-    found = element.get("TransactionType")
-    if found is not None and found not in _TRANSACTIONS:
-        raise OdmError(
-            "bad-transaction", "TransactionType is none of ODM's", where=pointer(element), line=line_of(element)
-        )
-    return found

@@ -2,23 +2,25 @@
 
 from lxml import etree
 
-from keyfob.cdms.odm.model import NAMESPACE, OdmError
+from keyfob.cdms.odm.model import NAMESPACES, OdmError
 
 _MAX_OID = 256
 
 
-def is_odm(element: etree._Element, name: str) -> bool:
-    return element.tag == f"{{{NAMESPACE}}}{name}"
-
-
 def name_of(element: etree._Element) -> str:
-    """Its local name if it is ODM's, else nothing."""
-    tag = str(element.tag)
-    return tag.removeprefix(f"{{{NAMESPACE}}}") if tag.startswith(f"{{{NAMESPACE}}}") else ""
+    """Its local name if it is ODM's, of either edition, else nothing."""
+    namespace, _, name = str(element.tag).removeprefix("{").rpartition("}")
+    return name if namespace in NAMESPACES else ""
 
 
 def children(element: etree._Element, name: str) -> list[etree._Element]:
-    return element.findall(f"{{{NAMESPACE}}}{name}")
+    """Those of that name in the element's own namespace."""
+    return element.findall(f"{{{etree.QName(element).namespace}}}{name}")
+
+
+def child(element: etree._Element, name: str) -> etree._Element | None:
+    """The first of them."""
+    return element.find(f"{{{etree.QName(element).namespace}}}{name}")
 
 
 def attribute(element: etree._Element, name: str) -> str | None:

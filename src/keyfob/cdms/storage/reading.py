@@ -1,5 +1,6 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,6 +79,28 @@ class Reading:
         chosen = sa.select(columns.body, columns.sha256).where(columns.study == study, columns.oid == oid)
         row = self._connection.execute(chosen).one_or_none()
         return None if row is None else (bytes(row.body), str(row.sha256))
+
+    def live_version(self, study: str, *, at: int) -> str | None:
+        """The metadata version that was live at a sequence number."""
+        columns = schema.audit.c
+        own = (columns.study == study) & (columns.seq <= at) & columns.subject.is_(None)
+        for row in self._connection.execute(sa.select(columns.payload).where(own).order_by(columns.seq.desc())):
+            event = {} if row.payload is None else json.loads(row.payload)
+            if event.get("action") == "live":
+                return str(event["version"])
+        return None
+
+    def item_counts(self, study: str) -> dict[str, int]:
+        """How many values there are of each subject of a study, by its id; nothing of those that have none."""
+        group, subject = schema.item_group, schema.subject
+        chosen = (
+            sa.select(group.c.subject, sa.func.count())
+            .join(subject, subject.c.id == group.c.subject)
+            .join(schema.item_value, schema.item_value.c.item_group == group.c.id)
+            .where(subject.c.study == study)
+            .group_by(group.c.subject)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(chosen)}
 
     def live_since(self, study: str, oid: str) -> int | None:
         """Since when a metadata version is live, or was; None: it is a draft, or is not there."""
@@ -217,17 +240,31 @@ class Reading:
             yield _group(row, tuple(items.get(row.id, ())))
 
     def audit(
-        self, study: str, *, after: int, limit: int | None = None, subject_id: str | None = None
+        self, study: str, *, after: int, limit: int | None = None, subjects: Sequence[str] | None = None
     ) -> Iterator[ledger.Entry]:
-        """Audit records of a study after a sequence number, in order."""
+        """Audit records of a study after a sequence number, in order, of `subjects` by id (None: all, and its own)."""
         table = schema.audit
         chosen = sa.select(*_AUDIT_COLUMNS).where(table.c.study == study, table.c.seq > after).order_by(table.c.seq)
-        if subject_id is not None:
-            chosen = chosen.where(table.c.subject == subject_id)
+        if subjects is not None:
+            chosen = chosen.where(table.c.subject.in_(subjects))
         if limit is not None:
             chosen = chosen.limit(limit)
         for row in self._connection.execute(chosen, execution_options={"yield_per": _RECORDS_AT_ONCE}):
             yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
+
+    def redacted(self, study: str) -> frozenset[int]:
+        """The numbers of the audit records whose content was taken away, as others tell that were written then."""
+        columns = schema.audit.c
+        # What concerns no subject: of all records of a study few.
+        chosen = sa.select(sa.cast(columns.payload, columns.payload.type)).where(
+            columns.study == study, columns.subject.is_(None), columns.payload.is_not(None)
+        )
+        found: set[int] = set()
+        for payload in self._connection.execute(chosen).scalars():
+            with contextlib.suppress(ValueError, TypeError, AttributeError):  # a forger's; `verify` finds it
+                event = json.loads(payload)
+                found |= set(event["redacted"]) if event.get("action") == "redact" else set()
+        return frozenset(found)
 
     def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:
         table = schema.answer

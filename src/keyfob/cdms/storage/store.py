@@ -4,17 +4,19 @@ import contextlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from keyfob import ledger, moving
+from keyfob import backups, ledger, moving
 from keyfob.ambient import Entropy
 from keyfob.cdms.storage import proving
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
-from keyfob.cdms.storage.schema import TABLES
+from keyfob.cdms.storage.schema import TABLES, installation
 from keyfob.cdms.storage.writing import Writing, study_key
-from keyfob.database import Database
+from keyfob.database import Database, open_sqlite
+from keyfob.problem import Problem
 from keyfob.secret import Secret
 
 
@@ -43,7 +45,8 @@ class Store:
     def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail of a study is whole."""
         with self.reading() as reading:
-            verdict = ledger.verify(reading.audit(study, after=0), study_key(self._chain_key, study), expect=expect)
+            key, redacted = study_key(self._chain_key, study), reading.redacted(study)
+            verdict = ledger.verify(reading.audit(study, after=0), key, expect=expect, redacted=redacted)
             known = reading.find_study(oid=study)
         if known is None or known.seq == verdict.head.sequence:
             return verdict
@@ -66,6 +69,29 @@ class Store:
         with self._database.write() as connection:
             moving.take_alone(connection, TABLES)
             yield connection
+
+    def copy_to(self, path: Path, *, epoch: str) -> None:
+        """See backups.copy_sqlite. The copy has its own epoch: however it comes back, its numbers are others."""
+        backups.copy_sqlite(self._database, path)
+        with contextlib.closing(open_sqlite(path)) as copied, copied.write() as connection:
+            connection.execute(sa.update(installation).values(epoch=epoch))
+        path.with_name(f"{path.name}.lock").unlink()
+
+    def heads(self) -> dict[str, str]:
+        """The head of each study's audit trail, by its OID. Raises Problem when one is not whole."""
+        with self.reading() as reading:
+            studies = [study.oid for study in reading.studies()]
+        return {study: str(self.check_audit(study).head) for study in studies}
+
+    def check_audit(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
+        """Raises Problem, with what speaks against it, when the audit trail of a study is not whole."""
+        verdict = self.audit_verdict(study, expect=expect)
+        if verdict.findings:
+            shown = "".join(f"\n  {finding}" for finding in verdict.findings)
+            raise Problem(
+                "audit-not-whole", f"the audit trail of {study} is not whole:{shown}", hint="keep the database"
+            )
+        return verdict
 
     def on(self, database: Database) -> "Store":
         """The same on another database: the same key, to which the same audit trails belong."""

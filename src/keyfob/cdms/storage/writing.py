@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
+from keyfob.cdms import events
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema
 from keyfob.cdms.storage.reading import Reading, read_study
@@ -104,6 +105,14 @@ class Writing:
         self._connection.execute(
             sa.insert(schema.installation).values(id=1, installation_id=installation_id, epoch=epoch)
         )
+
+    def begin_epoch(self, epoch: str) -> None:
+        """From here on the sequence numbers are others': what came after them once is no longer there."""
+        self._connection.execute(sa.update(schema.installation).values(epoch=epoch))
+        studies = [study.oid for study in self.reading.studies()]
+        self.take_all(studies)
+        for study in studies:
+            self._record(study, None, {"action": "restore", "epoch": epoch})
 
     def put_version(
         self, design: Design, body: bytes, sha256: str, *, path_key: str, live: bool, reason: str | None = None
@@ -204,9 +213,9 @@ class Writing:
             subject.id,
             {
                 "action": "insert" if old is None else "update",
-                "place": _place(data, item.oid),
-                "old": None if old is None else _value(old),
-                "new": _value(item),
+                "place": events.write_place(data, item.oid),
+                "old": None if old is None else events.write_value(old),
+                "new": events.write_value(item),
                 "reason": reason,
                 "batch": batch,
                 "soft_checks": soft_checks or None,
@@ -228,9 +237,9 @@ class Writing:
         """
         event: dict[str, object] = {
             "action": "update" if old else "insert",
-            "place": _place(data, None),
-            "old": row_value([old[item.oid] for item in new if item.oid in old]) if old else None,
-            "new": row_value(new),
+            "place": events.write_place(data, None),
+            "old": events.write_row([old[item.oid] for item in new if item.oid in old]) if old else None,
+            "new": events.write_row(new),
             "reason": reason,
             "batch": batch,
             "soft_checks": soft_checks or None,
@@ -251,11 +260,11 @@ class Writing:
         batch: str | None,
     ) -> None:  # fmt: skip
         """Take a value away; what it was stays in the audit trail."""
-        place = _place(data, old.oid)
+        place = events.write_place(data, old.oid)
         event: dict[str, object] = {
             "action": "remove",
             "place": place,
-            "old": _value(old),
+            "old": events.write_value(old),
             "reason": reason,
             "batch": batch,
         }
@@ -268,6 +277,38 @@ class Writing:
         self._connection.execute(
             sa.update(table).where(table.c.id == group.row).values(removed=True, version=group.version + 1)
         )
+
+    def redact(self, study: str, sequences: Sequence[int], *, reason: str) -> None:
+        """Takes the content of these audit records away for good, and all else that was kept of what they tell.
+
+        Their commitments stay in the chain, and a record of its own tells which, who and why (ICH E6(R3) 4.2.2).
+        Raises ValueError for one that is not there, was redacted before, concerns no subject, or tells of a value that
+        is still stored: that is to be removed first, as the removal's record is to be redacted with it.
+        """
+        self.settle()
+        table = schema.audit
+        for sequence in sorted(set(sequences)):
+            here = (table.c.study == study) & (table.c.seq == sequence)
+            row = self._connection.execute(sa.select(table).where(here)).one_or_none()
+            if row is None or row.payload is None or row.subject is None:
+                raise ValueError(f"record {sequence} is not there, has no content, or concerns no subject")
+            stored = sa.select(schema.item_value.c.oid).join(schema.item_group)
+            current = stored.where(schema.item_group.c.subject == row.subject, schema.item_value.c.seq == sequence)
+            if self._connection.execute(current.limit(1)).one_or_none() is not None:
+                raise ValueError(f"the value of record {sequence} is still stored: remove or change it first")
+            self._forget_evidence(json.loads(row.payload), at=row.at)
+            self._connection.execute(sa.update(table).where(here).values(salt=None, payload=None))
+        self._record(study, None, {"action": "redact", "redacted": sorted(set(sequences)), "reason": reason})
+
+    def _forget_evidence(self, event: Mapping[str, object], *, at: int) -> None:
+        """The file that a record's content came in, and the answer that was kept for its sender."""
+        batch, answer = schema.batch, schema.answer
+        if "batch" in event:
+            emptied = {"body": zlib.compress(b"")}
+            self._connection.execute(sa.update(batch).where(batch.c.id == event["batch"]).values(emptied))
+        if "client_id" in event:
+            given = (answer.c.client_id == event["client_id"]) & (answer.c.at == at)
+            self._connection.execute(sa.delete(answer).where(given))
 
     def claim_key(self, client_id: str, key: str) -> bool:
         """Whether the answer of that key is ours to look up and to keep until the transaction ends, or another's."""
@@ -343,26 +384,3 @@ def _group_row(subject: Subject, data: GroupData, version: str) -> dict[str, obj
         "subject": subject.id, "event": event, "event_repeat": event_repeat, "form": form, "form_repeat": form_repeat,
         "oid": group, "oid_repeat": group_repeat, "metadata_version": version, "version": 1, "removed": False,
     }  # fmt: skip
-
-
-def row_value(items: Iterable[ItemValue]) -> dict[str, object]:
-    """A whole row in a record: its values by item, and the units of those that have one."""
-    units = {item.oid: item.unit for item in items if item.unit is not None}
-    row: dict[str, object] = {"row": {item.oid: item.value for item in items}}
-    return {**row, "units": units} if units else row
-
-
-def _place(data: GroupData, item: str | None) -> dict[str, str | None]:
-    return {
-        "event": data.event,
-        "event_repeat": data.event_repeat,
-        "form": data.form,
-        "form_repeat": data.form_repeat,
-        "item_group": data.group,
-        "item_group_repeat": data.group_repeat,
-        "item": item,
-    }
-
-
-def _value(item: ItemValue) -> dict[str, str | None]:
-    return {"value": item.value, "unit": item.unit} if item.unit is not None else {"value": item.value}

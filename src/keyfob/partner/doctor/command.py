@@ -23,8 +23,8 @@ def doctor(
 ) -> Result:  # fmt: skip
     """Check each practice of a careful partner: pass, warn or fail, why it matters, and what mends it.
 
-    Nothing is decrypted, no secret is sent or shown. Exit code 1 when a check fails; what cannot be known here is
-    told as unknown.
+    No secret is shown, and nobody is asked for a passphrase. One check, `scopes`, opens the credential and presents it
+    to its issuer. Exit code 1 when a check fails; what cannot be known here is told as unknown.
 
     \b
     Example:

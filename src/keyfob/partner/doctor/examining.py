@@ -11,7 +11,8 @@ from keyfob.partner.doctor.checks import CHECKS
 from keyfob.partner.doctor.network import Network
 from keyfob.partner.doctor.report import Told
 from keyfob.partner.doctor.scene import Scene
-from keyfob.partner.opening import default_vault
+from keyfob.partner.opening import default_vault, granted_scopes
+from keyfob.partner.scope_use import GrantedScope
 from keyfob.partner.vault import stores
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse, Problem
@@ -48,6 +49,11 @@ def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
     except Problem as why:
         problem = why
     context = None if offline else tls.client_context(ca, environ=os.environ)
+
+    def granted(client_id: str) -> tuple[GrantedScope, ...]:
+        assert found is not None
+        return granted_scopes(found, client_id, ask=False, ca=ca)
+
     return Scene(
         vault_name=stores.shown(named),
         vault_path=stores.local_path(named),
@@ -59,5 +65,6 @@ def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
         temporary=Path(tempfile.gettempdir()),
         processes=Path("/proc"),
         network=None if context is None else Network(context, ambient.system_clock_precise),
+        granted=None if context is None else granted,
         now=ambient.system_clock(),
     )

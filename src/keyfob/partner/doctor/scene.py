@@ -1,10 +1,11 @@
 """What the checks look at: values, read once. The composition root is `keyfob.partner.doctor.command`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from keyfob.partner.doctor.network import Network
+from keyfob.partner.scope_use import GrantedScope
 from keyfob.partner.vault.entries import Entry
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
@@ -17,7 +18,7 @@ class Scene:
     """`vault` None: `why_no_vault` says why. `vault_path` None: it lies on no disk of this machine.
 
     `network` None: nothing may be sent. `temporary` is the system's folder, `processes` where it shows what
-    runs (/proc, where there is one).
+    runs (/proc, where there is one). `granted` asks the issuer what a client holds and used; None where `network` is.
     """
 
     vault_name: str
@@ -30,6 +31,7 @@ class Scene:
     temporary: Path
     processes: Path
     network: Network | None
+    granted: Callable[[str], tuple[GrantedScope, ...]] | None
     now: int
 
     def entries(self) -> tuple[Entry, ...]:

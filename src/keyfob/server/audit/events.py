@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Kind(StrEnum):
     """In the past tense. A kind is never renamed: records outlive programs."""
@@ -99,7 +101,7 @@ def write(event: AuditEvent) -> bytes:
     """Canonical JSON: one event, one sequence of bytes."""
     document = {**event.fields, "kind": str(event.kind), "actor": event.actor}
     assert len(document) == len(event.fields) + 2, "a field hides who did what"
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(document, order="sorted")
 
 
 def read(payload: bytes) -> dict[str, object]:

@@ -1,4 +1,5 @@
-"""`/partner/v1/credentials`: a client sees its credentials, asks for the sealed successor, and ends an overlap.
+"""`/partner/v1/credentials`: a client sees its credentials, asks for the sealed successor, and ends an overlap; and
+`/partner/v1/scopes`: what it may do, and what it did of that.
 
 It proves who it is by HTTP Basic. What a stolen secret can do here, and what it cannot: `lifecycle/succession.py`.
 """
@@ -19,6 +20,7 @@ from keyfob.server.endpoints.request import Request
 from keyfob.server.lifecycle import succession
 from keyfob.server.lifecycle.states import effective
 from keyfob.server.lifecycle.succession import Asking, NotPossible
+from keyfob.server.lifecycle.usage import Held
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import Credential
 from keyfob.serving import json_response
@@ -37,6 +39,17 @@ def credentials(state: ServerState) -> Handler:
         found = () if view is None else succession.living(view, now)
         shown = [_document(one, caller.credential.id, now) for one in found]
         return json_response(200, {"client_id": caller.client.id, "credentials": shown})
+
+    return _authenticated(state, act)
+
+
+def granted(state: ServerState) -> Handler:
+    """GET: each scope that the client holds, and whether it was used within the last 90 days, as its APIs tell."""
+
+    async def act(request: Request, caller: AuthenticatedClient, _now: int) -> Response:
+        advice = await asyncio.to_thread(state.self_service.granted, caller.client.id)
+        shown = [_granted(one) for one in advice.held]
+        return json_response(200, {"client_id": advice.client_id, "unused_for": advice.unused_for, "scopes": shown})
 
     return _authenticated(state, act)
 
@@ -104,4 +117,16 @@ def _document(one: Credential, asking_id: str, now: int) -> dict[str, object]:
         "first_used_at": one.first_used_at,
         "last_used_at": one.last_used_at,
         "last_used_from": one.last_used_from,
+    }
+
+
+def _granted(one: Held) -> dict[str, object]:
+    """Which calls it were, and how many, is the operator's to know: a stolen secret shall tell nobody."""
+    return {
+        "resource": one.resource,
+        "scope": one.scope,
+        "verdict": one.verdict.value,
+        "why": one.why,
+        "granted_at": one.granted_at or None,
+        "last_used_at": one.last_used_at,
     }

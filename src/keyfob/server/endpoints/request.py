@@ -26,6 +26,11 @@ class Request:
     names: Mapping[str, str] = field(default_factory=dict)
     certificate: PresentedCertificate | None = None
 
+    def with_body(self, body: bytes) -> "Request":
+        return Request(
+            self.method, self.headers, self.query_string, body, self.address, self.id, self.names, self.certificate
+        )
+
     @property
     def name(self) -> str:
         return list(self.names.values())[-1] if self.names else ""

@@ -92,6 +92,7 @@ def _evidence(
         address=request.address,
         request_id=request.id,
         single_uses=_single_uses(authenticated.assertion, proof),
+        may_be_first=authenticated.credential.first_used_at is None,
     )
 
 

@@ -15,6 +15,7 @@ from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
 from keyfob.server.storage import announcements, clients, forgetting, locks, operators, outbox, schema, usage
 from keyfob.server.storage.journal import Journal
+from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Allowance,
@@ -40,6 +41,20 @@ from keyfob.server.storage.usage import Narrowing
 
 _OBSERVED = frozenset(schema.credential_observation.c.keys())
 _RIGHTS = frozenset(schema.credential.c.keys())
+_USED = Prepared(
+    sa.update(schema.credential_observation)
+    .where(schema.credential_observation.c.credential_id == sa.bindparam("used"))
+    .values(last_used_at=sa.bindparam("at"), last_used_from=sa.bindparam("from"))
+)
+_USE_ONCE = {
+    dialect: Prepared(
+        insert(schema.presented_jti)
+        .values({column.name: sa.bindparam(column.name) for column in schema.presented_jti.c})
+        .on_conflict_do_nothing()
+        .returning(schema.presented_jti.c.jti)
+    )
+    for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 class Change:
@@ -132,7 +147,8 @@ class Change:
         return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
 
     def add_announcement(self, one: Announcement) -> None:
-        self._write(announcements.add(one), changes_rights=False)
+        """It changes rights on a date: whoever keeps dates looks again when the revision is another."""
+        self._write(announcements.add(one))
 
     def settle(self, announcement_id: str, state: Announced) -> bool:
         """Whether it still waited: of two at once, one settles it."""
@@ -294,18 +310,20 @@ class Change:
         table = schema.credential
         self._write(sa.update(table).where(table.c.id == credential_id).values(values))
 
-    def observe_use(self, grant: TokenIssued) -> bool:
-        """Note a use. Whether it was the credential's first, which is a change that caches must see."""
+    def observe_first_use(self, grant: TokenIssued) -> bool:
+        """Whether this use is the credential's first, which is a change that caches must see: then it is noted."""
         table = schema.credential_observation
-        here = table.c.credential_id == grant.credential_id
-        seen = {"last_used_at": self._now, "last_used_from": grant.address}
-        first = seen | {"first_used_at": self._now, "first_used_from": grant.address}
-        unused = sa.update(table).where(here, table.c.first_used_at.is_(None)).values(first)
-        if self._write(unused, changes_rights=False):
-            self._rights_changed = True
-            return True
-        self._write(sa.update(table).where(here).values(seen), changes_rights=False)
-        return False
+        here = (table.c.credential_id == grant.credential_id) & table.c.first_used_at.is_(None)
+        first = {"first_used_at": self._now, "first_used_from": grant.address}
+        is_first = self._write(sa.update(table).where(here).values(first), changes_rights=False) > 0
+        self._rights_changed = self._rights_changed or is_first
+        return is_first
+
+    def observe_uses(self, addresses: Mapping[str, str]) -> None:
+        """Note the last use of each credential, from which address; in the order of their ids."""
+        rows = [{"used": one, "at": self._now, "from": addresses[one]} for one in sorted(addresses)]
+        if rows:
+            _USED.execute(self._connection, rows)
 
     def observe_delivery(self, credential_id: str, *, address: str) -> None:
         """Note that its message was fetched; the last time before its first use is what counts."""
@@ -348,13 +366,11 @@ class Change:
 
         The second waits for the end of the first's transaction: several are asked in the order of their keys.
         """
-        table = schema.presented_jti
         # Escaped: a client may send any character, also those that a database refuses, and its batch is others' too.
         row = {"client_id": client_id, "jti": jti.encode("unicode_escape").decode(), "expires_at": until}
-        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.jti)
+        added = _USE_ONCE[self._connection.dialect.name].execute(self._connection, row)
         # By what came back: a driver need not count what it inserted.
-        return self._connection.execute(added).one_or_none() is not None
+        return added.one_or_none() is not None
 
     def forget_used(self) -> None:
         """Rows whose time is over; what another writer is forgetting already is left to it."""

@@ -14,12 +14,21 @@ from keyfob.secret import Secret
 from keyfob.server.audit import chain, events
 from keyfob.server.audit.events import AuditEvent, Kind
 from keyfob.server.storage import locks
+from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.schema import audit_record
 
 _BATCH = 500
 
 # Read through casts: SQLite lets a forger put any type into any column, and that must end as a finding of `verify`,
 # not as an error in the middle of it.
+_columns = audit_record.c
+_APPEND = Prepared(sa.insert(audit_record).values({column.name: sa.bindparam(column.name) for column in _columns}))
+_LAST = sa.select(sa.func.max(_columns.sequence)).where(_columns.writer == sa.bindparam("writer")).scalar_subquery()
+_HEAD = Prepared(
+    sa.select(_columns.sequence, _columns.link).where(
+        _columns.writer == sa.bindparam("writer"), _columns.sequence == _LAST
+    )
+)
 _COLUMNS = tuple(
     sa.cast(audit_record.c[name], audit_record.c[name].type).label(name)
     for name in ("sequence", "at", "salt", "payload", "commitment", "link")
@@ -51,15 +60,16 @@ class Journal:
         if others:
             named = [chain.show_head(name, other) for name, other in others.items()]
             recorded = [AuditEvent(Kind.CHAIN_STARTED, "server", {"heads": named}), *recorded]
+        random = self.entropy(chain.SALT_BYTES * len(recorded))
         entries = chain.extend(
             last,
             [events.write(event) for event in recorded],
             key=chain.writer_key(self.chain_key, writer),
-            salts=[self.entropy(chain.SALT_BYTES) for _ in recorded],
+            salts=[random[at : at + chain.SALT_BYTES] for at in range(0, len(random), chain.SALT_BYTES)],
             now=now,
         )
-        connection.execute(
-            sa.insert(audit_record),
+        _APPEND.execute(
+            connection,
             [
                 {
                     "writer": writer,
@@ -77,13 +87,7 @@ class Journal:
 
 def head(connection: sa.Connection, writer: str) -> ledger.Head | None:
     """The last record of a chain; None when it is empty."""
-    columns = audit_record.c
-    row = connection.execute(
-        sa.select(columns.sequence, columns.link)
-        .where(columns.writer == writer)
-        .order_by(columns.sequence.desc())
-        .limit(1)
-    ).one_or_none()
+    row = _HEAD.execute(connection, {"writer": writer}).one_or_none()
     return None if row is None else ledger.Head(row.sequence, bytes(row.link))
 
 

@@ -1,7 +1,7 @@
 """The questions to the database, on an open connection: rows in, records out."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -141,13 +141,6 @@ class Reading:
     def standings(self) -> tuple[Standing, ...]:
         """All credentials that are not at their end, of active clients and partners."""
         return standing.read(self._connection)
-
-    def has_unused(self, credential_ids: Collection[str]) -> bool:
-        """Whether one of these was never used so far."""
-        table = schema.credential_observation
-        here = table.c.credential_id.in_(sorted(credential_ids))
-        chosen = sa.select(table.c.credential_id).where(here, table.c.first_used_at.is_(None)).limit(1)
-        return self._connection.execute(chosen).one_or_none() is not None
 
     def find_message(self, credential_id: str) -> SealedMessage | None:
         chosen = sa.select(schema.sealed_message).where(schema.sealed_message.c.credential_id == credential_id)

@@ -353,7 +353,10 @@ class SingleUse:
 
 @dataclass(frozen=True, slots=True)
 class TokenIssued:
-    """A grant, to be recorded before its token leaves. `address` is the peer's, as text."""
+    """A grant, to be recorded before its token leaves. `address` is the peer's, as text.
+
+    `may_be_first`: False where what was read of the credential says that it was used before, which stays true.
+    """
 
     jti: str
     client_id: str
@@ -366,6 +369,7 @@ class TokenIssued:
     address: str
     request_id: str
     single_uses: tuple[SingleUse, ...] = ()
+    may_be_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,16 @@
 """The server's view of its database: what a token request reads, and what it must record."""
 
 import contextlib
-import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from keyfob import moving
+from keyfob import backups, moving
 from keyfob.ambient import Entropy
 from keyfob.database import Database
-from keyfob.problem import Misuse
+from keyfob.leading import Lead, lead_of
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
@@ -37,7 +35,9 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.rehearsal import Rehearsed
 from keyfob.server.storage.schema import TABLES, installation
+from keyfob.server.storage.spending import Exchange
 
+_REVISION = str(sa.select(installation.c.revision))
 _GLANCE = 1000
 """Records of each chain."""
 SERVER = "server"
@@ -77,9 +77,17 @@ class Store:
         self._rehearses = rehearses
         self.outbox = Outbox(database, patience=patience)
 
+    def lead(self) -> Lead:
+        """Who does what nobody asked for, of all processes that use this database."""
+        return lead_of(self._database)
+
+    def exchange(self, process: str) -> Exchange | None:
+        """Where `process` tells what it let through; None where the processes have no more than a file in common."""
+        return Exchange(self._database, process) if self._database.has_many_writers else None
+
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""
-        return int(str(self._database.scalar(sa.select(installation.c.revision))))
+        return self._database.number(_REVISION)
 
     def find_client(self, client_id: str) -> ClientView | None:
         with self.reading() as reading:
@@ -114,14 +122,16 @@ class Store:
         """
         seen = [] if doubtful is None else doubtful
         with self._writing(now=now, actor=SERVER) as change:
-            if self._database.has_many_writers and change.reading.has_unused({one.credential_id for one in batch}):
+            if any(one.may_be_first for one in batch):
                 change.take_rights()
             # In one order each, so that no two writers wait for each other's rows.
             replayed = _used_before(change, batch)
-            places = sorted(range(len(batch)), key=lambda place: batch[place].credential_id)
-            for place in places:
-                if place not in replayed:
-                    seen += _record_grant(change, batch[place], now)
+            granted = [one for place, one in enumerate(batch) if place not in replayed]
+            for one in sorted(granted, key=lambda each: each.credential_id):
+                _record_grant(change, one)
+                if one.may_be_first and change.observe_first_use(one):
+                    seen += _begin(change, one, now)
+            change.observe_uses({one.credential_id: one.address for one in granted})
         return replayed
 
     def record_refusals(
@@ -202,15 +212,8 @@ class Store:
             return journal.glance(connection, self._chain_key, _GLANCE)
 
     def copy_to(self, path: Path) -> None:
-        """A consistent copy of the database as one new file, while others read and write."""
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            raise Misuse("file-exists", f"{path} already exists", hint="name a new folder") from None
-        with self._database.read() as connection, contextlib.closing(sqlite3.connect(path)) as target:
-            source = connection.connection.driver_connection
-            assert isinstance(source, sqlite3.Connection)
-            source.backup(target)
+        """See backups.copy_sqlite."""
+        backups.copy_sqlite(self._database, path)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sa.Connection]:
@@ -270,12 +273,10 @@ def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used
     return replayed
 
 
-def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
-    """The record; and that it was a first use from an unexpected place, if it was."""
-    client = f"client:{grant.client_id}"
+def _record_grant(change: Change, grant: TokenIssued) -> None:
     change.record(
         Kind.TOKEN_ISSUED,
-        client,
+        f"client:{grant.client_id}",
         jti=grant.jti,
         client_id=grant.client_id,
         credential_id=grant.credential_id,
@@ -287,13 +288,16 @@ def _record_grant(change: Change, grant: TokenIssued, now: int) -> list[Doubtful
         address=grant.address,
         request_id=grant.request_id,
     )
-    if not change.observe_use(grant):
-        return []
+
+
+def _begin(change: Change, grant: TokenIssued, now: int) -> list[DoubtfulFirstUse]:
+    """What a credential's first use brings with it; and that it came from an unexpected place, if it did."""
     view = change.reading.find_client(grant.client_id)
     credential = None if view is None else view.credential(grant.credential_id)
     doubt = None if view is None or credential is None else first_use.find_doubt(view.client, credential)
     ids = {"client_id": grant.client_id, "credential_id": grant.credential_id}
     unexpected: dict[str, Field] = {} if doubt is None else {"unexpected": doubt}
+    client = f"client:{grant.client_id}"
     change.record(Kind.CREDENTIAL_FIRST_USED, client, address=grant.address, **ids, **unexpected)
     if view is not None:
         _begin_overlap(change, grant, view.credentials, now)
