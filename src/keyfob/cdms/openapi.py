@@ -42,7 +42,8 @@ def _operation(route: Route) -> dict[str, object]:
     operation: dict[str, object] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"oauth2": [route.scope]}] if route.scope else [],
+        # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
+        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope],
         "parameters": list(_parameters(route)),
         "responses": _responses(route),
     }
@@ -56,7 +57,8 @@ def _parameters(route: Route) -> Iterator[dict[str, object]]:
     for name in _PARAMETER.findall(route.template):
         yield {"name": name, "in": "path", "required": True, "schema": _SEGMENT}
     for name in sorted(route.query):
-        yield {"name": name, "in": "query", "schema": PARAMETERS.get(name, IN_QUERY)}
+        own = PARAMETERS.get(f"{route.handler.__name__} {name}")
+        yield {"name": name, "in": "query", "schema": own or PARAMETERS.get(name, IN_QUERY)}
     for name in (*sorted(route.headers), *(_ON_WRITES if route.writes else ())):
         yield {"name": name, "in": "header", "schema": HEADERS[name]}
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers import (
+    batches,
     clinical_data,
+    datasets,
     feeds,
     item_groups,
+    lab_data,
     new_versions,
     public,
     studies,
@@ -26,6 +29,9 @@ SCOPES = {
     "subjects:write": "Register subjects, change their status and site",
     "clinical-data:read": "Read clinical data",
     "clinical-data:write": "Write and remove clinical data",
+    "lab-data:write": "Add rows to the external datasets of a study",
+    "datasets:read": "Read datasets",
+    "batches:read": "Read the receipts of what was sent",
     "changes:read": "Follow the changes of clinical data",
     "audit:read": "Read the audit trail",
     "identifiers:read": "See items that identify a person, wherever clinical data are read",
@@ -53,6 +59,8 @@ class Route:
     request: str | None = field(default=None, kw_only=True)
     response: str = field(default="application/json", kw_only=True)
     exports: bool = field(default=False, kw_only=True)
+    also: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Scopes each of which opens the route as well as `scope` does."""
     takes: str | None = field(default=None, kw_only=True)
     gives: str | None = field(default=None, kw_only=True)
     headers: frozenset[str] = field(default=frozenset(), kw_only=True)
@@ -142,5 +150,22 @@ ROUTES = (
     Route(
         "GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY,
         gives="AuditTrail",
+    ),
+    Route(
+        "GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study",
+        gives="Datasets",
+    ),
+    Route(
+        "GET", _STUDY + "/datasets/{dataset}", "datasets:read", datasets.get_dataset,
+        "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True, gives="Dataset",
+    ),
+    Route(
+        "PATCH", _STUDY + "/datasets/{dataset}", "lab-data:write", lab_data.patch_dataset,
+        "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY, takes="Rows", gives="RowReceipt",
+        headers=frozenset({"Keyfob-Reason"}),
+    ),
+    Route(
+        "GET", "/v1/batches/{batch}", "batches:read", batches.get_batch, "The receipt of a batch of one's own",
+        also=batches.WRITERS, gives="Batch",
     ),
 )  # fmt: skip
