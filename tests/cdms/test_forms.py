@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import jsonschema
 import pytest
 from lxml import etree
 
@@ -163,6 +164,13 @@ def test_all_forms_say_the_same(full, demo_study):
     assert len(sent) == 81
     for form in FORMS:
         assert values(exported(full, STUDY, form)) == sent
+
+
+def test_the_json_of_all_is_as_it_is_described(full):
+    shapes = full.get("/openapi.json", anonymous=True).document["components"]["schemas"]
+    jsonschema.validate(json.loads(exported(full, STUDY, "json")), shapes["OdmClinicalData"])
+    design = full.get(f"/v1/studies/{STUDY}/metadata", headers={"accept": FORMS["json"]}).document
+    jsonschema.validate(design, shapes["OdmDesign"])
 
 
 def load(api, tmp_path: Path, *documents: bytes) -> list[dict[str, object]]:
@@ -330,6 +338,10 @@ def test_a_design_loaded_as_2_0_is_given_as_it_came_and_as_1_3_2(full, test_data
     older = full.get(path)
     assert older.headers["content-type"] == FORMS["1.3.2"]
     check_valid(test_data, "1.3.2", older.body)
+    amended = sent.replace(b"CES_MDV_V1", b"CES_MDV_V2")
+    put = full.request("PUT", f"{path}/CES_MDV_V2", amended, {"content-type": "application/xml"})
+    assert (put.status, put.document["state"]) == (201, "draft"), put.body
+    assert full.get(f"{path}/CES_MDV_V2", headers={"accept": FORMS["2.0"]}).body == amended
 
 
 def test_a_design_that_1_3_2_cannot_say_is_not_bent(full, test_data, tmp_path):

@@ -113,9 +113,10 @@ def _check_place(design: Design, group: GroupData) -> Iterator[Finding]:
             yield Finding("repeat-key", f"the {what} {oid} does not repeat", group.where, group.line, oid)
         elif repeat is not None and not (0 < len(repeat) <= 256 and datatypes.is_text(repeat)):
             yield Finding("repeat-key", _BAD_REPEAT_KEY, group.where, group.line, oid)
-    if group.within is not None and group.within != design.nesting.get((group.form, group.group), ()):
-        message = f"{group.group[:256]} does not stand in these item groups in {group.form[:256]}"
-        yield Finding("misplaced-oid", message, group.where, group.line, group.group[:256])
+    known = group.form in design.forms and group.group in design.groups
+    if known and group.within is not None and group.within != design.nesting.get((group.form, group.group), ()):
+        message = f"{group.group} does not stand in these item groups in {group.form}"
+        yield Finding("misplaced-oid", message, group.where, group.line, group.group)
 
 
 def _missing_repeats(design: Design, group: GroupData) -> Iterator[Finding]:
