@@ -371,3 +371,34 @@ def test_data_that_came_with_a_design_are_not_given_as_the_design(full, test_dat
         answer = full.get("/v1/studies/ST.BOTH/metadata", token=token, headers={"accept": accept})
         assert answer.status == 200
         assert b"1957-05-07" not in answer.body
+
+
+JAPAN = """<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="J" ODMVersion="1.3.2"
+ CreationDateTime="2026-01-01T00:00:00Z"><Study OID="RWS_Training_Japan_20180821(Prod)"><GlobalVariables>
+ <StudyName>Japan</StudyName><StudyDescription/><ProtocolName>J</ProtocolName></GlobalVariables>
+ <MetaDataVersion OID="1865" Name="1865">
+ <StudyEventDef OID="SUBJECT" Name="S" Repeating="No" Type="Common">
+  <FormRef FormOID="SURGERY" Mandatory="No"/></StudyEventDef>
+ <FormDef OID="SURGERY" Name="S" Repeating="Yes"><ItemGroupRef ItemGroupOID="SURGERY_LOG_LINE" Mandatory="No"/></FormDef>
+ <ItemGroupDef OID="SURGERY_LOG_LINE" Name="L" Repeating="No">{references}</ItemGroupDef>{items}
+ </MetaDataVersion></Study><AdminData><Location OID="0001" Name="Site" LocationType="Site">
+ <MetaDataVersionRef StudyOID="RWS_Training_Japan_20180821(Prod)" MetaDataVersionOID="1865" EffectiveDate="2018-08-21"/>
+ </Location></AdminData></ODM>"""
+
+
+def test_raves_japanese_text_goes_in_and_out_of_every_form(full, test_data, tmp_path):
+    """An OID that cannot stand in a path, a version that is a number, nulls, and text of three bytes a character."""
+    names = ("SURGERY.SURGERYDATE", "SURGERY.DEVICETYPE", "SURGERY.DEVICE")
+    design = JAPAN.format(
+        references="".join(f'<ItemRef ItemOID="{name}" Mandatory="No"/>' for name in names),
+        items="".join(f'<ItemDef OID="{name}" Name="{name}" DataType="text" Length="20"/>' for name in names),
+    )
+    (tmp_path / "japan.xml").write_text(design)
+    full.run("load", tmp_path / "japan.xml", "--study-key", "japan")
+    sent = test_data / "odm132" / "rave-double-byte.xml"
+    assert full.run("load", sent)["loaded"][0]["data"][0]["stored"] == 3
+    for form in FORMS:
+        document = exported(full, "japan", form)
+        assert values(document) == values(sent.read_bytes())
+        assert "日本語のテスト".encode() in document
+        check_valid(test_data, form, document)

@@ -149,8 +149,9 @@ def check_item(design: Design, definition: ItemDef, item: ItemValue, found: Find
     found.errors.extend(_check_size(definition, item))
     found.errors.extend(_check_code(design, definition, item))
     found.errors.extend(_check_unit(definition, item))
+    unit = definition.unit_of(item)
     for check in definition.range_checks:
-        if not _in_range(check, item.value, definition.data_type):
+        if check.unit in (None, unit) and not _in_range(check, item.value, definition.data_type):
             target = found.errors if check.hard else found.warnings
             target.append(_finding("range", f"the value is not {check.comparator} {', '.join(check.values)}", item))
 

@@ -27,11 +27,12 @@ IDENTIFYING_ALIAS = ("keyfob", "identifying")
 
 @dataclass(frozen=True, slots=True)
 class RangeCheck:
-    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN."""
+    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN. `unit` None: of values in any."""
 
     comparator: str
     hard: bool
     values: tuple[str, ...]
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class ItemDef:
     units: tuple[str, ...]
     range_checks: tuple[RangeCheck, ...]
     identifying: bool
+
+    def unit_of(self, item: "ItemValue") -> str | None:
+        """The unit of a value: one that is not said is the only one that there can be."""
+        return item.unit or (self.units[0] if len(self.units) == 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
