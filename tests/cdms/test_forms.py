@@ -379,7 +379,8 @@ JAPAN = """<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" Fil
  <MetaDataVersion OID="1865" Name="1865">
  <StudyEventDef OID="SUBJECT" Name="S" Repeating="No" Type="Common">
   <FormRef FormOID="SURGERY" Mandatory="No"/></StudyEventDef>
- <FormDef OID="SURGERY" Name="S" Repeating="Yes"><ItemGroupRef ItemGroupOID="SURGERY_LOG_LINE" Mandatory="No"/></FormDef>
+ <FormDef OID="SURGERY" Name="S" Repeating="Yes">
+  <ItemGroupRef ItemGroupOID="SURGERY_LOG_LINE" Mandatory="No"/></FormDef>
  <ItemGroupDef OID="SURGERY_LOG_LINE" Name="L" Repeating="No">{references}</ItemGroupDef>{items}
  </MetaDataVersion></Study><AdminData><Location OID="0001" Name="Site" LocationType="Site">
  <MetaDataVersionRef StudyOID="RWS_Training_Japan_20180821(Prod)" MetaDataVersionOID="1865" EffectiveDate="2018-08-21"/>
