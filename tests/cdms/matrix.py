@@ -94,7 +94,7 @@ class Matrix:
         token = self._token(scope, study, site)
         status, headers, body = self._ask(route, self._path(route, encoded=encoded), probe, token)
         told = f"{route.method} {route.template} with {scope} of {study} at {site}: {status} {body[:300]!r}"
-        if scope != route.scope and scope not in route.also:
+        if scope != route.scope and scope not in route.other_scopes:
             assert status == 403, told
             assert f'scope="{route.scope}"' in headers["www-authenticate"], told
         elif study != STUDY and "{study}" in route.template:

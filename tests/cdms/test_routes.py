@@ -26,12 +26,12 @@ def shared(shared_api):
 def test_a_route_opens_for_its_scope_and_for_no_other(shared, route):
     """RFC 6750 §3.1: 403 naming the scope; every other scope together is not enough."""
     path = path_of(route.template)
-    others = " ".join(scope for scope in SCOPES if scope not in {route.scope, *route.also})
+    others = " ".join(scope for scope in SCOPES if scope not in {route.scope, *route.other_scopes})
     refused = shared.request(route.method, path, token=shared.token(others))
     assert refused.status == 403
     assert f'scope="{route.scope}"' in refused.headers["www-authenticate"]
     assert "resource_metadata=" in refused.headers["www-authenticate"]
-    for scope in (route.scope, *route.also):
+    for scope in (route.scope, *route.other_scopes):
         admitted = shared.request(route.method, path, token=shared.token(scope))
         assert admitted.status not in (401, 403), admitted.body
     anonymous = shared.request(route.method, path, anonymous=True)
@@ -53,7 +53,9 @@ def test_the_scopes_the_routes_and_the_descriptions_are_one(shared):
         for method, operation in item.items()
     }
     assert described == {
-        (route.method, route.template): [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope]
+        (route.method, route.template): [
+            {"oauth2": [scope]} for scope in (route.scope, *sorted(route.other_scopes)) if scope
+        ]
         for route in ROUTES
     }
     assert openapi["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"] == SCOPES

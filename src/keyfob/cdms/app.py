@@ -133,11 +133,11 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
             return None
         method, path = scope["method"], scope["raw_path"]
         certificate = presented_certificate(scope)
-        if route.also:
+        if route.other_scopes:
             token = await guard.identify(
                 scope["headers"], scope["query_string"], method=method, path=path, certificate=certificate
             )
-            held = sorted(token.scope & (route.also | {route.scope}))
+            held = sorted(token.scope & (route.other_scopes | {route.scope}))
             if not held:
                 raise InsufficientScope(route.scope, detail=f"the token of client {token.client_id} lacks it")
             guard.count_use(token, held[0], method=method, route=route.template)

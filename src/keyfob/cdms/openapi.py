@@ -43,13 +43,14 @@ def _operation(route: Route) -> dict[str, object]:
         "operationId": route.handler.__name__,
         "summary": route.summary,
         # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
-        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope],
+        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.other_scopes)) if scope],
         "parameters": list(_parameters(route)),
         "responses": _responses(route),
     }
     if route.request is not None:
-        schema = {} if route.takes is None else {"schema": _reference(route.takes)}
-        operation["requestBody"] = {"required": True, "content": {route.request: schema}}
+        operation["requestBody"] = {
+            "required": True, "content": _content((route.request, *route.other_types), route.takes),
+        }  # fmt: skip
     return operation
 
 
@@ -64,17 +65,23 @@ def _parameters(route: Route) -> Iterator[dict[str, object]]:
 
 
 def _responses(route: Route) -> dict[str, object]:
-    content = {} if route.gives is None else {"schema": _reference(route.gives)}
+    kinds = (route.response, *(() if route.request else route.other_types))
     found: dict[str, object] = {
         str(status): {"description": _PHRASES[status]}
         | ({"headers": _TAGGED} if status != 204 else {})
-        | ({"content": {route.response: content}} if status in (200, 201) else {})
+        | ({"content": _content(kinds, route.gives)} if status in (200, 201) else {})
         for status in (*route.statuses, *((304,) if route.method == "GET" else ()))
     }
     refusal = {"application/problem+json": {"schema": _reference("Problem")}}
     return {**found, "default": {"description": "Not done", "content": refusal}}
 
 
+def _content(kinds: tuple[str, ...], shape: str | None) -> dict[str, object]:
+    """Of each media type what it holds: a shape is of JSON."""
+    return {kind: {"schema": _reference(shape)} if shape and kind == _JSON else {} for kind in kinds}
+
+
+_JSON = "application/json"
 _TAGGED = {"ETag": {"schema": {"type": "string"}}}
 
 

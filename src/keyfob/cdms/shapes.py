@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from keyfob.cdms.call import MAX_REASON
 from keyfob.cdms.odm.datasets import DATA_TYPES
+from keyfob.cdms.odm_shapes import ODM_SCHEMAS
 from keyfob.cdms.problems import MAX_SHOWN
 from keyfob.cdms.storage.records import Status
 
@@ -94,6 +95,7 @@ _ROW_RECEIPT: Mapping[str, Schema] = {
 }  # fmt: skip
 
 SCHEMAS: Mapping[str, Schema] = {
+    **ODM_SCHEMAS,
     "Problem": _object(
         {
             "type": _TEXT,
@@ -179,7 +181,8 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "batch": {**_TEXT_OR_NULL, "description": "null when nothing was kept: a dry run."},
             "stored": _COUNT, "unchanged": _COUNT, "refused": _COUNT, "subjects_registered": _COUNT,
-            "warnings": _many("Finding", maxItems=MAX_SHOWN), "warnings_total": _COUNT, "errors": _many("Finding"),
+            "subjects_refused": _COUNT, "warnings": _many("Finding", maxItems=MAX_SHOWN), "warnings_total": _COUNT,
+            "errors": _many("Finding", maxItems=MAX_SHOWN), "errors_total": _COUNT,
         },
         description="sent = stored + unchanged + refused.",
     ),

@@ -126,7 +126,7 @@ def item(
         significant_digits=significant_digits,
         code_list=None if code_list is None else required(code_list, "CodeListOID"),
         units=units,
-        range_checks=tuple(check for one in range_checks if (check := _range_check(one)) is not None),
+        range_checks=tuple(check for one in range_checks if (check := _range_check(one, units)) is not None),
         identifying=IDENTIFYING in marks,
         label=_translated(element, "Description") or _translated(element, "Question"),
         sas_name=element.get("SASFieldName") or former_attributes(element, "SASFieldName").get("SASFieldName", ""),
@@ -153,15 +153,20 @@ def _translated(element: etree._Element, name: str) -> str:
     return next(iter(by_language.values()), "")
 
 
-def _range_check(element: etree._Element) -> RangeCheck | None:
-    """None for a check in a programming language (FormalExpression): scripts are not run here."""
+def _range_check(element: etree._Element, units: tuple[str, ...]) -> RangeCheck | None:
+    """None for one in a programming language (FormalExpression: scripts are not run here), or in none of the units."""
+    reference = child(element, "MeasurementUnitRef")
+    unit = None if reference is None else required(reference, "MeasurementUnitOID")
+    if unit is not None and unit not in units:
+        return None
     comparator = element.get("Comparator")
     values = tuple(value.text or "" for value in children(element, "CheckValue"))
     if comparator is None or not values:
         return None
     if comparator not in COMPARATORS:
         raise OdmError("bad-comparator", "a Comparator is none of ODM's", where=pointer(element))
-    return RangeCheck(comparator, element.get("SoftHard", "Soft") == "Hard", values)
+    is_hard = element.get("SoftHard", "Soft") == "Hard"
+    return RangeCheck(comparator, is_hard, values, unit if len(units) > 1 else None)
 
 
 def code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
@@ -186,7 +191,9 @@ def check_references(design: Design, version: etree._Element) -> None:
     for item in design.items.values():
         if item.code_list is not None and item.code_list not in design.code_lists:
             raise OdmError(
-                "unknown-oid", f"{item.oid} refers to a code list that is not defined", where=pointer(version)
+                "unknown-oid",
+                f"{item.oid} refers to the code list {item.code_list}, which is not defined",
+                where=pointer(version),
             )
         if not set(item.units) <= design.units:
             raise OdmError("unknown-oid", f"{item.oid} refers to a unit that is not defined", where=pointer(version))

@@ -33,11 +33,12 @@ VISIT = "visit"
 
 @dataclass(frozen=True, slots=True)
 class RangeCheck:
-    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN."""
+    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN. `unit` None: of values in any."""
 
     comparator: str
     hard: bool
     values: tuple[str, ...]
+    unit: str | None = None
 
 
 COLUMN_CONTEXT = "dataset-json:"
@@ -61,6 +62,10 @@ class ItemDef:
     sas_name: str = ""
     column: Mapping[str, str] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
+
+    def unit_of(self, item: "ItemValue") -> str | None:
+        """The unit of a value: one that is not said is the only one that there can be."""
+        return item.unit or (self.units[0] if len(self.units) == 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
