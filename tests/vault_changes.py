@@ -165,6 +165,12 @@ def _rotate(named: str) -> None:
     rewrapping.rotate_key(vault, opening.default_keeper(vault))
 
 
+def _import(named: str, *, file: str, fingerprint: str) -> None:
+    from keyfob.partner.vault import importing
+
+    importing.bring_in(Path(file), named, fingerprint=fingerprint, environ=os.environ)
+
+
 def _forget(named: str, *, client: str) -> None:
     from keyfob.partner.vault.vault import Vault
 
@@ -176,6 +182,7 @@ _CHANGES: dict[str, Callable[..., None]] = {
     "replace": _replace,
     "rewrap": _rewrap,
     "under": _under,
+    "import": _import,
     "rotate": _rotate,
     "forget": _forget,
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from keyfob.oauth.client_information import ClientInformation
-from keyfob.partner import opening
+from keyfob.partner import opening, vault_commands
 from keyfob.partner.vault import entries
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.vault import Vault
@@ -162,6 +162,28 @@ def test_far_away_with_each_message_that_leaves(changes, scene, request):
             scene.check(what, is_done=is_done)
     assert killed > 2
     wire.close()
+
+
+@pytest.mark.parametrize("kind", ["folder", "sqlite"])
+@pytest.mark.parametrize("scene", ["folder"], indirect=True)
+def test_an_exported_vault_that_comes_in_is_there_as_far_as_it_came_and_the_rest_comes_the_next_time(
+    changes, scene, kind, tmp_path
+):
+    exported, place = tmp_path / "exported.json", tmp_path / "place"
+    exported.write_bytes(vault_commands._as_stored(scene.kept.vault, None))
+    named = str(place / "vault") if kind == "folder" else f"sqlite:{place / 'vault.db'}"
+    options = {"file": str(exported), "fingerprint": scene.kept.parties.operator.fingerprint}
+    for step in range(MOST_STEPS):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        is_done = changes.make("import", named, options, dies_at=step)
+        assert is_done or changes.make("import", named, options)
+        there = Vault.open(named)
+        opened = {int(one[3:]): opening.default_keeper(there).open(there.current(one)) for one in there.clients()}
+        assert opened == scene.wanted
+        if is_done:
+            break
+    assert 3 < step < MOST_STEPS - 1
 
 
 @pytest.mark.parametrize("kind", ["folder", "sqlite"])
