@@ -56,7 +56,7 @@ check: $(VENV)/ready ## format, lint, strict types, import contracts
 format: $(VENV)/ready ## bring the code into its one form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stranger, what a good client feels of an attack, what a check costs, how fast a scan is
+bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stranger, what a good client feels of an attack, what a check costs, how fast a scan is, what an item group costs whoever writes it
 	@$(BIN)/python bench/token_endpoint.py
 	@$(BIN)/python bench/partner.py
 	@$(BIN)/python bench/unknown_or_wrong.py
@@ -64,6 +64,7 @@ bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stra
 	@$(BIN)/python bench/one_greedy_partner.py
 	@$(BIN)/python bench/guard.py
 	@$(BIN)/python bench/scan.py
+	@$(BIN)/python bench/cdms_put.py
 
 docs: $(VENV)/ready ## run every command and example of the documents
 	@$(BIN)/python -m pytest tests/docs
