@@ -379,7 +379,17 @@ def default_vault(environ: Mapping[str, str]) -> Named:
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "keyfob"
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "keyfob"
+    return Path(environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "keyfob"
+
+
+def _home() -> Path:
+    """Raises Misuse: a container's user may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise Misuse(
+            "no-vault", "this user has no home, so no vault", hint="name it: --vault or KEYFOB_VAULT"
+        ) from None
 
 
 def _resource(entry: Entry, url: str | None) -> str:

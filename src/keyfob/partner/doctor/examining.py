@@ -66,11 +66,27 @@ def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
         vault=found,
         why_no_vault=problem,
         environ=os.environ,
-        home=Path.home(),
+        home=_home(),
         folder=Path.cwd(),
-        temporary=Path(tempfile.gettempdir()),
+        temporary=_temporary(),
         processes=Path("/proc"),
         network=None if context is None else Network(context, ambient.system_clock_precise),
         granted=None if context is None else granted,
         now=ambient.system_clock(),
     )
+
+
+def _home() -> Path:
+    """In a container a user may have none: then there is nothing to look at."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
+def _temporary() -> Path:
+    """Where programs leave things; on a read-only root file system nobody can now, and somebody may have before."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108  # it is looked at, not written to
