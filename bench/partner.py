@@ -5,14 +5,12 @@ that the adapters make, in one thread, on a call that was made before; beside it
 itself takes to make the request that it is put on.
 """
 
-import argparse
-import statistics
 import subprocess
 import sys
-import timeit
 from types import SimpleNamespace
 
 import httpx2
+from measuring import Figure, cost
 
 from keyfob.ambient import monotonic
 from keyfob.oauth.client_authentication import Method
@@ -49,38 +47,39 @@ class NoTransport:
         raise AssertionError
 
 
-def cpu(statement: str, runs: int) -> float:
-    """Milliseconds of CPU, the median of `runs` fresh processes, that `statement` takes in a bare interpreter."""
+def cpu(statement: str, runs: int) -> tuple[float, ...]:
+    """Milliseconds of CPU, in `runs` fresh processes, that `statement` takes in a bare interpreter."""
     program = [sys.executable, "-c", CPU.format(statement)]
-    times = [float(subprocess.run(program, capture_output=True, text=True, check=True).stdout) for _ in range(runs)]
-    return statistics.median(times) * 1000
+    return tuple(
+        float(subprocess.run(program, capture_output=True, text=True, check=True).stdout) * 1000 for _ in range(runs)
+    )
 
 
-def per_call(call: object, count: int) -> float:
-    """Microseconds, the best of five rounds: the rest is what else this machine does."""
-    return min(timeit.repeat(call, number=count, repeat=5)) / count * 1e6  # type: ignore[arg-type]  # a callable
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--count", type=int, default=20_000)
-    arguments = parser.parse_args()
-    imported = cpu("import keyfob.partner", arguments.runs)
-    session = cpu("from keyfob.partner import Session", arguments.runs)
-    httpx = cpu("import httpx2", arguments.runs)
+def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
     source = TokenSource(Issuer(), transport=NoTransport(), clock=monotonic)  # type: ignore[arg-type]  # sends nothing
     authorizer = Authorizer(source, resource=RESOURCE, held=frozenset({"a"}))
     scope = frozenset({"a"})
     request = SimpleNamespace(method="GET", url=URL, headers={})
-    attach = per_call(lambda: put(request, authorizer.token(request.method, request.url, scope)), arguments.count)
-    make = per_call(lambda: httpx2.Request("GET", URL), arguments.count // 10)
-    print(f"import keyfob.partner              {imported:6.1f} ms of CPU    (at most {MOST_IMPORT_MS})")
-    print(f"from keyfob.partner import Session {session:6.1f} ms of CPU    {session / httpx:4.1f} x import httpx2")
-    print(f"a token that is there, put on      {attach:6.2f} us           (at most {MOST_ATTACH_US})")
-    print(f"                                                    {attach / make:4.2f} x making the request")
-    return 0 if imported < MOST_IMPORT_MS and attach < MOST_ATTACH_US else 1
 
+    def attach() -> None:
+        put(request, authorizer.token(request.method, request.url, scope))
 
-if __name__ == "__main__":
-    sys.exit(main())
+    making = "httpx2 makes a request"
+    return [
+        Figure("import keyfob.partner", "CPU ms", cpu("import keyfob.partner", rounds), bound=MOST_IMPORT_MS),
+        Figure("import httpx2", "CPU ms", cpu("import httpx2", rounds)),
+        Figure(
+            "from keyfob.partner import Session",
+            "CPU ms",
+            cpu("from keyfob.partner import Session", rounds),
+            floor="import httpx2",
+        ),
+        Figure(
+            "a token that is there, put on a request",
+            "CPU s/1,000",
+            cost(attach, count, rounds),
+            floor=making,
+            bound=MOST_ATTACH_US / 1000,
+        ),
+        Figure(making, "CPU s/1,000", cost(lambda: httpx2.Request("GET", URL), count // 10, rounds)),
+    ], []
