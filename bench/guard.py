@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from measuring import ROOT, Figure
 
 from keyfob.ambient import system_clock
+from keyfob.guard.blocking import blocking
 from keyfob.guard.guard import Guard
 from keyfob.guard.issuer import KEYS, Withdrawn, feed_ages
+from keyfob.guard.presented import Presented
 from keyfob.guard.replays import MemoryReplays
 from keyfob.guard.trusted import Trusted
 from keyfob.jose import keys
@@ -39,6 +41,7 @@ ISSUER, AUDIENCE = "https://auth.example", "https://api.example"
 UNIT = "CPU s/1,000"
 BARE = "one raw ES256 verification"
 FIRST, WHOLE, AGAIN = "a token's first check", "a whole request, first", "a whole request, again"
+BLOCKING = "the same, for Flask, Django, WSGI"
 
 
 def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
@@ -67,6 +70,7 @@ def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
         Figure(FIRST, UNIT, seen[FIRST], floor=BARE, bound=1.3, against=BARE),
         Figure(WHOLE, UNIT, seen[WHOLE], floor=BARE),
         Figure(AGAIN, UNIT, seen[AGAIN], floor=BARE, bound=0.005),
+        Figure(BLOCKING, UNIT, seen[BLOCKING], floor=BARE),
         *theirs,
     ], notes
 
@@ -97,7 +101,7 @@ async def _measure(
     public = next(iter(jwks.keys.values())).public_key
     assert isinstance(public, ec.EllipticCurvePublicKey)
     how = ec.ECDSA(hashes.SHA256())
-    seen: dict[str, list[float]] = {what: [] for what in (BARE, FIRST, WHOLE, AGAIN)}
+    seen: dict[str, list[float]] = {what: [] for what in (BARE, FIRST, WHOLE, AGAIN, BLOCKING)}
     now = system_clock()
     await guard.verify(token(10**9))  # the keys and the feed are there
     for number in range(1, rounds + 1):
@@ -121,6 +125,12 @@ async def _measure(
             for headers in requests:
                 await guard.admit(headers, b"", "subjects:read", method="GET", path=b"/v1/studies/S/subjects")
             seen[what].append(time.process_time() - began)
+        blocked = [Presented(headers, b"", "GET", b"/v1/studies/S/subjects") for headers in requests]
+        judge = blocking(guard)
+        began = time.process_time()
+        for presented in blocked:
+            judge.admit(presented, "subjects:read")
+        seen[BLOCKING].append(time.process_time() - began)
     gc.unfreeze()
     return {what: tuple(one / count * 1000 for one in times) for what, times in seen.items()}
 

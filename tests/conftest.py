@@ -61,6 +61,7 @@ settings.load_profile("keyfob")
 LONGEST = (
     "docs/test_documents.py",
     "demo/test_demo.py",
+    "flows/test_nodes.py",
     "server/wire/test_kill.py",
     "cdms/test_kill.py",
     "server/lifecycle/test_model.py",
@@ -193,6 +194,7 @@ class Issuer:
         self.feed_key = keys.generate("ES256")
         self.resource_key = keys.generate("ES256")
         self.withdrawn: list[tuple[int, Revocation]] = []
+        self.clock: Callable[[], int] | None = None
         self.say({"issuer": self.url, "token_endpoint": f"{self.url}/token", "jwks_uri": f"{self.url}/jwks"})
         self.publish(self.key)
 
@@ -201,6 +203,7 @@ class Issuer:
 
     def offer_feed(self, clock: Callable[[], int], **changes: object) -> None:
         """As the real server does: only for the resource's key, and only what is new."""
+        self.clock = clock
         listed = {"keys": [self.feed_key.public_jwk()]}
         self.say(
             {
@@ -302,6 +305,9 @@ def serving_issuer(tls_files: TlsFiles, port: int) -> Iterator[Issuer]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(timestamp if issuer.clock is None else issuer.clock())
 
         def log_message(self, *_: object) -> None: ...
 

@@ -1,5 +1,6 @@
 """The same request at the same instant, over connections that two workers of one program share."""
 
+import contextlib
 import http.client
 import os
 import subprocess
@@ -25,7 +26,11 @@ class Running(Protocol):
 
 
 def _sockets(process: int) -> int:
-    return sum(str(entry.readlink()).startswith("socket:") for entry in Path(f"/proc/{process}/fd").iterdir())
+    found = 0
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found += str(entry.readlink()).startswith("socket:")
+    return found
 
 
 def _held(program: Running) -> dict[int, int]:

@@ -12,6 +12,8 @@ from keyfob.change_request import ChangeRequest, MalformedChangeRequest
 names = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
 wishes = st.one_of(
     st.builds(lambda kid: {"jwks": json.dumps({"keys": [{"kid": kid}]})}, names),
+    st.builds(lambda kid: {"add_keys": json.dumps({"keys": [{"kid": kid}]})}, names),
+    st.builds(lambda gone: {"remove_keys": tuple(gone)}, st.lists(names, min_size=1, max_size=16)),
     st.builds(lambda url: {"jwks_uri": url}, names),
     st.builds(lambda content: {"certificate": content}, st.binary(min_size=1, max_size=200)),
     st.builds(lambda name: {"stop": name}, names),
@@ -50,7 +52,8 @@ def test_what_is_wrong_is_named_and_not_quoted(change, named):
 
 def test_another_shape_is_refused():
     without = {name: value for name, value in GOOD.items() if name != "stop"}
-    for wish in ({}, {"jwks": []}, {"certificate": "?"}):
+    strange = ({"jwks": []}, {"add_keys": "x"}, {"remove_keys": []}, {"remove_keys": ["a"] * 17}, {"remove_keys": [1]})
+    for wish in ({}, *strange, {"certificate": "?"}):
         with pytest.raises(MalformedChangeRequest):
             change_request.read(json.dumps(without | wish).encode())
     with pytest.raises(MalformedChangeRequest, match="small"):

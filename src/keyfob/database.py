@@ -5,6 +5,7 @@ which starves one of two processes for seconds. PostgreSQL: keyfob.postgresql.
 """
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -21,9 +22,14 @@ from keyfob.ambient import monotonic
 from keyfob.problem import Misuse, Problem
 from keyfob.turn import Turn
 
+_log = logging.getLogger("keyfob.database")
+
 _CONNECTIONS = 128
 _PATIENCE = 2.0
 """Seconds to wait for a free connection: whoever comes later is better told at once."""
+
+_RIDERS = 32
+"""Writers that share one transaction at most, so that the first is not kept waiting for ever more."""
 
 _REVISION = 4
 """Digits of a revision, with which the name of its file begins."""
@@ -46,8 +52,19 @@ class Unreachable(Problem):
     """The database does not answer, or not in time. Nothing is wrong with the request: it may be tried again."""
 
 
+class _Ride:
+    """One transaction that several writers share."""
+
+    def __init__(self, connection: sa.Connection, commit: contextlib.ExitStack) -> None:
+        self.connection = connection
+        self.commit = commit
+        self.riders = 0
+        self.over = threading.Event()
+        self.failed: BaseException | None = None
+
+
 class Database:
-    """An engine with two verbs, `read()` and `write()`, each a transaction.
+    """An engine with two verbs, `read()` and `write()`, each a transaction; `write_together()` shares one.
 
     `connections`: how many transactions there can be at once. `explain` makes an Unreachable of an error that only says
     so; None for any other. `migration_lock` is said first when the schema is brought up to date.
@@ -74,6 +91,9 @@ class Database:
         self._explain = explain
         self._glance = glance
         self._away_until = 0.0
+        self._aboard, self._counting = threading.Lock(), threading.Lock()
+        self._waiting = 0
+        self._ride: _Ride | None = None
 
     @property
     def has_many_writers(self) -> bool:
@@ -82,13 +102,13 @@ class Database:
 
     def scalar(self, statement: sa.Select[Any] | sa.TextClause) -> object:
         """The value that one statement finds, or None. No transaction: a single statement sees a single state."""
-        with self._told(), self._connection() as connection:
+        with self._told(), self.connect() as connection:
             try:
                 return connection.execute(statement).scalar_one_or_none()
             except sa.exc.DBAPIError as failed:
                 if not failed.connection_invalidated:
                     raise
-        with self._told(), self._connection() as connection:
+        with self._told(), self.connect() as connection:
             return connection.execute(statement).scalar_one_or_none()
 
     def number(self, statement: str) -> int:
@@ -122,10 +142,79 @@ class Database:
                 raise
 
     @contextlib.contextmanager
+    def write_together(self) -> Iterator[sa.Connection]:
+        """As `write`, for what is brief. On SQLite those who come at once share a transaction and its flush.
+
+        Each has a savepoint of its own, sees what those before him wrote, and is answered when all of it is durable:
+        what one of them undoes is undone for him alone.
+        """
+        if self._turn is None:
+            with self.write() as connection:
+                yield connection
+            return
+        ride = self._board()
+        try:
+            with self._told(), self._savepoint(ride):
+                yield ride.connection
+        finally:
+            self._leave(ride)
+        if ride.failed is not None:
+            raise ride.failed
+
+    def _board(self) -> _Ride:
+        with self._counting:
+            self._waiting += 1
+        self._aboard.acquire()
+        with self._counting:
+            self._waiting -= 1
+        try:
+            if self._ride is None:
+                with contextlib.ExitStack() as stack:
+                    connection = stack.enter_context(self.write())
+                    self._ride = _Ride(connection, stack.pop_all())
+        except BaseException:
+            self._aboard.release()
+            raise
+        self._ride.riders += 1
+        return self._ride
+
+    @contextlib.contextmanager
+    def _savepoint(self, ride: _Ride) -> Iterator[None]:
+        connection = ride.connection
+        connection.exec_driver_sql("SAVEPOINT rider")
+        try:
+            yield
+            connection.exec_driver_sql("RELEASE rider")
+        except BaseException as failed:
+            try:
+                connection.exec_driver_sql("ROLLBACK TO rider")
+                connection.exec_driver_sql("RELEASE rider")
+            except sa.exc.DBAPIError:
+                # A full disk may have undone the whole transaction, of all who were in it.
+                ride.failed = failed
+            raise
+
+    def _leave(self, ride: _Ride) -> None:
+        """Returns when all that is in the transaction is durable, or none of it is."""
+        with self._counting:
+            is_last = self._waiting == 0 or ride.riders >= _RIDERS or ride.failed is not None
+        if is_last:
+            self._ride = None
+            failed = ride.failed
+            try:
+                # By the way of `write`: committed, or undone where something has failed.
+                ride.commit.__exit__(None if failed is None else type(failed), failed, None)
+            except BaseException as why:
+                ride.failed = why
+            ride.over.set()
+        self._aboard.release()
+        ride.over.wait()
+
+    @contextlib.contextmanager
     def _begun(self, begin: str) -> Iterator[sa.Connection]:
         """A connection in a transaction. One that had died while it was idle is replaced: nothing was lost on it."""
         # The drivers open no transaction by themselves; without one each statement would see another state.
-        connection = self._connection()
+        connection = self.connect()
         try:
             try:
                 connection.exec_driver_sql(begin)
@@ -133,7 +222,7 @@ class Database:
                 if not failed.connection_invalidated:
                     raise
                 connection.close()
-                connection = self._connection()
+                connection = self.connect()
                 connection.exec_driver_sql(begin)
             yield connection
         finally:
@@ -153,8 +242,8 @@ class Database:
                 raise explained from failed
             raise
 
-    def _connection(self) -> sa.Connection:
-        """Raises Unreachable `database-busy` when none has come free for a while."""
+    def connect(self) -> sa.Connection:
+        """A connection of the pool, to be closed. Raises Unreachable `database-busy` when none comes free in time."""
         began = monotonic()
         if began < self._away_until:
             raise Unreachable("database-away", "the database did not answer a moment ago", hint="try again")
@@ -251,11 +340,10 @@ def placed(source: Path, target: Path) -> Iterator[None]:
 def upgrade(database: Database, migrations: str) -> None:
     """Bring the schema to the newest revision in the package folder `migrations` (`package:folder`).
 
-    Two programs that start at once queue on the write lock. Raises Misuse when the schema is newer than the program.
+    Two programs that start at once queue on the write lock. A newer schema is left as it is, where it only adds to what
+    this program knows: nodes of the version before go on beside newer ones. Raises Misuse when it does not.
     """
-    package, _, folder = migrations.partition(":")
-    names = sorted(file.name for file in (resources.files(package) / folder / "versions").iterdir())
-    revisions = [name[:_REVISION] for name in names if name[:_REVISION].isdigit()]
+    revisions = _revisions(migrations)
     with database.write() as connection:
         if database.migration_lock is not None:
             connection.exec_driver_sql(database.migration_lock)
@@ -263,9 +351,10 @@ def upgrade(database: Database, migrations: str) -> None:
         if found == revisions[-1]:
             return
         if found is not None and found not in revisions:
-            raise Misuse(
-                "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
-            )
+            if not _is_enough(connection, revisions[-1]):
+                raise _newer(found)
+            _log.warning("newer_schema_served found=%s known=%s", found, revisions[-1])
+            return
         # Only here: to import it takes longer than most commands, and nearly always there is nothing to do.
         from alembic import command
         from alembic.config import Config
@@ -276,10 +365,38 @@ def upgrade(database: Database, migrations: str) -> None:
         command.upgrade(config, "head")
 
 
+def check_same(connection: sa.Connection, migrations: str) -> None:
+    """For what takes hold of every table: raises Misuse when there may be some that this program does not know."""
+    found = _schema_revision(connection)
+    if found not in _revisions(migrations):
+        raise _newer(str(found))
+
+
 def is_empty(database: Database) -> bool:
     """Whether there is no table in it, ours or anybody's."""
     with database.read() as connection:
         return not sa.inspect(connection).get_table_names()
+
+
+def _revisions(migrations: str) -> list[str]:
+    package, _, folder = migrations.partition(":")
+    names = sorted(file.name for file in (resources.files(package) / folder / "versions").iterdir())
+    return [name[:_REVISION] for name in names if name[:_REVISION].isdigit()]
+
+
+def _is_enough(connection: sa.Connection, known: str) -> bool:
+    """Whether to know the schema `known` is enough for the newer one that is there; each says so of itself."""
+    columns = sa.inspect(connection).get_columns("installation")
+    if not any(column["name"] == "least_schema" for column in columns):
+        return False
+    least = connection.execute(sa.text("SELECT least_schema FROM installation")).scalar_one_or_none()
+    return least is not None and known >= str(least)
+
+
+def _newer(found: str) -> Misuse:
+    return Misuse(
+        "newer-schema", f"the database has schema {found}, which is newer than this program", hint="upgrade it"
+    )
 
 
 def _schema_revision(connection: sa.Connection) -> str | None:

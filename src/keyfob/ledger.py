@@ -6,13 +6,14 @@ Each entry commits to its payload under a salt of its own, and each link binds t
     link       = HMAC-SHA-256(key, previous link ‖ sequence ‖ at ‖ commitment)
 
 The link stands on the commitment and not on the payload: an entry whose content was taken away stays in its place,
-and is found out. The key lies outside the log's database: who can write rows cannot chain them anew. What a chain alone
-cannot show is a cut tail: for that, `expect` names a head that was written down elsewhere.
+and is found out, unless a log has a lawful way to do so and a later entry that tells of it. The key lies outside the
+log's database: who can write rows cannot chain them anew. What a chain alone cannot show is a cut tail: for that,
+`expect` names a head that was written down elsewhere.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from keyfob.problem import Misuse
@@ -27,7 +28,7 @@ _MAX_FINDINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. `salt` or `payload` is None where somebody took it away: there is no lawful way to."""
+    """One row. `salt` and `payload` are None where somebody took them away."""
 
     sequence: int
     at: int
@@ -83,11 +84,19 @@ def link(key: Secret, previous: bytes, *, sequence: int, at: int, commitment: by
     return hmac.digest(key.reveal_bytes(), message, "sha256")
 
 
-def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None, after: Head | None = None) -> Verdict:
+def verify(
+    entries: Iterable[Entry],
+    key: Secret,
+    *,
+    expect: Head | None = None,
+    after: Head | None = None,
+    redacted: Collection[int] = (),
+) -> Verdict:
     """Walk the log in the order of its sequence and say what does not fit; nothing is raised for a bad row.
 
     `expect`: a head that was noted earlier must be in the chain; otherwise the tail was cut or rewritten. `after`: the
-    entry before the first of `entries`, taken as it is; None: they begin at the beginning.
+    entry before the first of `entries`, taken as it is; None: they begin at the beginning. `redacted`: the entries
+    whose content was lawfully taken away, salt and all; their places in the chain still have to fit.
     """
     findings: list[str] = []
     last, previous = (0, GENESIS) if after is None else (after.sequence, after.link)
@@ -96,7 +105,8 @@ def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None,
         count += 1
         if entry.sequence != last + 1:
             findings.append(f"entry {last + 1} is missing: {entry.sequence} follows {last}")
-        if entry.salt is None or entry.payload is None or not _commits(entry.salt, entry.payload, entry.commitment):
+        is_gone = entry.salt is None and entry.payload is None
+        if not (is_gone and entry.sequence in redacted) and not _commits(entry):
             findings.append(f"entry {entry.sequence} was altered: its content is not what was committed to")
         wanted = link(key, previous, sequence=entry.sequence, at=entry.at, commitment=entry.commitment)
         if not hmac.compare_digest(wanted, entry.link):
@@ -115,5 +125,7 @@ def verify(entries: Iterable[Entry], key: Secret, *, expect: Head | None = None,
     return Verdict(count, Head(last, previous), tuple(findings))
 
 
-def _commits(salt: bytes, payload: bytes, commitment: bytes) -> bool:
-    return len(salt) == SALT_BYTES and hmac.compare_digest(commit(salt, payload), commitment)
+def _commits(entry: Entry) -> bool:
+    if entry.salt is None or entry.payload is None or len(entry.salt) != SALT_BYTES:
+        return False
+    return hmac.compare_digest(commit(entry.salt, entry.payload), entry.commitment)

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keyfob import database_url, databases, home
-from keyfob.database import Database
+from keyfob.database import Database, check_same
 from keyfob.databases import Tables
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse, Problem
@@ -53,7 +53,11 @@ class Moved:
 
 
 def take_alone(connection: sa.Connection, tables: Tables) -> None:
-    """Nobody else writes until the transaction ends; on SQLite its turn says so already. Raises Problem."""
+    """Nobody else writes until the transaction ends; on SQLite its turn says so already. Raises Problem.
+
+    Whoever needs that takes hold of every table: Misuse when a newer program has made some that this one does not know.
+    """
+    check_same(connection, tables.migrations)
     if connection.dialect.name != "postgresql":
         return
     others = sa.text(

@@ -1,11 +1,17 @@
-"""Tokens that are bound to a TLS certificate (RFC 8705 §3), at a real clinical API with its own TLS."""
+"""Tokens that are bound to a TLS certificate (RFC 8705 §3), or to a key whose proofs need a nonce (RFC 9449 §9), at a
+real clinical API with its own TLS.
+"""
 
 import ssl
+import time
 
 import pytest
 
 from client_certs import Pair, make
+from keyfob.jose import keys
+from keyfob.jose.proofs import sign_proof
 from keyfob.oauth import mutual_tls
+from keyfob.secret import Secret
 
 AUTHORITY = make("Clients' authority", is_authority=True)
 ISSUED, OWN = make("edc.example", by=AUTHORITY), make("lab.example")
@@ -16,7 +22,7 @@ def api(new_api):
     made = new_api()
     (made.home / "clients.pem").write_bytes(AUTHORITY.pem + OWN.pem)
     path = made.home / "keyfob.toml"
-    path.write_text(path.read_text() + '\n[tls]\nclient_ca = "clients.pem"\n')
+    path.write_text(path.read_text() + '\n[tls]\nclient_ca = "clients.pem"\n[guard]\ndpop_nonce = "required"\n')
     made.serve()
     yield made
     made.stop()
@@ -50,3 +56,23 @@ def test_a_bound_token_is_good_in_a_connection_with_its_certificate_alone(api, m
 
 def test_a_token_that_is_bound_to_nothing_needs_no_certificate(api):
     assert ask(api, api.token(), None) == ask(api, api.token(), OWN) == 200
+
+
+def test_a_proof_needs_a_nonce_where_the_setting_says_so(api):
+    key = keys.generate("ES256")
+    token = api.token(cnf={"jkt": key.kid})
+
+    def get(jti: str, nonce: str | None) -> tuple[int, str | None]:
+        url, now = f"{api.resource}/v1/studies", int(time.time())
+        proof = sign_proof(key, method="GET", url=url, now=now, jti=jti, access_token=Secret(token), nonce=nonce)
+        connection = api.connect()
+        connection.request("GET", "/v1/studies", headers={"authorization": f"DPoP {token}", "dpop": proof.reveal()})
+        answer = connection.getresponse()
+        found = answer.status, answer.getheader("dpop-nonce")
+        connection.close()
+        return found
+
+    status, nonce = get("1", None)
+    assert status == 401 and nonce is not None
+    assert get("2", nonce) == (200, None)
+    assert get("2", nonce) == (401, None)

@@ -306,3 +306,56 @@ def test_a_number_that_the_study_did_not_reach_is_refused(full, seq: str):
 def test_before_its_first_design_a_study_has_nothing(full):
     answer = full.get(f"{url(STUDY)}?as_of_seq=0")
     assert (answer.status, answer.document["code"]) == (409, "not-open")
+
+
+def test_a_design_is_had_in_each_form(full, demo_study):
+    path = f"/v1/studies/{STUDY}/metadata"
+    whole = {form: full.get(path, headers={"accept": accept}) for form, accept in FORMS.items()}
+    assert {form: one.headers["content-type"] for form, one in whole.items()} == FORMS
+    assert whole["1.3.2"].body == demo_study("design")
+    assert whole["2.0"].body.count(b'Type="Form"') == demo_study("design").count(b"<FormDef ")
+    assert whole["json"].document["study"][0]["oid"] == STUDY
+    assert len({one.headers["etag"] for one in whole.values()}) == 3
+    for form, one in whole.items():
+        known = {"accept": FORMS[form], "if-none-match": one.headers["etag"]}
+        assert full.get(f"{path}/MDV.1", headers=known).status == 304
+    assert full.get(path, headers={"accept": "text/html"}).status == 406
+
+
+def test_a_design_loaded_as_2_0_is_given_as_it_came_and_as_1_3_2(full, test_data, tmp_path):
+    sent = (test_data / "odm2" / "MetaData_Dave_as_ODMv2.xml").read_bytes()
+    load(full, tmp_path, sent)
+    path = "/v1/studies/CES/metadata"
+    assert full.get(path, headers={"accept": FORMS["2.0"]}).body == sent
+    older = full.get(path)
+    assert older.headers["content-type"] == FORMS["1.3.2"]
+    check_valid(test_data, "1.3.2", older.body)
+
+
+def test_a_design_that_1_3_2_cannot_say_is_not_bent(full, test_data, tmp_path):
+    sent = (test_data / "odm2" / "RepeatingIG-UC-D-Example.xml").read_bytes().replace(b"S.RPTIG.UC-D", b"S.OWN")
+    design = etree.fromstring(sent)
+    design.remove(design.find(f"{V2}ClinicalData"))
+    load(full, tmp_path, etree.tostring(design))
+    answer = full.get("/v1/studies/S.OWN/metadata")
+    assert (answer.status, answer.document["code"]) == (406, "not-acceptable")
+    assert "IG.MEDHIST would be defined twice" in answer.document["detail"]
+    assert full.get("/v1/studies/S.OWN/metadata", headers={"accept": FORMS["2.0"]}).status == 200
+
+
+def test_whoever_sees_some_sites_sees_the_design_and_no_other_site(full):
+    limited = full.token("metadata:read", [{"type": "cdms_study", "identifier": STUDY, "sites": ["702"]}])
+    for accept in FORMS.values():
+        answer = full.get(f"/v1/studies/{STUDY}/metadata", token=limited, headers={"accept": accept})
+        assert answer.status == 200
+        assert b"I.BRTHDAT" in answer.body
+        assert b"University hospital" not in answer.body
+
+
+def test_data_that_came_with_a_design_are_not_given_as_the_design(full, test_data, tmp_path):
+    load(full, tmp_path, mended(test_data).replace(b"ST.DEMOGRAPHICS_EXAMPLE", b"ST.BOTH"))
+    token = full.token("metadata:read")
+    for accept in FORMS.values():
+        answer = full.get("/v1/studies/ST.BOTH/metadata", token=token, headers={"accept": accept})
+        assert answer.status == 200
+        assert b"1957-05-07" not in answer.body

@@ -194,7 +194,7 @@ def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console", "sql", "mermaid", "nginx"), document
+            assert language in ("sh", "python", "console", "sql", "mermaid", "nginx", "caddyfile", "yaml"), document
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)
@@ -203,6 +203,13 @@ def test_every_other_shell_block_is_an_installation():
 def test_every_page_with_commands_is_followed():
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if "```sh" in path.read_text()}
     assert pages <= {*STORY, *POSTGRESQL, KMS}
+
+
+def test_the_page_for_those_who_want_nothing_of_ours_uses_nothing_of_ours():
+    page = (ROOT / "docs/how-to/partner/gpg-and-curl.md").read_text()
+    commands = "\n".join(content for _, content in blocks(page))
+    begun = re.findall(r"(?:^|\||\$\(|[{;])\s*([a-z][\w-]*)(?=[ (])", re.sub(r"'[^']*'", "''", commands), re.MULTILINE)
+    assert {"gpg", "curl", "jq"} <= set(begun) <= {"gpg", "curl", "jq", "cp", "cut", "login", "bearer"}, begun
 
 
 def test_every_page_stands_in_the_index_under_its_title():

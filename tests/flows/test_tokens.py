@@ -6,8 +6,11 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from flows.conftest import RESOURCE
-from keyfob.partner import open_authorizer
+from flows.test_rotation import ended, started
+from keyfob.partner import TokenDenied, open_authorizer
 
 SCOPE = frozenset({"studies:read"})
 
@@ -112,3 +115,53 @@ def test_an_upgrade_that_is_refused_leaves_the_secret_alone(stage):
     assert (refused["error"], vault.ids()) == ("not-taken", before)
     stage.operator.run("client", "resume", client_id)
     assert vault.works()
+
+
+def test_a_key_takes_the_place_of_the_key_before_without_one_failed_request(stage):
+    """RFC 7523 §2.2: both count until the older one is ended."""
+    client_id, _, (vault,) = stage.vaults("renewed")
+    first = vault.run("upgrade-to-key", "--private-key", vault.private_key)
+    await_method(stage, client_id, "private_key_jwt")
+    instance = started(vault)
+    done = vault.rotate()
+    assert (done["client_id"], done["announcement_id"][:4]) == (client_id, "ann_")
+    assert {first["credential_id"], done["credential_id"]} < set(vault.ids())
+    source = authorizer(vault).source
+    deadline = time.monotonic() + 60
+    while (held := source.token(SCOPE, resource=RESOURCE)).credential_id != done["credential_id"]:
+        source = authorizer(vault).source
+        assert time.monotonic() < deadline
+    assert held.identity.method == "private_key_jwt"
+    finished = vault.rotate("--finish")
+    assert finished["retired"] == [first["credential_id"]]
+    while len(keys_of(stage, client_id)) == 2:
+        assert time.monotonic() < deadline
+    assert keys_of(stage, client_id) == [done["key_id"]]
+    assert vault.works()
+    seen = ended(instance)
+    assert seen["failures"] == []
+    assert seen["used"] == [first["credential_id"], done["credential_id"]]
+    assert vault.rotate("--finish", status=1)["error"] == "no_overlap"
+    assert vault.works()
+
+
+def test_a_client_with_a_key_reads_why_it_was_refused(stage):
+    client_id, _, (vault,) = stage.vaults("asks")
+    vault.run("upgrade-to-key", "--private-key", vault.private_key)
+    await_method(stage, client_id, "private_key_jwt")
+    assert vault.works()
+    with pytest.raises(TokenDenied) as denied:
+        authorizer(vault).source.token(frozenset({"audit:read"}), resource=RESOURCE)
+    told = vault.run("explain", denied.value.error_id)
+    assert (told["reason"], told["error_id"]) == ("scope_not_granted", denied.value.error_id)
+
+
+def await_method(stage, client_id, method):
+    deadline = time.monotonic() + 60
+    while stage.operator.run("client", "show", client_id)["auth_method"] != method:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def keys_of(stage, client_id):
+    return stage.operator.run("client", "show", client_id)["thumbprints"]

@@ -20,6 +20,7 @@ import httpx2
 import pytest
 import requests
 
+from keyfob import tls
 from keyfob.oauth.client_authentication import Method
 from keyfob.partner import AsyncSession, Session, Unreachable, UnsafeCall, client_key, open_authorizer
 from keyfob.partner.adapters import httpx as for_httpx
@@ -88,48 +89,104 @@ def proxy(leads_to: int | None = None) -> Iterator[Proxy]:
         yield made
 
 
-def test_a_proxy_is_used_by_connect_and_left_out_where_it_is_said_so(ready, service, monkeypatch):
+def by_session(ready, service) -> int:
+    with Session.open(vault=ready.vault, ca=service.ca) as session:
+        return session.get("/v1/studies").status_code
+
+
+def by_task(ready, service) -> int:
+    async def call() -> int:
+        async with AsyncSession.open(vault=ready.vault, ca=service.ca) as session:
+            return (await session.get("/v1/studies")).status_code
+
+    return asyncio.run(call())
+
+
+def by_httpx(ready, service, url=None, ca=True) -> int:
+    return _by_client(httpx, for_httpx, ready, service, url, ca)
+
+
+def by_httpx2(ready, service, url=None, ca=True) -> int:
+    return _by_client(httpx2, for_httpx2, ready, service, url, ca)
+
+
+def _by_client(library, adapter, ready, service, url, ca) -> int:
+    auth = adapter.KeyfobAuth(open_authorizer(vault=ready.vault, ca=service.ca if ca else None))
+    with library.Client(auth=auth, verify=tls.client_context(service.ca, environ={})) as client:
+        return client.get(url or f"{ready.api}/v1/studies").status_code
+
+
+def by_requests(ready, service, url=None, ca=True) -> int:
+    auth = for_requests.KeyfobAuth(open_authorizer(vault=ready.vault, ca=service.ca if ca else None))
+    return requests.get(url or f"{ready.api}/v1/studies", auth=auth, verify=str(service.ca), timeout=9).status_code
+
+
+ADAPTERS = (by_httpx, by_httpx2, by_requests)
+EVERY_WAY = (by_session, by_task, *ADAPTERS)
+
+
+@pytest.mark.parametrize("call", EVERY_WAY)
+def test_a_proxy_is_used_by_connect_and_left_out_where_it_is_said_so(ready, service, monkeypatch, call):
     place = service.url.removeprefix("https://")
     with proxy() as through:
         monkeypatch.setenv("HTTPS_PROXY", through.url)
-        with Session.open(vault=ready.vault, ca=service.ca) as session:
-            assert session.get("/v1/studies").status_code == 200
+        assert call(ready, service) == 200
         assert set(through.asked) == {f"CONNECT {place}"}, "the token and the call alike, and nothing in clear"
         asked = len(through.asked)
+        assert asked >= 2
         monkeypatch.setenv("NO_PROXY", "localhost")
-        with Session.open(vault=ready.vault, ca=service.ca) as session:
-            assert session.get("/v1/studies").status_code == 200
+        assert call(ready, service) == 200
         assert len(through.asked) == asked
 
 
-def test_a_proxy_that_opens_tls_is_named_by_the_issuer_of_the_chain_it_shows(
-    ready, service, monkeypatch, make_tls, tmp_path
-):
+@pytest.fixture
+def inspecting(make_tls, tmp_path) -> Iterator[Proxy]:
+    """A proxy that opens TLS, with a certificate of its own for every host."""
     other = make_tls(tmp_path / "inspecting")
-    inspecting = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(other.certificate, other.private_key)
-    inspecting.socket = context.wrap_socket(inspecting.socket, server_side=True)
-    thread = threading.Thread(target=inspecting.serve_forever, daemon=True)
-    thread.start()
-    with proxy(inspecting.server_address[1]) as through:
-        monkeypatch.setenv("HTTPS_PROXY", through.url)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with proxy(server.server_address[1]) as through:
+        yield through
+    server.shutdown()
+    server.server_close()
 
-        async def by_task() -> None:
-            async with AsyncSession.open(vault=ready.vault, ca=service.ca) as session:
-                await session.get("/v1/studies")
 
-        with pytest.raises(Unreachable) as by_thread, Session.open(vault=ready.vault, ca=service.ca) as session:
-            session.get("/v1/studies")
-        with pytest.raises(Unreachable) as told:
-            asyncio.run(by_task())
-    inspecting.shutdown()
-    inspecting.server_close()
-    for refused in (by_thread.value, told.value):
-        assert refused.code == "certificate-not-trusted"
-        assert "its chain is issued by CN=Keyfob throw-away authority" in refused.message
-        assert "a proxy opens your TLS" in refused.hint
+@pytest.mark.parametrize("call", EVERY_WAY)
+def test_a_proxy_that_opens_tls_is_named_by_the_issuer_of_the_chain_it_shows(
+    ready, service, monkeypatch, inspecting, call
+):
+    monkeypatch.setenv("HTTPS_PROXY", inspecting.url)
+    with pytest.raises(Unreachable) as refused:
+        call(ready, service)
+    assert refused.value.code == "certificate-not-trusted"
+    assert "its chain is issued by CN=Keyfob throw-away authority" in refused.value.message
+    assert "a proxy opens your TLS" in refused.value.hint
     assert service.asked == service.calls == []
+
+
+@pytest.mark.parametrize("call", ADAPTERS)
+def test_no_adapter_gives_a_token_to_plain_http_or_asks_for_one(ready, service, call):
+    """RFC 6750 §5.2: a bearer token travels over TLS alone."""
+    with pytest.raises(UnsafeCall) as refused:
+        call(ready, service, ready.api.replace("https://", "http://") + "/v1/studies")
+    assert refused.value.code == "plain-http"
+    assert service.asked == service.calls == []
+
+
+@pytest.mark.parametrize("call", ADAPTERS)
+def test_a_private_authority_is_named_to_each_adapter_once_and_for_all(ready, service, monkeypatch, call):
+    """The library's own setting does not vouch for the issuer: a token is asked for over keyfob's connection."""
+    for name in ("KEYFOB_CA_FILE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Unreachable) as refused:
+        call(ready, service, ca=False)
+    assert refused.value.code == "certificate-not-trusted" and "--ca FILE or KEYFOB_CA_FILE" in refused.value.hint
+    assert service.asked == service.calls == []
+    monkeypatch.setenv("KEYFOB_CA_FILE", str(service.ca))
+    assert call(ready, service, ca=False) == 200
 
 
 @pytest.mark.parametrize("named", ["socks5://user:pass-word@127.0.0.1:1", "ftp://user:pass-word@127.0.0.1:1"])
@@ -186,10 +243,11 @@ def test_the_debug_logs_of_every_library_show_neither_secret_nor_token(ready, se
     requests.get(f"{ready.api}/v1/studies", auth=for_requests.KeyfobAuth(authorizer), verify=str(service.ca), timeout=9)
     with Session(authorizer, tls_files.client_context()) as session:
         assert session.get("/v1/studies").status_code == 200
+    assert by_httpx(ready, service) == 200
     held = authorizer.source.token(frozenset({"studies:read"}), resource=ready.api)
     logging.getLogger("any").warning("%s %r", held, held.access_token, extra={"token": held, "source": authorizer})
     loud = {record.name.partition(".")[0] for record in caplog.records}
-    assert {"httpx2", "urllib3"} <= loud
+    assert {"httpx", "httpcore", "httpx2", "urllib3"} <= loud
     hidden(ready, "\n".join(f"{record.getMessage()} {record.__dict__!r}" for record in caplog.records))
 
 

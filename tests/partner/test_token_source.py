@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import http_date
 from keyfob.oauth.authorization_details import CdmsStudy
 from keyfob.oauth.client_information import ClientInformation
@@ -17,7 +18,6 @@ from keyfob.partner import renewal
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable
 from keyfob.partner.held import HeldToken
 from keyfob.partner.issuer import Issuer as Asker
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Sleep, Wait
 from keyfob.partner.telling import EXPIRES_SOON, ExpiringCredential, SkewedClock

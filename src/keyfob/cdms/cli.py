@@ -19,7 +19,7 @@ _COMMANDS = command.Imported(
         "site": ["commands:site"],
         "serve": ["serve:serve"],
         "move-store": ["commands:move_store"],
-        "audit": ["commands:audit"],
+        "audit": ["auditing:audit"],
         "backup": ["keeping:backup"],
         "restore": ["keeping:restore"],
     },

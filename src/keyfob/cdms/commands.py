@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from keyfob import command, configuration, database_url, ledger
+from keyfob import command, configuration, database_url
 from keyfob import home as homes
 from keyfob.cdms import installation, loading, relocation, settings
+from keyfob.cdms.auditing import check_study
 from keyfob.cdms.installation import Plan
 from keyfob.cdms.odm.model import Site
 from keyfob.cdms.options import PATH, Ground, home_option, open_home
-from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
@@ -150,18 +150,11 @@ def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> 
         contextlib.closing(open_home(home, ground)) as found,
         found.store.writing(actor=actor, now=ground.clock()) as writing,
     ):
-        _check_study(writing.reading, study)
+        check_study(writing.reading, study)
         writing.take(study)
         is_new = writing.put_site(study, Site(oid, name))
     done = "added" if is_new else "known"
     return Result({"study": study, "site": oid, "name": name, "state": done}, f"{done}: site {oid} of {study}")
-
-
-def _check_study(reading: Reading, study: str) -> None:
-    """Raises Misuse when there is no study with that OID."""
-    if reading.find_study(oid=study) is None:
-        known = ", ".join(one.oid for one in reading.studies()) or "none yet"
-        raise Misuse("unknown-study", f"there is no study {study}", hint=f"studies here: {known}")
 
 
 @click.command("move-store", short_help="Move the clinical data to another database.")
@@ -196,30 +189,3 @@ def move_store(ground: Ground, *, home: Path, url: str) -> Result:
         moved, heads = relocation.move(found, target, environ=ground.environ)
     told = [f"audit head of {study}: {head}" for study, head in heads.items()]
     return Result(moved.document(audit_heads=heads), moved.lines(*told, environ=ground.environ))
-
-
-@click.group()
-def audit() -> None:
-    """The audit trail of clinical data."""
-
-
-@audit.command(short_help="Check that a study's audit trail is whole.")
-@click.argument("study")
-@home_option
-@click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a cut tail.")
-@click.pass_obj
-@shows_result
-def verify(ground: Ground, *, study: str, home: Path, expect: str | None) -> Result:
-    """Check that the audit trail of STUDY (its OID) is whole, and print its head.
-
-    \b
-    Example:
-      keyfob-cdms audit verify S.1 --home ./cdms
-    """
-    head = None if expect is None else ledger.Head.parse(expect)
-    with contextlib.closing(open_home(home, ground)) as found:
-        with found.store.reading() as reading:
-            _check_study(reading, study)
-        verdict = found.store.check_audit(study, expect=head)
-    document = {"whole": True, "records": verdict.count, "head": str(verdict.head)}
-    return Result(document, f"whole: {verdict.count} records; head {verdict.head}")

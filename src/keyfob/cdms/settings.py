@@ -11,6 +11,13 @@ from keyfob.serving import limits
 from keyfob.serving.limits import Limits
 from keyfob.settings import Setting, Survey, Value, count, file_path, https_url, positive
 
+
+def _off_or_required(value: Value) -> str:
+    if value not in ("off", "required"):
+        raise ValueError("must be off or required")
+    return str(value)
+
+
 SETTINGS = (
     Setting("server", "issuer", None, "The authorization server whose tokens are taken (RFC 8414).", https_url),
     Setting("server", "resource", None, "This API's own URL (RFC 8707): the audience of its tokens.", https_url),
@@ -38,6 +45,13 @@ SETTINGS = (
         "Seconds to go on without the issuer's revocation feed, before every request is answered 503.",
         positive,
         unit="seconds",
+    ),
+    Setting(
+        "guard",
+        "dpop_nonce",
+        "off",
+        "Whether a DPoP proof must hold a nonce of this API's, 5 minutes old at most (RFC 9449): off or required.",
+        _off_or_required,
     ),
     Setting("limits", "max_body_bytes", 16 * 1024 * 1024, "The longest request body.", positive, unit="bytes"),
     Setting(
@@ -69,6 +83,7 @@ class Settings:
     exports_per_client: int
     requests_per_client_per_minute: int
     max_feed_age: int
+    dpop_nonce: bool
     limits: Limits
 
 
@@ -93,6 +108,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         exports_per_client=int(values["limits.exports_per_client"]),
         requests_per_client_per_minute=int(values["limits.requests_per_client_per_minute"]),
         max_feed_age=int(values["guard.max_feed_age"]),
+        dpop_nonce=values["guard.dpop_nonce"] == "required",
         limits=limits.read(values),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx2
 
 from keyfob.ambient import Clock, Entropy
+from keyfob.issuer_clock import IssuerClock
 from keyfob.jose.assertions import sign_assertion
 from keyfob.jose.feeds import MAX_BYTES, UnknownFeedKey, verify_feed
 from keyfob.jose.keys import MAX_JWKS_BYTES, KeySet, MalformedKeySet, SigningKey
@@ -55,6 +56,8 @@ class Issuer:
         self._entropy = entropy
         self._metadata: tuple[ServerMetadata, int] | None = None
         self._has_said_no_feed = False
+        # What is signed here must be of the issuer's now; whether a token is good, this API's own clock says.
+        self._issuer_clock = IssuerClock(clock)
 
     async def keys(self, _known: KeySet | None) -> KeySet:
         """The keys that sign access tokens. The metadata are asked anew, too: the issuer may have moved them."""
@@ -62,7 +65,7 @@ class Issuer:
         async with self._client() as client:
             metadata = await self._described(client)
             try:
-                return KeySet.parse(await _read(client, "GET", metadata.jwks_uri, max_bytes=MAX_JWKS_BYTES))
+                return KeySet.parse(await self._read(client, "GET", metadata.jwks_uri, max_bytes=MAX_JWKS_BYTES))
             except MalformedKeySet as malformed:
                 raise CannotFetch(f"the keys of {self._url} cannot be used: {malformed}") from malformed
 
@@ -89,7 +92,7 @@ class Issuer:
         now = self._clock()
         since = 0 if known is None else known.sequence
         form = revocation_feed.write_request(since) | self._proof(resource, key)
-        body = await _read(client, "POST", metadata.keyfob_revocations_endpoint, max_bytes=MAX_BYTES, form=form)
+        body = await self._read(client, "POST", metadata.keyfob_revocations_endpoint, max_bytes=MAX_BYTES, form=form)
         try:
             keys = KeySet.parse(json.dumps(metadata.keyfob_revocations_jwks).encode())
             feed = verify_feed(body, keys, issuer=self._url, audience=resource, now=now)
@@ -110,11 +113,11 @@ class Issuer:
             metadata = await self._described(client)
             if metadata.keyfob_usage_endpoint:
                 form = usage_report.write(report) | self._proof(resource, key)
-                await _read(client, "POST", metadata.keyfob_usage_endpoint, max_bytes=MAX_BYTES, form=form)
+                await self._read(client, "POST", metadata.keyfob_usage_endpoint, max_bytes=MAX_BYTES, form=form)
 
     def _proof(self, resource: str, key: SigningKey) -> dict[str, str]:
         jti = self._entropy(16).hex()
-        assertion = sign_assertion(resource, key, audience=self._url, now=self._clock(), jti=jti)
+        assertion = sign_assertion(resource, key, audience=self._url, now=self._issuer_clock.now(), jti=jti)
         return client_authentication.write_assertion(assertion)
 
     def _nothing(self) -> Withdrawn:
@@ -128,7 +131,9 @@ class Issuer:
         now = self._clock()
         if self._metadata is not None and 0 <= now - self._metadata[1] < MAX_AGE:
             return self._metadata[0]
-        body = await _read(client, "GET", server_metadata.well_known(self._url), max_bytes=server_metadata.MAX_BYTES)
+        body = await self._read(
+            client, "GET", server_metadata.well_known(self._url), max_bytes=server_metadata.MAX_BYTES
+        )
         try:
             found = server_metadata.read(body, issuer=self._url)
         except MalformedMetadata as malformed:
@@ -140,27 +145,38 @@ class Issuer:
         # Made for each fetch: a client is bound to its event loop, and a guard may outlive one.
         return httpx2.AsyncClient(verify=self._context, follow_redirects=False, timeout=5.0)
 
+    async def _read(
+        self, client: httpx2.AsyncClient, method: str, url: str, *, max_bytes: int, form: dict[str, str] | None = None
+    ) -> bytes:
+        asked_at = self._clock()
+        status, date, body = await _fetch(client, method, url, max_bytes=max_bytes, form=form)
+        took = self._clock() - asked_at
+        if self._issuer_clock.compare(((b"date", date),), took=took) and self._issuer_clock.ahead:
+            _log.warning("clock_skewed issuer=%s seconds=%d", self._url, self._issuer_clock.ahead)
+        if status == 401:
+            raise CannotFetch(f"{url} does not know this resource and its key: register its resource.json there")
+        if status not in (200, 204):
+            raise CannotFetch(f"{url} answered {status}")
+        return body
 
-async def _read(
-    client: httpx2.AsyncClient, method: str, url: str, *, max_bytes: int, form: dict[str, str] | None = None
-) -> bytes:
+
+async def _fetch(
+    client: httpx2.AsyncClient, method: str, url: str, *, max_bytes: int, form: dict[str, str] | None
+) -> tuple[int, bytes, bytes]:
+    """Status, Date and body; none of what is no success. Raises CannotFetch."""
     # RFC 8414 §2, §6.1: what came over plain HTTP is anybody's.
     if not url.startswith("https://"):
         raise CannotFetch(f"{url} is not https")
     try:
         async with client.stream(method, url, data=form) as response:
-            if response.status_code == 401:
-                raise CannotFetch(f"{url} does not know this resource and its key: register its resource.json there")
-            if response.status_code == 204:
-                return b""
+            date, body = response.headers.get("date", "").encode("latin-1", "replace"), b""
             if response.status_code != 200:
-                raise CannotFetch(f"{url} answered {response.status_code}")
-            body = b""
+                return response.status_code, date, body
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > max_bytes:
                     raise CannotFetch(f"{url} answered with more than {max_bytes} bytes")
-            return body
+            return 200, date, body
     except httpx2.HTTPError as failed:
         raise CannotFetch(f"{url} cannot be reached: {_why(failed)}") from failed
 

@@ -20,29 +20,30 @@ if TYPE_CHECKING:
         UnsafeCall,
         VaultProblem,
     )
-    from keyfob.partner.keyed import open_keyed, upgrade_to_key
+    from keyfob.partner.keyed import open_keyed, renew_key, retire_keys, upgrade_to_key
     from keyfob.partner.opening import finish_rotation, open_authorizer, rotate
     from keyfob.partner.rotating import LivingCredential, Rotation
     from keyfob.partner.session import AsyncSession, Session
     from keyfob.partner.token_source import TokenSource
-    from keyfob.partner.upgrading import Upgrade
+    from keyfob.partner.upgrading import Retired, Upgrade
     from keyfob.partner.vault.vault import Vault
 
 __all__ = [
     "Session", "AsyncSession", "TokenSource", "Vault", "open_authorizer", "open_keyed",
     "rotate", "finish_rotation", "Rotation", "LivingCredential", "upgrade_to_key", "Upgrade",
+    "renew_key", "retire_keys", "Retired",
     "Fault", "UnsafeCall", "ScopeNotHeld", "UnknownOperation", "TokenDenied", "CredentialRefused", "MessageRefused",
     "VaultProblem", "Unreachable", "forbid_core_dumps",
 ]  # fmt: skip
 
 _HOMES = {
     ".core_dumps": ("forbid_core_dumps",),
-    "keyed": ("open_keyed", "upgrade_to_key"),
+    "keyed": ("open_keyed", "renew_key", "retire_keys", "upgrade_to_key"),
     "opening": ("finish_rotation", "open_authorizer", "rotate"),
     "rotating": ("LivingCredential", "Rotation"),
     "session": ("AsyncSession", "Session"),
     "token_source": ("TokenSource",),
-    "upgrading": ("Upgrade",),
+    "upgrading": ("Retired", "Upgrade"),
     "vault.vault": ("Vault",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -14,6 +14,14 @@ from keyfob.problem import Misuse, Problem
 _MAX_SHOWN = 300
 
 
+class NotTaken(Problem):
+    """The issuer refused what it was asked; `why` is its word for it, as docs/reference/partner-api.md lists them."""
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__("not-taken", message, hint="nothing was changed")
+        self.why = why
+
+
 def read_jwks(path: Path) -> str:
     """The JSON in the file. Raises Misuse for a private key, and for what is no JSON object."""
     try:
@@ -43,4 +51,5 @@ def ask(request: ChangeRequest, *, signer: Signer, fingerprint: str, transport: 
         return found
     said = found.get("error_description") if isinstance(found, dict) else None
     text = "".join(one if one.isprintable() else " " for one in str(said or f"HTTP {response.status}")[:_MAX_SHOWN])
-    raise Problem("not-taken", f"the issuer did not take it: {text}", hint="nothing was changed")
+    code = found.get("error") if isinstance(found, dict) else None
+    raise NotTaken(str(code), f"the issuer did not take it: {text}")

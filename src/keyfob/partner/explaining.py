@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keyfob.oauth.client_authentication import write_basic
+from keyfob.oauth import form
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response
 from keyfob.partner.errors import Unreachable, VaultProblem
+from keyfob.partner.proving import Proof
 from keyfob.partner.steps import Request
 from keyfob.problem import Misuse, Problem
+from keyfob.secret import Secret
 
 _ERROR_ID = re.compile(r"[0-9a-f]{32}")
 _MAX_SHOWN = 500
@@ -39,18 +41,15 @@ def check_error_id(text: str) -> str:
     return wanted
 
 
-def write_request(error_id: str, information: ClientInformation) -> Request:
-    """The question, authenticated by HTTP Basic. Raises VaultProblem."""
+def write_request(error_id: str, information: ClientInformation, proof: Proof) -> Request:
+    """The question, with `proof` of who asks it. Raises VaultProblem."""
     if not information.issuer.startswith("https://"):
         raise VaultProblem("plain-http", "the credential names an issuer without HTTPS", hint="ask the operator")
-    if information.client_secret is None:
-        raise VaultProblem("no-secret", "the stored credential holds no client secret", hint="receive another message")
-    return Request(
-        "GET",
-        f"{information.issuer}/partner/v1/refusals/{error_id}",
-        (("accept", "application/json"),),
-        authorization=write_basic(information.client_id, information.client_secret),
-    )
+    url, accept = f"{information.issuer}/partner/v1/refusals/{error_id}", ("accept", "application/json")
+    if proof.authorization is not None:
+        return Request("GET", url, (accept,), authorization=proof.authorization)
+    content_type = ("content-type", "application/x-www-form-urlencoded")
+    return Request("POST", url, (accept, content_type), Secret(form.write(proof.parameters)))
 
 
 def read_response(error_id: str, response: Response) -> Told:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import token_endpoint
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.token_endpoint import MalformedResponse, TokenRefused
@@ -21,7 +22,6 @@ from keyfob.oauth.wire import Response
 from keyfob.partner import renewal, telling
 from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultProblem
 from keyfob.partner.held import HeldToken, Identity, Wish
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proof, Proving, write_request
 from keyfob.partner.renewal import Stop

@@ -12,24 +12,24 @@ from pathlib import Path
 
 from keyfob import ambient, home, tls
 from keyfob.change_request import ChangeRequest
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import scope as scopes
 from keyfob.oauth import server_metadata
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.server_metadata import MalformedMetadata
 from keyfob.openpgp import keys as key_pairs
-from keyfob.partner import client_key, safe_url
+from keyfob.partner import client_key, first_token, safe_url
 from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.opening import AnyPath, default_keeper, default_vault, new_keeper
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Transport
 from keyfob.partner.token_source import TokenSource
 from keyfob.partner.transport import HttpsTransport
-from keyfob.partner.upgrading import Upgrade, Upgrader
+from keyfob.partner.upgrading import Retired, Upgrade, Upgrader
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Misuse
@@ -117,6 +117,60 @@ def upgrade_to_key(
 
     `keeping`: by default as the secret is kept. Raises Problem: then nothing changed.
     """
+    upgrader, client_id = _upgrader(
+        client, vault, private_key=private_key, key_file=key_file, keeping=keeping, key_name=key_name, ca=ca
+    )
+    return upgrader.upgrade(client_id, now=ambient.system_clock())
+
+
+def renew_key(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> Upgrade:
+    """Another key in `vault` beside the one of `client`, kept as that is, and used from the date that the issuer says.
+
+    Open sessions take it up by themselves; the one before counts until `retire_keys`. Raises Problem: then nothing
+    changed.
+    """
+    upgrader, client_id = _upgrader(client, vault, private_key=private_key, key_file=key_file, ca=ca)
+    return upgrader.renew(client_id, now=ambient.system_clock())
+
+
+def retire_keys(
+    client: str | None = None,
+    vault: AnyPath | None = None,
+    *,
+    private_key: AnyPath | None = None,
+    key_file: AnyPath | None = None,
+    ca: AnyPath | None = None,
+) -> Retired:
+    """The keys before the one in use are to count no more, from the date that the issuer says. Raises Problem."""
+    upgrader, client_id = _upgrader(client, vault, private_key=private_key, key_file=key_file, ca=ca)
+    return upgrader.retire(client_id, now=ambient.system_clock())
+
+
+def is_keyed(client: str | None, vault: AnyPath | None) -> bool:
+    """Whether what the vault holds of the client, and counts now, is a key of its own. Nothing is opened."""
+    folder = Vault.open(default_vault(os.environ) if vault is None else vault)
+    client_id = folder.choose(client=client, url=None).client_id
+    return folder.current(client_id, now=ambient.system_clock()).is_own_key
+
+
+def _upgrader(
+    client: str | None,
+    vault: AnyPath | None,
+    *,
+    private_key: AnyPath | None,
+    key_file: AnyPath | None,
+    keeping: Keeping | None = None,
+    key_name: str | None = None,
+    ca: AnyPath | None,
+) -> tuple[Upgrader, str]:
+    """For which client, too."""
     environ = os.environ
     folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=None)
@@ -130,15 +184,23 @@ def upgrade_to_key(
         )
     keeper = default_keeper(folder, private_key=named_key, key_file=named_file, key_name=key_name)
     opened_with = entry.opened_with if entry.keeping is Keeping.MESSAGE else None
+    transport = HttpsTransport(tls.client_context(authority, environ=environ))
     upgrader = Upgrader(
         vault=folder,
         keeper=keeper,
         prepared=keeper.prepare(chosen, others=folder.all_entries()),
         signer=keeper.opener(opened_with),
-        transport=HttpsTransport(tls.client_context(authority, environ=environ)),
+        transport=transport,
         new_key=client_key.generate,
+        prove=functools.partial(
+            first_token.ask,
+            transport=transport,
+            clock=ambient.monotonic,
+            wall_clock=ambient.system_clock_precise,
+            entropy=ambient.system_entropy,
+        ),
     )
-    return upgrader.upgrade(entry.client_id, now=ambient.system_clock())
+    return upgrader, entry.client_id
 
 
 def ask_for_change(
@@ -146,6 +208,8 @@ def ask_for_change(
     client_id: str,
     *,
     jwks: Path | None,
+    add: Path | None,
+    remove: str | None,
     jwks_uri: str | None,
     certificate: Path | None,
     stop: str | None,
@@ -166,6 +230,8 @@ def ask_for_change(
         client_id=client_id,
         asked_at=ambient.system_clock(),
         jwks=None if jwks is None else read_jwks(jwks),
+        add_keys=None if add is None else read_jwks(add),
+        remove_keys=() if remove is None else (remove,),
         jwks_uri=jwks_uri,
         certificate=None if certificate is None else certificate.read_bytes(),
         stop=stop,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.partner.options import FILE, ca_option
 from keyfob.problem import Misuse
 
@@ -13,6 +13,8 @@ from keyfob.problem import Misuse
 @click.option("--client", required=True, metavar="ID", help="The client whose keys they are.")
 @click.option("--issuer", required=True, metavar="URL", help="The operator's server.")
 @click.option("--jwks", type=FILE, help="Its public keys from then on, a JWK set: all of them.")
+@click.option("--add", type=FILE, help="Public keys besides those that count now, a JWK set.")
+@click.option("--remove", metavar="THUMBPRINT", help="The key that is not to count any more (RFC 7638).")
 @click.option("--jwks-uri", metavar="URL", help="Where it publishes them instead.")
 @click.option("--certificate", type=FILE, help="Your OpenPGP certificate with a later expiry; it counts at once.")
 @click.option("--stop", metavar="ANNOUNCEMENT", help="Stop what was announced: the keys stay as they are.")
@@ -25,6 +27,8 @@ def keys(
     client: str,
     issuer: str,
     jwks: Path | None,
+    add: Path | None,
+    remove: str | None,
     jwks_uri: str | None,
     certificate: Path | None,
     stop: str | None,
@@ -39,20 +43,23 @@ def keys(
 
     \b
     Example:
-      keyfob keys --client cl_3kD --issuer https://id.example --jwks new.jwks --signer "7F3A 22B0 ... 09C1"
+      keyfob keys --client cl_3kD --issuer https://id.example --add new.jwks --signer "7F3A 22B0 ... 09C1"
       keyfob keys --client cl_3kD --issuer https://id.example --stop ann_5d41 --private-key partner.key.asc
     """
     from keyfob.partner import keyed
 
-    wishes = {"jwks": jwks, "jwks_uri": jwks_uri, "certificate": certificate, "stop": stop}
-    if sum(one is not None for one in wishes.values()) != 1:
+    wishes = (jwks, add, remove, jwks_uri, certificate, stop)
+    if sum(one is not None for one in wishes) != 1:
         raise Misuse(
-            "one-wish", "exactly one of --jwks, --jwks-uri, --certificate and --stop is asked for", hint="give one"
+            "one-wish",
+            "exactly one of --jwks, --add, --remove, --jwks-uri, --certificate and --stop is asked for",
+            hint="give one",
         )
-    done = keyed.ask_for_change(
-        issuer, client, jwks=jwks, jwks_uri=jwks_uri, certificate=certificate, stop=stop, signer=signer,
-        private_key=private_key, ca=ca,
-    )  # fmt: skip
+    with progress("asking the issuer"):
+        done = keyed.ask_for_change(
+            issuer, client, jwks=jwks, add=add, remove=remove, jwks_uri=jwks_uri, certificate=certificate, stop=stop,
+            signer=signer, private_key=private_key, ca=ca,
+        )  # fmt: skip
     return Result(done, _text(done))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keyfob import ambient, tls
+from keyfob.issuer_clock import IssuerClock
 from keyfob.oauth import client_information
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.openpgp import certificate as certificates
@@ -25,7 +26,6 @@ from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
@@ -40,6 +40,7 @@ from keyfob.partner.vault.keeping import Keeper
 from keyfob.partner.vault.keys import Keys, check_unattended
 from keyfob.partner.vault.stores import Named
 from keyfob.partner.vault.vault import Vault, resource_of
+from keyfob.patience import asking
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -147,15 +148,14 @@ def explain(
     folder = Vault.open(default_vault(environ) if vault is None else vault)
     entry = folder.choose(client=client, url=None)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
-    request = explaining.write_request(wanted, _present(folder, entry.client_id, keeper))
+    information = _present(folder, entry.client_id, keeper)
+    proof = Proving(now=ambient.system_clock, entropy=ambient.system_entropy).prove(information)
+    request = explaining.write_request(wanted, information, proof)
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
 def granted_scopes(folder: Vault, client_id: str, *, ask: bool, ca: Path | None) -> tuple[GrantedScope, ...]:
-    """What the issuer says that `client_id` holds and used. `ask`: a person may be asked for what opens the vault.
-
-    Raises Problem.
-    """
+    """What the issuer says that `client_id` holds and used. `ask`: a person may be asked to open it. Raises Problem."""
     keeper = default_keeper(folder)
     if not ask:
         keeper = replace(keeper, keys=replace(keeper.keys, ask=None))
@@ -211,6 +211,10 @@ def _rotator(
     named = default_vault(environ) if vault is None else vault
     folder = Vault.open(named)
     chosen = folder.choose(client=client, url=None)
+    if folder.current(chosen.client_id, now=ambient.system_clock()).is_own_key:
+        raise Misuse(
+            "has-key", f"{chosen.client_id} has a key of its own, and no secret", hint="renew_key, retire_keys"
+        )
     named_key, named_file, authority = (None if path is None else Path(path) for path in (private_key, key_file, ca))
 
     def receive_beside(message: bytes, entry: Entry) -> Receipt:
@@ -332,8 +336,7 @@ def export_sealed(
 
 def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
-    context = tls.client_context(ca, environ=os.environ)
-    return linking.fetch(link, HttpsTransport(context))
+    return linking.fetch(link, HttpsTransport(tls.client_context(ca, environ=os.environ)))
 
 
 def report_leak(
@@ -359,7 +362,8 @@ def _only_issuer(named: Named) -> str:
 
 
 def ask_secret(prompt: str) -> Secret:
-    return Secret(getpass.getpass(prompt))
+    with asking():
+        return Secret(getpass.getpass(prompt))
 
 
 def attended() -> bool:
@@ -375,7 +379,17 @@ def default_vault(environ: Mapping[str, str]) -> Named:
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "keyfob"
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "keyfob"
+    return Path(environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "keyfob"
+
+
+def _home() -> Path:
+    """Raises Misuse: a container's user may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise Misuse(
+            "no-vault", "this user has no home, so no vault", hint="name it: --vault or KEYFOB_VAULT"
+        ) from None
 
 
 def _resource(entry: Entry, url: str | None) -> str:

@@ -17,15 +17,10 @@ from keyfob.ambient import Entropy
 from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response, values
-from keyfob.partner import client_key
-from keyfob.partner.errors import CredentialRefused, TokenDenied, Unreachable, VaultChanged, VaultProblem
-from keyfob.partner.issuer import Issuer
-from keyfob.partner.issuer_clock import IssuerClock
-from keyfob.partner.possession import Prover
-from keyfob.partner.proving import Proving
+from keyfob.partner import first_token
+from keyfob.partner.errors import Unreachable, VaultChanged, VaultProblem
 from keyfob.partner.receive import MAX_BYTES, Receipt
 from keyfob.partner.steps import Request, Transport
-from keyfob.partner.token_source import TokenSource
 from keyfob.partner.vault.entries import Entry
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
@@ -106,7 +101,13 @@ class Rotator:
                 self.vault.forget(self.client_id, dead)
                 entry = self.receive(message, entry).entry
             information = self.open_entry(entry)
-            self._prove(information)
+            first_token.ask(
+                information,
+                transport=self.transport,
+                clock=self.clock,
+                wall_clock=self.wall_clock,
+                entropy=self.entropy,
+            )
             living = self._living(information)
             self._forget_what_ended(entry, living)
         return Rotation(self.client_id, entry.credential_id, before.credential_id, again, living)
@@ -141,41 +142,6 @@ class Rotator:
         if living:
             ended = [one.credential_id for one in self.vault.entries(self.client_id) if one.credential_id not in kept]
             self.vault.forget(self.client_id, ended)
-
-    def _prove(self, information: ClientInformation) -> None:
-        """A token with the new secret, of the least scope that there is one for."""
-        issuer_clock = IssuerClock(self.wall_clock)
-        issuer = Issuer(
-            issuer=information.issuer,
-            client_id=information.client_id,
-            open_credential=lambda: information,
-            proving=Proving(now=issuer_clock.now, entropy=self.entropy),
-            issuer_clock=issuer_clock,
-            clock=self.clock,
-            chance=lambda: 0.0,
-            new_prover=lambda: Prover(client_key.generate(), now=issuer_clock.now, entropy=self.entropy),
-        )
-        source = TokenSource(issuer, transport=self.transport, clock=self.clock)
-        refused: TokenDenied | None = None
-        for scope in sorted(information.scope):
-            try:
-                source.token(frozenset({scope}), resource=information.resource[0])
-            except CredentialRefused as denied:
-                raise Problem(
-                    "successor-refused",
-                    "the new secret was refused: it has been replaced meanwhile; the old one goes on working",
-                    hint="keyfob rotate again",
-                ) from denied
-            except TokenDenied as denied:
-                refused = denied  # the scope may belong to another API of the client
-                if denied.code != "invalid_scope":
-                    break
-            except Unreachable as failed:
-                raise Unreachable(failed.code, f"{failed.message}{_NOT_YET}", hint=_ON) from failed
-            else:
-                return
-        if refused is not None:
-            raise Problem(refused.code, f"{refused.message}{_NOT_YET}", hint=_ON)
 
     def _living(self, information: ClientInformation) -> tuple[LivingCredential, ...]:
         """What the issuer tells; nothing where it cannot be had: the rotation is done all the same."""
@@ -263,8 +229,6 @@ def _line(value: object) -> str:
 
 
 _LAST_DATE = 253402300799
-_NOT_YET = ": the new secret is stored, and was not used yet"
-_ON = "keyfob rotate again: it goes on from here, and the old secret works as before"
 _HINTS = {
     "invalid_client": "no secret in this vault is accepted: ask the operator, and keyfob receive the new message",
     "not_used_yet": "use the new secret first: any keyfob call or keyfob token does",

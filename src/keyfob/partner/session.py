@@ -1,23 +1,24 @@
 """A session with one API: HTTPS only, one resource, the least scope, no redirect followed, one retry after a 401.
 
-`Session` for threads and `AsyncSession` for asyncio are two thin faces of the one authentication flow.
+`Session` for threads and `AsyncSession` for asyncio are two thin faces of the one authentication flow. What speaks HTTP
+and what opens a vault is imported with the first session: a program that may never make a call does not wait for it.
 """
 
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
-from types import TracebackType
-from typing import Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack, cast
 
-import httpx2
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
 
-from keyfob.oauth import scope as scopes
-from keyfob.partner.adapters.httpx2 import KeyfobAuth
-from keyfob.partner.authorizer import Authorizer
-from keyfob.partner.opening import AnyPath, open_binding
-from keyfob.partner.transport import connecting, unreachable
+    import httpx2
 
-_TIMEOUT = httpx2.Timeout(60, connect=10)
+    from keyfob.partner.adapters.httpx2 import KeyfobAuth
+    from keyfob.partner.authorizer import Authorizer
+    from keyfob.partner.opening import AnyPath
+
+_TIMEOUT, _CONNECT_TIMEOUT = 60, 10
 
 
 class Sent(TypedDict, total=False):
@@ -44,7 +45,7 @@ class _Carried(TypedDict, total=False):
 class _Bound:
     """What both faces share."""
 
-    def __init__(self, authorizer: Authorizer) -> None:
+    def __init__(self, authorizer: "Authorizer") -> None:
         self.authorizer = authorizer
 
     @property
@@ -59,7 +60,10 @@ class _Bound:
         """An absolute URL as it is; `/v1/...` is taken below the resource."""
         return self.resource + url if url.startswith("/") and not url.startswith("//") else url
 
-    def _auth(self, scope: str | None) -> KeyfobAuth:
+    def _auth(self, scope: str | None) -> "KeyfobAuth":
+        from keyfob.oauth import scope as scopes
+        from keyfob.partner.adapters.httpx2 import KeyfobAuth
+
         return KeyfobAuth(self.authorizer, scope=None if scope is None else scopes.parse(scope))
 
 
@@ -74,19 +78,24 @@ class Session(_Bound):
     400 and above is returned, not raised. Raises UnsafeCall for http:// or another API, before anything is sent.
     """
 
-    def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
+    def __init__(self, authorizer: "Authorizer", context: "ssl.SSLContext") -> None:
+        import httpx2
+
+        from keyfob.partner.transport import connecting
+
         super().__init__(authorizer)
+        timeout = httpx2.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
         with connecting():
-            self._client = httpx2.Client(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+            self._client = httpx2.Client(verify=context, timeout=timeout, follow_redirects=False)
 
     @classmethod
     def open(
         cls,
         client: str | None = None,
-        vault: AnyPath | None = None,
+        vault: "AnyPath | None" = None,
         *,
         resource: str | None = None,
-        ca: AnyPath | None = None,
+        ca: "AnyPath | None" = None,
         dpop: bool = False,
         secret_in_body: bool = False,
     ) -> Self:
@@ -96,10 +105,12 @@ class Session(_Bound):
         session (RFC 9449); where the client is registered so, it is done by itself. `secret_in_body` is for a proxy
         that takes the Authorization header away. Nothing is opened or sent yet.
         """
+        from keyfob.partner.opening import open_binding
+
         binding = open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body)
         return cls(binding.authorizer, binding.context)
 
-    def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def request(self, method: str, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """The response to `method` at `url`, read to its end."""
         with self.stream(method, url, **sent) as response:
             with reaching(url):
@@ -107,7 +118,7 @@ class Session(_Bound):
             return response
 
     @contextlib.contextmanager
-    def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> Iterator[httpx2.Response]:
+    def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> "Iterator[httpx2.Response]":
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
         with reaching(url):
@@ -118,23 +129,23 @@ class Session(_Bound):
         finally:
             response.close()
 
-    def get(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def get(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("GET", url)`."""
         return self.request("GET", url, **sent)
 
-    def post(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def post(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("POST", url)`."""
         return self.request("POST", url, **sent)
 
-    def put(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def put(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("PUT", url)`."""
         return self.request("PUT", url, **sent)
 
-    def patch(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def patch(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("PATCH", url)`."""
         return self.request("PATCH", url, **sent)
 
-    def delete(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    def delete(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("DELETE", url)`."""
         return self.request("DELETE", url, **sent)
 
@@ -145,7 +156,9 @@ class Session(_Bound):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: "TracebackType | None"
+    ) -> None:
         self.close()
 
 
@@ -158,27 +171,34 @@ class AsyncSession(_Bound):
     ...         return (await session.get("https://api.example/v1/studies")).json()
     """
 
-    def __init__(self, authorizer: Authorizer, context: ssl.SSLContext) -> None:
+    def __init__(self, authorizer: "Authorizer", context: "ssl.SSLContext") -> None:
+        import httpx2
+
+        from keyfob.partner.transport import connecting
+
         super().__init__(authorizer)
+        timeout = httpx2.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
         with connecting():
-            self._client = httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, follow_redirects=False)
+            self._client = httpx2.AsyncClient(verify=context, timeout=timeout, follow_redirects=False)
 
     @classmethod
     def open(
         cls,
         client: str | None = None,
-        vault: AnyPath | None = None,
+        vault: "AnyPath | None" = None,
         *,
         resource: str | None = None,
-        ca: AnyPath | None = None,
+        ca: "AnyPath | None" = None,
         dpop: bool = False,
         secret_in_body: bool = False,
     ) -> Self:
         """See Session.open."""
+        from keyfob.partner.opening import open_binding
+
         binding = open_binding(client, vault, resource=resource, ca=ca, dpop=dpop, secret_in_body=secret_in_body)
         return cls(binding.authorizer, binding.context)
 
-    async def request(self, method: str, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def request(self, method: str, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """The response to `method` at `url`, read to its end."""
         async with self.stream(method, url, **sent) as response:
             with reaching(url):
@@ -186,7 +206,7 @@ class AsyncSession(_Bound):
             return response
 
     @contextlib.asynccontextmanager
-    async def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> AsyncIterator[httpx2.Response]:
+    async def stream(self, method: str, url: str, **sent: Unpack[Sent]) -> "AsyncIterator[httpx2.Response]":
         """The response with its body still to be read, for large downloads."""
         auth = self._auth(sent.get("scope"))
         with reaching(url):
@@ -197,23 +217,23 @@ class AsyncSession(_Bound):
         finally:
             await response.aclose()
 
-    async def get(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def get(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("GET", url)`."""
         return await self.request("GET", url, **sent)
 
-    async def post(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def post(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("POST", url)`."""
         return await self.request("POST", url, **sent)
 
-    async def put(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def put(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("PUT", url)`."""
         return await self.request("PUT", url, **sent)
 
-    async def patch(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def patch(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("PATCH", url)`."""
         return await self.request("PATCH", url, **sent)
 
-    async def delete(self, url: str, **sent: Unpack[Sent]) -> httpx2.Response:
+    async def delete(self, url: str, **sent: Unpack[Sent]) -> "httpx2.Response":
         """`request("DELETE", url)`."""
         return await self.request("DELETE", url, **sent)
 
@@ -225,7 +245,7 @@ class AsyncSession(_Bound):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, at: "TracebackType | None"
     ) -> None:
         await self.aclose()
 
@@ -239,6 +259,10 @@ def _carried(sent: Sent) -> _Carried:
 @contextlib.contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Says a failure of the network as Unreachable."""
+    import httpx2
+
+    from keyfob.partner.transport import unreachable
+
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL) as failed:

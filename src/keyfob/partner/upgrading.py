@@ -1,11 +1,14 @@
-"""From a secret to a key of one's own: made here, kept in the vault, and believed by the signature of the partner's
-OpenPGP certificate (RFC 7523 in the place of RFC 6749 §2.3.1).
+"""From a secret to a key of one's own, and from that to the next: made here, kept in the vault, and believed by the
+signature of the partner's OpenPGP certificate (RFC 7523 in the place of RFC 6749 §2.3.1).
 
-    1 a key is made, and goes into the vault beside the secret
+    1 a key is made, and goes into the vault beside what is in use
     2 the issuer is asked to believe it, by a text that the partner's OpenPGP key signs
     3 the vault notes from when on it counts: both sides are told first
 
-Killed after 1 or 2, the vault holds both, and whoever uses it tries the key first and the secret then: see issuer.py.
+In the place of a secret, which ends by itself after the key's first use: killed after 1 or 2, the vault holds both, and
+whoever uses it tries the key first and the secret then, see issuer.py. In the place of a key, which goes on counting
+until `retire`: nobody tries the new one before 3, so killed before that, it is never used.
+
 Refused, the key is forgotten again. The private key is never anywhere else.
 """
 
@@ -15,8 +18,9 @@ from dataclasses import dataclass, replace
 
 from keyfob.change_request import ChangeRequest
 from keyfob.oauth.client_information import ClientInformation
-from keyfob.partner import asking
+from keyfob.partner import asking, client_key
 from keyfob.partner.acknowledging import Signer
+from keyfob.partner.asking import NotTaken
 from keyfob.partner.client_key import ALGORITHM, ClientKey
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.steps import Transport
@@ -24,6 +28,10 @@ from keyfob.partner.vault.entries import Entry
 from keyfob.partner.vault.keeping import Keeper, Prepared
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
+
+_NEVER = 253402300799
+_SETTLING = 3
+"""Seconds that an issuer may take to let what was announced count; the key before counts meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,19 @@ class Upgrade:
     takes_effect_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """The credentials that do not count any more from then on, in seconds since 1970: they have left this vault."""
+
+    client_id: str
+    retired: tuple[str, ...]
+    announcement_id: str | None
+    takes_effect_at: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrader:
-    """`prepared`: how the key is kept, which is never as a message."""
+    """`prepared`: how the key is kept, which is never as a message. `prove`: gets a token by what it is given alone."""
 
     vault: Vault
     keeper: Keeper
@@ -47,6 +65,7 @@ class Upgrader:
     signer: Signer
     transport: Transport
     new_key: Callable[[], ClientKey]
+    prove: Callable[[ClientInformation], None]
 
     def upgrade(self, client_id: str, *, now: int) -> Upgrade:
         """Raises Problem: the secret goes on working, and is all that is left."""
@@ -54,29 +73,72 @@ class Upgrader:
         information = self.keeper.open(current)
         if information.client_secret is None:
             raise VaultProblem("has-key", f"{client_id} proves itself by a key already", hint="nothing is to be done")
+        return self._put_beside(current, information, now)
+
+    def renew(self, client_id: str, *, now: int) -> Upgrade:
+        """Another key beside the one in use. Raises Problem: that one goes on working, and is all that is left."""
+        current = self.vault.current(client_id, now=now)
+        information = self.keeper.open(current)
+        if information.client_key is None:
+            raise VaultProblem("no-key", f"{client_id} proves itself by a secret", hint="keyfob upgrade-to-key")
+        return self._put_beside(current, information, now)
+
+    def retire(self, client_id: str, *, now: int) -> Retired:
+        """The keys before the one in use are to count no more; that one is tried first. Raises Problem."""
+        found = self.vault.entries(client_id)
+        current = self.vault.current(client_id, now=now)
+        older = [one for one in found[found.index(current) + 1 :] if one.is_own_key]
+        if not current.is_own_key or not older:
+            raise Problem("no_overlap", "there is no older key here to end", hint="keyfob rotate makes a new one")
+        self.prove(self.keeper.open(current))
+        names = tuple(_load(self.keeper.open(one)).kid for one in older)
+        announced, at = None, now
+        try:
+            announced, at = self._ask(current, now, remove_keys=names)
+        except NotTaken as refused:
+            if refused.why != "unknown_key":  # it was asked for before, and this vault did not come to note it
+                raise
+        self.vault.forget(client_id, [one.credential_id for one in older])
+        return Retired(client_id, tuple(one.credential_id for one in older), announced, at)
+
+    def _put_beside(self, current: Entry, information: ClientInformation, now: int) -> Upgrade:
         key = self.new_key()
         entry = self._entry(current, information, key)
+        if information.client_key is not None:
+            # Who asks with it too soon is refused, and asks with it no more for a minute: it is not to be found.
+            entry = replace(entry, usable_from=_NEVER)
         with self.vault.locked():
             self.vault.put(entry)
-        try:
-            done = self._ask(current, key, now)
-        except Problem:
-            self.vault.forget(client_id, [entry.credential_id])
-            raise
-        with self.vault.locked():
-            self.vault.put(replace(entry, usable_from=done.takes_effect_at))
-        # What was announced before and stopped never counts.
-        announced = {one.credential_id for one in self.vault.entries(client_id) if one.usable_from > now}
-        self.vault.forget(client_id, sorted(announced - {entry.credential_id}))
-        return done
-
-    def _ask(self, current: Entry, key: ClientKey, now: int) -> Upgrade:
         member = key.public_jwk() | {"kid": key.kid, "use": "sig", "alg": ALGORITHM}
+        keys = json.dumps({"keys": [member]})
+        try:
+            if information.client_key is None:
+                announced, at = self._ask(current, now, jwks=keys)
+            else:
+                announced, at = self._ask(current, now, add_keys=keys)
+        except Problem:
+            self.vault.forget(current.client_id, [entry.credential_id])
+            raise
+        counts_from = at if information.client_key is None else at + _SETTLING
+        with self.vault.locked():
+            self.vault.put(replace(entry, usable_from=counts_from))
+        # What was announced before and stopped never counts.
+        waiting = {one.credential_id for one in self.vault.entries(current.client_id) if one.usable_from > now}
+        self.vault.forget(current.client_id, sorted(waiting - {entry.credential_id}))
+        return Upgrade(current.client_id, entry.credential_id, key.kid, announced, counts_from)
+
+    def _ask(
+        self, current: Entry, now: int, *, jwks: str | None = None, add_keys: str | None = None,
+        remove_keys: tuple[str, ...] = (),
+    ) -> tuple[str, int]:  # fmt: skip
+        """The announcement, and from when on it holds."""
         request = ChangeRequest(
             issuer=current.issuer,
             client_id=current.client_id,
             asked_at=now,
-            jwks=json.dumps({"keys": [member]}),
+            jwks=jwks,
+            add_keys=add_keys,
+            remove_keys=remove_keys,
         )
         said = asking.ask(
             request, signer=self.signer, fingerprint=current.recipient_fingerprint, transport=self.transport
@@ -84,7 +146,7 @@ class Upgrader:
         at, announced = said.get("takes_effect_at"), said.get("announcement_id")
         if type(at) is not int or not isinstance(announced, str):
             raise Problem("malformed-response", "the issuer does not say from when on the key counts", hint="ask it")
-        return Upgrade(current.client_id, _credential_id(key), key.kid, announced, at)
+        return announced, at
 
     def _entry(self, current: Entry, information: ClientInformation, key: ClientKey) -> Entry:
         with_key = replace(
@@ -113,3 +175,8 @@ class Upgrader:
 
 def _credential_id(key: ClientKey) -> str:
     return f"key-{key.kid[:16]}"
+
+
+def _load(information: ClientInformation) -> ClientKey:
+    assert information.client_key is not None
+    return client_key.load(information.client_key)

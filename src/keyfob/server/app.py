@@ -11,6 +11,7 @@ from keyfob.database import Unreachable
 from keyfob.oauth import asgi_tls
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.wire import Response
+from keyfob.server import shared_limits
 from keyfob.server.admin import declarations
 from keyfob.server.endpoints import admin, exposed, security_txt
 from keyfob.server.endpoints.acknowledgements import acknowledgements
@@ -67,7 +68,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),
-        "/partner/v1/refusals/{name}": (GET, refusals(state)),
+        "/partner/v1/refusals/{name}": ((*GET, *POST), refusals(state)),
         # RFC 8414 §3: the server describes itself at the well-known path.
         "/.well-known/oauth-authorization-server": (GET, described),
         "/.well-known/openid-configuration": (GET, described),
@@ -188,7 +189,9 @@ async def _live(state: ServerState, receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await _warm_up(state)
             await state.renew_anchors(with_urls=False)
-            watching = [asyncio.create_task(_rotate_when_due(state)), asyncio.create_task(_renew_anchors(state))]
+            watching = [
+                asyncio.create_task(work(state)) for work in (_rotate_when_due, _renew_anchors, _exchange_counts)
+            ]
             if state.post is not None:
                 state.post.start()
             await send({"type": "lifespan.startup.complete"})
@@ -228,6 +231,16 @@ async def _renew_anchors(state: ServerState) -> None:
             # The database is away, which its users say louder: what was known is let through on.
             _log.debug("anchors_not_renewed reason=%s", type(failed).__name__)
         await asyncio.sleep(_RENEW_ANCHORS)
+
+
+async def _exchange_counts(state: ServerState) -> None:
+    """Limits hold for all nodes together, a second late; each by itself while the database is away."""
+    while True:
+        await asyncio.sleep(shared_limits.EVERY)
+        try:
+            await state.exchange_counts()
+        except Exception as failed:
+            _log.debug("counts_not_exchanged reason=%s", type(failed).__name__)
 
 
 def _refuse(status: int, code: str, message: str, request_id: str, *headers: tuple[bytes, bytes]) -> Response:

@@ -1,7 +1,7 @@
 """An operator's home: how it is made, and how it is opened for the commands and the server to stand on.
 
 keyfob.toml  keyfob-home.json   settings; whose folder this is
-keyfob.db                       the database (and its -wal, -shm and .lock), unless it is elsewhere
+keyfob.db                       the database (and its -wal, -shm, .lock and .leader), unless it is elsewhere
 operator.asc                    the operator's OpenPGP certificate
 operator-key.pem                the first operator's own private key, for the admin API: hers to take away
 recovery.asc                    the key-encryption key, sealed to the recovery certificate

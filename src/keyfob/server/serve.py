@@ -33,8 +33,8 @@ _HTTPS = 443
 def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None, workers: int) -> None:
     """Serve the issuer over HTTPS; `ready https://...` is printed once tokens can be had.
 
-    Of several workers, one that is lost is replaced; each counts what is limited (tokens of a client, failures,
-    connections) by itself, so that all together let through as many times more.
+    Of several workers, one that is lost is replaced. Tokens of a client and failures are counted for all workers and
+    nodes together on PostgreSQL; on SQLite, and connections everywhere, each worker counts by itself.
 
     SIGTERM lets running requests end (within 10 seconds). A renewed certificate file is taken up while running, and
     what you change with other commands holds from the next request on.

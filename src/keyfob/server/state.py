@@ -125,6 +125,8 @@ class ServerState:
         self.alarms = Bell(watch, sinks, issuer=self.settings.issuer, entropy=entropy)
         self._sinks = sinks
         self._channels = channels
+        self._lead = self._store.lead()
+        self._exchange = self._store.exchange(entropy(16).hex())
         self.post = None if channels is None else self._new_post(channels)
         self._key_sets = key_sets
         self.scanner = scanner
@@ -312,11 +314,20 @@ class ServerState:
         with self._store.change(now=self.clock(), actor=SERVER) as change:
             return change.take_report(resource, report)
 
+    async def exchange_counts(self) -> None:
+        """Tells the other nodes what was let through here, and hears it of them; while they cannot be told, nothing."""
+        if self._exchange is not None:
+            now, news = self.clock(), self.throttle.shared.news()
+            for counts in await asyncio.to_thread(self._exchange.tell, news, now):
+                self.throttle.shared.hear(counts, now)
+
     def find_resource(self, url: str) -> Resource | None:
         return next((one for one in self.resources() if one.url == url), None)
 
     def rotate_keys_if_due(self) -> tuple[str, ...]:
-        """The ids of the successors that were made. Blocking: for a thread."""
+        """The ids of the successors that were made, where this process leads. Blocking: for a thread."""
+        if not self._lead.is_mine():
+            return ()
         made = [
             key_rotation.rotate_if_due(
                 self._installation, purpose, now=self.clock(), entropy=self.entropy, actor=SERVER
@@ -361,13 +372,14 @@ class ServerState:
         await self.refusals.close()
         if self.post is not None:
             await asyncio.to_thread(self.post.close)
+        await asyncio.to_thread(self._lead.close)
         self.signing.close()
         await asyncio.to_thread(self.alarms.close)
         self._installation.close()
 
     def _new_post(self, channels: Channels) -> Post:
         calendar = Calendar(self._installation, entropy=self.entropy)
-        return Post(self._store.outbox, calendar, channels, clock=self.clock, entropy=self.entropy)
+        return Post(self._store.outbox, calendar, channels, clock=self.clock, lead=self._lead)
 
     def _write_grants(self, batch: Sequence[TokenIssued]) -> Mapping[int, Exception]:
         doubtful: list[DoubtfulFirstUse] = []

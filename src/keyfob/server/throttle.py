@@ -1,9 +1,11 @@
 """How often is too often. Failures slow further failures, and never a good secret: that is always verified first.
 
 So nobody is locked out by whoever guesses beside them, known and unknown ids are answered alike, and guessing gains
-nothing: what is slowed down is the noise. The counts are this process's own, bounded, and gone with it.
+nothing: what is slowed down is the noise. The counts are bounded, and gone with the process; those of a network and of
+a client's tokens are shared with the other nodes (shared_limits.py).
 """
 
+import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from keyfob.oauth.client_authentication import PresentedCredential
 from keyfob.oauth.errors import InvalidClient, InvalidToken, OAuthError, TooManyRequests
 from keyfob.server.refusals.causes import Cause
+from keyfob.server.shared_limits import SharedBucket, SharedLimits
 from keyfob.serving.rates import Bucket, network_of
 
 _log = logging.getLogger("keyfob.server")
@@ -20,6 +23,9 @@ MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
 SUCCESSORS = 120
 """An hour and client: each is sealed and recorded. Enough for all instances of a partner in one rotation."""
+HELD = 0.5
+"""Seconds that the answer to one token too many is kept back: whoever asks in a loop asks less often by that alone."""
+_MAX_HELD = 1_000
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
 
@@ -35,11 +41,15 @@ class Throttle:
     """`failures`: a minute and network. `tokens`: a minute and client, 0 for no limit. `key`: 32 random bytes."""
 
     def __init__(self, *, failures: int, tokens: int, key: bytes) -> None:
-        self._network = Bucket(failures, _MINUTE)
+        self._network = SharedBucket(failures, _MINUTE)
         self._pair = Bucket(MAX_IN_A_ROW, _HOUR)
-        self._tokens = Bucket(tokens, _MINUTE) if tokens else None
+        self._tokens = SharedBucket(tokens, _MINUTE) if tokens else None
+        self.shared = SharedLimits(
+            {"failures": self._network} | ({} if self._tokens is None else {"tokens": self._tokens})
+        )
         self._successors = Bucket(SUCCESSORS, _HOUR)
         self._key = key
+        self._held = 0
         self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()
 
     def slow_down(
@@ -76,6 +86,15 @@ class Throttle:
         wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
         if wait:
             raise TooManyRequests(wait, detail=Cause.QUOTA)
+
+    async def hold(self) -> None:
+        """Before `admit`'s refusal is said. So one that forgets to keep its tokens takes no time from the others."""
+        if self._held < _MAX_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(HELD)
+            finally:
+                self._held -= 1
 
     def admit_successor(self, client_id: str, *, now: int) -> None:
         """A client asks for the successor of its secret, or for its message again. Raises TooManyRequests."""

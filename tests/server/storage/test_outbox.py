@@ -1,8 +1,6 @@
 """The outbox: what is written with an act, once; delivered by one process at a time; lost by no crash."""
 
 import contextlib
-import subprocess
-import sys
 
 import pytest
 
@@ -12,7 +10,7 @@ from keyfob.server.audit.events import Kind
 from keyfob.server.notices.notice import BOTH, Notice, NoticeKind, Role
 from keyfob.server.notices.post import PATIENCE, Post
 from keyfob.server.storage import journal
-from keyfob.server.storage.outbox import LEASE, NO_CHANNEL, DeliveryState
+from keyfob.server.storage.outbox import NO_CHANNEL, DeliveryState
 
 WAYS = {Role.PARTNER: ("mail",), Role.OPERATOR: ("mail", "webhook")}
 NO_WAYS = {Role.PARTNER: (), Role.OPERATOR: ()}
@@ -92,37 +90,6 @@ def test_what_was_given_up_or_had_no_way_is_kept_and_can_be_tried_again(made):
     assert outbox.retry(None, made.now) == 0
 
 
-def test_one_holds_the_lease_until_it_lets_go_or_its_time_is_over(made):
-    outbox = made.store.outbox
-    assert outbox.take_lease("one", made.now)
-    assert not outbox.take_lease("two", made.now + LEASE - 1)
-    assert outbox.take_lease("one", made.now + LEASE - 1)
-    assert not outbox.take_lease("two", made.now + LEASE)
-    assert outbox.take_lease("two", made.now + 2 * LEASE - 1)
-    assert not outbox.take_lease("one", made.now + 2 * LEASE)
-    outbox.release("one")
-    assert not outbox.take_lease("three", made.now + 2 * LEASE)
-    outbox.release("two")
-    assert outbox.take_lease("three", made.now + 2 * LEASE)
-
-
-def test_of_many_processes_that_want_the_lease_at_once_one_gets_it(made, worker):
-    script = worker + f"sys.stdin.readline()\nprint(store.outbox.take_lease(sys.argv[2], {made.now}))\n"
-    crowd = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(made.path), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("one", "two", "three")
-    ]
-    for process in crowd:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    assert sorted(process.communicate(timeout=60)[0].strip() for process in crowd) == ["False", "False", "True"]
-
-
 class Nothing:
     """A calendar without an entry."""
 
@@ -149,7 +116,8 @@ class Ways:
 
 
 def post(made, ways, now):
-    return Post(made.store.outbox, Nothing(), ways, clock=lambda: now, entropy=lambda count: b"x" * count)
+    made.lead = getattr(made, "lead", None) or made.store.lead()
+    return Post(made.store.outbox, Nothing(), ways, clock=lambda: now, lead=made.lead)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +143,18 @@ def test_what_fails_stands_in_nobodys_way_and_is_given_up_after_three_days(made,
     assert left.state is DeliveryState.DEAD
 
 
-def test_while_another_holds_the_lease_nothing_is_sent(made):
+def test_while_another_leads_nothing_is_sent(made):
     made.store.outbox.add(notices(made))
-    assert made.store.outbox.take_lease("another", made.now)
-    ways = Ways()
-    post(made, ways, made.now + LEASE - 1).round()
-    assert ways.got == []
-    post(made, ways, made.now + LEASE).round()
-    assert sorted(ways.got) == ["operator", "partner"]
+    with contextlib.closing(made.open(made.path)) as other:
+        lead = other.lead()
+        assert lead.is_mine()
+        ways = Ways()
+        mine = post(made, ways, made.now)
+        mine.round()
+        assert ways.got == []
+        lead.close()
+        mine.round()
+        assert sorted(ways.got) == ["operator", "partner"]
 
 
 def test_what_is_very_old_is_forgotten(made):

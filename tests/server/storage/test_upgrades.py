@@ -63,11 +63,21 @@ def test_a_database_of_each_former_schema_is_brought_up_to_date_with_all_that_is
 
 
 @pytest.mark.parametrize("revision", REVISIONS[-1:])
-def test_a_database_of_a_later_schema_is_refused_and_left_as_it_is(thawed, made, open_database):
+def test_a_database_of_a_later_schema_is_served_where_that_only_adds_and_else_refused(thawed, made, open_database):
+    """What only adds is left to the newer program: neither is it taken back, nor is a table overlooked in a move."""
     place, _ = thawed
     with contextlib.closing(open_database(place)) as opened:
         with opened.write() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(sa.text("CREATE TABLE later (id INTEGER)"))
+        with contextlib.closing(made.open(place)) as store:
+            store.record_grants([made.grant("new")], made.now + 9)
+            with pytest.raises(Misuse, match="newer than this program"), store.alone():
+                pass
+            with pytest.raises(Misuse, match="newer than this program"), store.change_alone(now=1, actor="x"):
+                pass
+        with opened.write() as connection:
+            connection.execute(sa.text("UPDATE installation SET least_schema = '9999'"))
         with pytest.raises(Misuse, match="newer than this program"):
             made.open(place)
         with opened.read() as connection:

@@ -218,3 +218,31 @@ def test_the_signed_information_of_a_key_client_is_there_for_the_asking(operator
     said = json.loads(clearsigned.verify(signed.encode(), signer=signer))
     assert said["purpose"] == "keyfob-client-information"
     assert (said["token_endpoint_auth_method"], said["scope"]) == ("private_key_jwt", "studies:read subjects:read")
+
+
+def test_keys_are_added_and_taken_away_by_who_does_not_know_the_others(operator):
+    """As a machine of several that has a key of its own."""
+    client = Signer(operator, "several")
+    new, jwks = other_keys()
+
+    def wish(**what):
+        return ask(operator, sign(operator, client.client_id, **what))
+
+    def hasten(answer):
+        announced = answer.document["announcement_id"]
+        assert operator.run("announcement", "hasten", announced, "--reason", "known")["state"] == "done"
+
+    hasten(wish(add_keys=jwks))
+    assert client.ask(client.assertion(key=new)).status == client.ask().status == 200
+    shown = operator.run("client", "show", client.client_id)["thumbprints"]
+    assert shown == [client.key.kid, new.kid]
+    assert wish(remove_keys=("another",)).document["error"] == "unknown_key"
+    assert wish(remove_keys=(client.key.kid, new.kid)).document["error"] == "last_key"
+    hasten(wish(remove_keys=(client.key.kid, "another")))
+    assert client.ask(client.assertion(key=new)).status == 200
+    assert client.ask().status == 401
+    hasten(wish(add_keys=jwks))
+    assert operator.run("client", "show", client.client_id)["thumbprints"] == [new.kid], "once is enough"
+    with_secret = operator.client("adds-none")
+    refused = ask(operator, sign(operator, with_secret.client_id, add_keys=jwks))
+    assert (refused.status, refused.document["error"]) == (409, "no_keys")

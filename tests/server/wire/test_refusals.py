@@ -12,6 +12,8 @@ import pytest
 from keyfob import client_secret
 from keyfob.secret import Secret
 
+from .test_private_key_jwt import Signer
+
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 GRANT = b"grant_type=client_credentials&scope=studies:read"
 
@@ -147,9 +149,22 @@ def test_nobody_reads_without_a_live_credential(operator, rotated):
         answer = operator.request("GET", path, headers=headers)
         assert (answer.status, answer.document["error"]) == (401, "invalid_client")
         assert answer.headers["www-authenticate"].startswith("Basic ")
-    assert operator.request("POST", path, headers=basic(old)).status == 405
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert operator.request("POST", path, headers=basic(old) | form).status == 401
+    assert operator.request("PUT", path, headers=basic(old)).status == 405
     assert operator.request("GET", "/partner/v1/refusals/", headers=basic(old)).status == 404
     assert error_id not in re.sub(r" id=\S+", "", operator.log)
+
+
+def test_a_client_with_a_key_reads_its_own_by_an_assertion(operator):
+    """RFC 7523 §2.2: as at the token endpoint."""
+    signer = Signer(operator, "reads")
+    error_id = signer.ask(scope="audit:read").document["error_id"]
+    answer = operator.form(f"/partner/v1/refusals/{error_id}", signer.assertion())
+    assert (answer.status, answer.document["reason"]) == (200, "scope_not_granted")
+    other = Signer(operator, "reads-another's")
+    assert operator.form(f"/partner/v1/refusals/{error_id}", other.assertion()).status == 404
+    assert operator.form(f"/partner/v1/refusals/{error_id}", other.assertion(key=signer.key)).status == 401
 
 
 def test_the_count_of_reasons_does_not_grow_with_what_is_sent(operator, until):

@@ -1,10 +1,16 @@
 """How soon a guard in another process, with everything warm, refuses what was withdrawn: the five seconds promised."""
 
+import asyncio
 import subprocess
 import sys
 import time
 
 import pytest
+
+from keyfob import tls
+from keyfob.ambient import system_entropy
+from keyfob.guard.issuer import Issuer
+from keyfob.oauth.revocation_feed import Subject
 
 RESOURCE = "https://api.example"
 BOUND = 5.0
@@ -67,6 +73,17 @@ def by_partner_for_a_while(operator, info, token):
 def by_partner(operator, info, token):
     """The last: nothing of the partner is left after it."""
     operator.run("partner", "revoke", "Acme", "--confirm", "Acme")
+
+
+@pytest.mark.parametrize("off", [-60, 60])
+def test_an_api_whose_clock_is_off_by_a_minute_reads_the_feed_all_the_same(operator, off):
+    """It proves itself to the issuer by the issuer's own time."""
+    info = operator.client(f"off by {off}")
+    operator.run("client", "revoke", info.client_id)
+    context = tls.client_context(operator.home / "tls" / "ca.pem", environ={})
+    source = Issuer(operator.issuer, context, clock=lambda: int(time.time()) + off, entropy=system_entropy)
+    seen = asyncio.run(source.withdrawn(None, resource=RESOURCE, key=operator.resource_key))
+    assert (Subject.CLIENT, info.client_id) in seen.revocations.entries
 
 
 @pytest.mark.parametrize("withdraw", [by_client, by_token, by_key, by_credential, by_partner_for_a_while, by_partner])

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from keyfob.cdms import problems
 from keyfob.cdms.call import Answer, Call
-from keyfob.cdms.odm.model import Site
+from keyfob.cdms.handlers import forms
+from keyfob.cdms.odm import converting, design_json
+from keyfob.cdms.odm.model import Edition, OdmError, Site
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
@@ -50,7 +53,7 @@ def get_site(call: Call) -> Answer:
 
 
 def get_metadata(call: Call) -> Answer:
-    """The live metadata version as the ODM document that it was loaded from."""
+    """The live metadata version, in the form that is accepted."""
     with call.store.reading() as reading:
         study = call.study(reading)
         if study.live_version is None:
@@ -77,9 +80,22 @@ def _version(call: Call, reading: Reading, study: Study, version: str) -> Respon
     found = reading.find_version(study.oid, version)
     if found is None:
         raise not_found()
+    kind = forms.accepted(call, *_EDITIONS)
     body, sha256 = found
-    headers = ((b"content-type", b"application/xml; odm=1.3.2"), (b"etag", version_tag(sha256).encode()))
-    return Response(200, headers, body)
+    own = converting.edition_alone(body) if call.holds_whole(study.oid) else None
+    if kind != forms.JSON and own is _EDITIONS[kind]:
+        # As it was loaded, to the byte. What else a document holds (data, people, sites) is not given by this way.
+        return Response(200, (*forms.headers(kind), (b"etag", version_tag(sha256).encode())), body)
+    try:
+        tree = converting.tree(body, study=study.oid, version=version, edition=_EDITIONS[kind])
+    except OdmError as unsayable:
+        raise problems.from_odm(unsayable) from None
+    if kind == forms.JSON:
+        return json_response(200, design_json.twin(tree), headers=((b"vary", b"Accept"),))
+    return Response(200, forms.headers(kind), converting.write(tree))
+
+
+_EDITIONS = {forms.ODM_1: Edition.V1, forms.ODM_2: Edition.V2, forms.JSON: Edition.V1}
 
 
 def version_tag(sha256: str) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from lxml import etree
 
 from keyfob.cdms.odm import designs
+from keyfob.cdms.odm.elements import FORMER
 from keyfob.cdms.odm.model import UNIT_SYSTEM, Container, Design, ItemDef, OdmError
 from keyfob.cdms.odm.xml import children, pointer, required
 
-FORMER = "odm-1.3.2:"
-"""`<Alias Context="odm-1.3.2:SignificantDigits" Name="1"/>`: what 1.3.2 says by an attribute that 2.0 does not have."""
 _AS_IN_1_3_2 = {"decimal": "float", "float": "double"}
 """ODM 1.3.2's float is a decimal number; ODM 2.0's has an exponent."""
 
@@ -35,7 +34,11 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             version_oid=required(version, "OID"),
             events=events,
             forms={one: _form(groups, one, nesting) for one in groups if one in forms},
-            groups={one: _group(element) for one, element in groups.items() if children(element, "ItemRef")},
+            groups={
+                one: _group(element)
+                for one, element in groups.items()
+                if children(element, "ItemRef") or (one not in forms and holds_items(element))
+            },
             items=designs.once(items, version, "ItemDef"),
             code_lists=dict(designs.code_list(element) for element in children(version, "CodeList")),
             units=frozenset(unit for item in items for unit in item.units),
@@ -48,6 +51,11 @@ def read_study(study: etree._Element) -> Iterator[Design]:
 def repeats(element: etree._Element) -> bool:
     """Simple, Static and Dynamic are ways to repeat."""
     return element.get("Repeating", "No") != "No"
+
+
+def holds_items(group: etree._Element) -> bool:
+    """Whether it is one of a form's groups; one that holds nothing is."""
+    return bool(children(group, "ItemRef")) or not children(group, "ItemGroupRef")
 
 
 def _once(elements: list[etree._Element], version: etree._Element) -> dict[str, etree._Element]:
@@ -90,7 +98,7 @@ def flat(groups: dict[str, etree._Element], form: etree._Element) -> Iterator[tu
                 raise OdmError("ambiguous-nesting", f"{oid} stands twice in {form.get('OID')}", where=pointer(outer))
             seen.add(oid)
             mandatory = on_the_way and reference.get("Mandatory") == "Yes"
-            if children(group, "ItemRef"):
+            if holds_items(group):
                 yield path, oid, mandatory
             inner.append(((*path, oid), group, mandatory))
         waiting[:0] = inner

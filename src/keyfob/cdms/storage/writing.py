@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from keyfob import ledger
 from keyfob.ambient import Entropy
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
-from keyfob.cdms.storage import schema
+from keyfob.cdms.storage import redacting, schema, statements, times
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.secret import Secret
@@ -35,20 +35,6 @@ def fold(key: str) -> str:
     return key.strip().casefold()
 
 
-_SUBJECT, _ITEM, _AUDIT = sa.insert(schema.subject), sa.insert(schema.item_value), sa.insert(schema.audit)
-_GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
-_GROUP_AGAIN = (
-    sa.update(schema.item_group)
-    .where(schema.item_group.c.id == sa.bindparam("row"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("version", "removed", "metadata_version")})
-)
-_HERE = (schema.item_value.c.item_group == sa.bindparam("row")) & (schema.item_value.c.oid == sa.bindparam("item"))
-_ITEM_AGAIN = (
-    sa.update(schema.item_value)
-    .where(_HERE)
-    .values({name: sa.bindparam(f"new_{name}") for name in ("value", "unit", "seq")})
-)
-_ITEM_GONE = sa.delete(schema.item_value).where(_HERE)
 _AT_ONCE = 1000
 """Rows that wait to be written."""
 _ANSWERS = 0x6B68
@@ -63,6 +49,7 @@ class _Trail:
     seq: int
     head: bytes
     began: int
+    at: int
 
 
 class Writing:
@@ -82,13 +69,13 @@ class Writing:
 
     def take(self, study: str) -> Study | None:
         """The study as it is now; to the end of the transaction it is this writer's alone. None when there is none."""
-        chosen = sa.select(schema.study).where(schema.study.c.oid == study).with_for_update(key_share=True)
-        row = self._connection.execute(chosen).one_or_none()
+        row = self._connection.execute(statements.TAKE_STUDY, {"wanted": study}).one_or_none()
         if row is None:
             return None
         if study not in self._trails:
             key = study_key(self._chain_key, study)
-            self._trails[study] = _Trail(key, int(row.seq), bytes(row.head), began=int(row.seq))
+            at = times.following(int(row.last_at or 0), now=self._now)
+            self._trails[study] = _Trail(key, int(row.seq), bytes(row.head), began=int(row.seq), at=at)
         return read_study(row)
 
     def take_all(self, studies: Iterable[str]) -> None:
@@ -170,7 +157,7 @@ class Writing:
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
             "site": subject.site, "status": subject.status.value, "version": subject.version, "created_at": self._now,
         }  # fmt: skip
-        self._write_later(_SUBJECT, row)
+        self._write_later(statements.INSERT_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
 
@@ -191,12 +178,12 @@ class Writing:
         """The row of the group at each of these places, with its version moved on; made where there is none."""
         self.settle()
         known = [existing for _, _, existing in groups if existing is not None]
-        self._write(_GROUP_AGAIN, [
+        self._write(statements.UPDATE_GROUP, [
             {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
             for one in known
         ])  # fmt: skip
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
-        made = iter(self._connection.execute(_GROUP, fresh).scalars().all() if fresh else ())
+        made = iter(self._connection.execute(statements.INSERT_GROUP, fresh).scalars().all() if fresh else ())
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
 
     def put_item(
@@ -218,10 +205,10 @@ class Writing:
         )
         if old is None:
             new = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
-            self._write_later(_ITEM, new)
+            self._write_later(statements.INSERT_ITEM, new)
         else:
             changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-            self._write_later(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+            self._write_later(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
 
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
@@ -237,7 +224,7 @@ class Writing:
             "batch": batch,
         }
         self._record(study.oid, subject.id, event)
-        self._write_later(_ITEM_GONE, {"row": row, "item": old.oid})
+        self._write_later(statements.DELETE_ITEM, {"row": row, "item": old.oid})
 
     def remove_group(self, group: StoredGroup) -> None:
         """Mark a group as removed, its values having been removed before."""
@@ -245,6 +232,18 @@ class Writing:
         self._connection.execute(
             sa.update(table).where(table.c.id == group.row).values(removed=True, version=group.version + 1)
         )
+
+    def redact(self, study: str, sequences: Sequence[int], *, reason: str) -> None:
+        """Takes the content of these audit records away for good, and all else that was kept of what they tell.
+
+        Their commitments stay in the chain, and a record of its own tells which, who and why (ICH E6(R3) 4.2.2).
+        Raises ValueError for one that is not there, was redacted before, concerns no subject, or tells of a value that
+        is still stored: that is to be removed first, as the removal's record is to be redacted with it.
+        """
+        self.settle()
+        for sequence in sorted(set(sequences)):
+            redacting.redact(self._connection, study, sequence)
+        self._record(study, None, {"action": "redact", "redacted": sorted(set(sequences)), "reason": reason})
 
     def claim_key(self, client_id: str, key: str) -> bool:
         """Whether the answer of that key is ours to look up and to keep until the transaction ends, or another's."""
@@ -279,7 +278,13 @@ class Writing:
     def settle(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, {}
-        for statement in (_SUBJECT, _ITEM, _ITEM_AGAIN, _ITEM_GONE, _AUDIT):
+        for statement in (
+            statements.INSERT_SUBJECT,
+            statements.INSERT_ITEM,
+            statements.UPDATE_ITEM,
+            statements.DELETE_ITEM,
+            statements.INSERT_AUDIT,
+        ):
             self._write(statement, waiting.get(statement, []))
 
     def finish(self) -> None:
@@ -287,8 +292,9 @@ class Writing:
         self.settle()
         for study, trail in self._trails.items():
             if trail.seq != trail.began:
-                ended = sa.update(schema.study).where(schema.study.c.oid == study)
-                self._connection.execute(ended.values(seq=trail.seq, head=trail.head))
+                self._connection.execute(
+                    statements.END_STUDY, {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
+                )
 
     def _write(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
@@ -308,13 +314,13 @@ class Writing:
         salt = self._entropy(ledger.SALT_BYTES)
         commitment = ledger.commit(salt, payload)
         trail.seq += 1
-        trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=self._now, commitment=commitment)
+        trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=trail.at, commitment=commitment)
         row = {
-            "study": study, "seq": trail.seq, "at": self._now, "subject": subject_id, "salt": salt, "payload": payload,
+            "study": study, "seq": trail.seq, "at": trail.at, "subject": subject_id, "salt": salt, "payload": payload,
             "commitment": commitment, "link": trail.head,
         }  # fmt: skip
-        self._write_later(_AUDIT, row)
-        if len(self._waiting[_AUDIT]) >= _AT_ONCE:
+        self._write_later(statements.INSERT_AUDIT, row)
+        if len(self._waiting[statements.INSERT_AUDIT]) >= _AT_ONCE:
             self.settle()
         return trail.seq
 

@@ -77,6 +77,8 @@ def _plain(block: Block) -> Iterator[Match]:
 
 
 def _utf_16(block: Block) -> Iterator[Match]:
+    if 0 not in block:
+        return
     for hit in _UTF_16.finditer(block):
         yield from _at(bytes(block[hit.start() : hit.start() + 2 * _MAX_SECRET : 2]), hit.start(), "utf-16")
 

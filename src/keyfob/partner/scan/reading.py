@@ -34,7 +34,8 @@ def look_through(stream: Readable, place: Place, report: Report, *, first: bytes
             counted = match.offset
             column = before + match.offset - line_start + 1
             report.add(Finding(place, line, column, match))
-        line, line_start = _advance(text, counted, end, before, line, line_start)
+        if not last:
+            line, line_start = _advance(text, counted, end, before, line, line_start)
         carried, before, block = text[end:], before + end, following
 
 

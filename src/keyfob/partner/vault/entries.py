@@ -79,6 +79,11 @@ class Entry:
     usable_from: int = 0
 
     @property
+    def is_own_key(self) -> bool:
+        """Whether it is a key that was made here, and not the secret of a message."""
+        return self.message_id == self.credential_id
+
+    @property
     def record_id(self) -> str:
         """What an envelope of this entry is bound to."""
         return f"{self.client_id}/{self.credential_id}"

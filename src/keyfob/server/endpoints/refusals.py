@@ -1,5 +1,7 @@
 """`/partner/v1/refusals/{error_id}`: a client reads why it was refused, if it has another way to prove who it is.
 
+GET is for a secret, in HTTP Basic. POST is for whatever is a parameter or a certificate, as at the token endpoint.
+
 Whatever is not this client's, was never, or is a day old, is the same 404: an id tells a stranger nothing.
 """
 
@@ -29,7 +31,8 @@ def refusals(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
         try:
             if request.query_string:
                 raise InvalidRequest("there are no parameters here")
-            presented = client_authentication.read(request.headers, {})
+            parameters = request.form() if request.method == "POST" else {}
+            presented = client_authentication.read(request.headers, parameters, request.certificate)
             authenticated = await authenticated_client(state, presented, address=request.address, now=now)
         except OAuthError as reason:
             return refuse(state, request, presented, reason, now=now)

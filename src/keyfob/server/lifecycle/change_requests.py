@@ -11,7 +11,7 @@ from keyfob.change_request import ChangeRequest
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp.certificate import Certificate
 from keyfob.problem import Problem
-from keyfob.server.lifecycle import announcements, clients, partners, signed_texts
+from keyfob.server.lifecycle import added_keys, announcements, clients, partners, signed_texts
 from keyfob.server.lifecycle.announcements import NotAnnounced
 from keyfob.server.lifecycle.signed_texts import NotBelieved
 from keyfob.server.storage.change import Change
@@ -51,7 +51,7 @@ def carry_out(change: Change, asked: Asked, *, now: int, announced_for: int) -> 
             change,
             request.client_id,
             named=asked.name,
-            jwks=None if request.jwks is None else clients.read_jwks(request.jwks.encode(), where="jwks"),
+            jwks=_read_keys(change.reading, request),
             jwks_uri=None if request.jwks_uri is None else clients.check_jwks_uri(request.jwks_uri),
             now=now,
             announced_for=announced_for,
@@ -61,6 +61,19 @@ def carry_out(change: Change, asked: Asked, *, now: int, announced_for: int) -> 
     except Problem as refused:
         raise NotAnnounced(refused.code.replace("-", "_"), refused.message) from refused
     return {"announcement_id": made.id, "state": made.state.value, "takes_effect_at": made.takes_effect_at}
+
+
+def _read_keys(reading: Reading, request: ChangeRequest) -> str | None:
+    """All keys from then on, as a JWK set; None: the partner publishes them."""
+    if request.jwks is not None:
+        return clients.read_jwks(request.jwks.encode(), where="jwks")
+    if request.jwks_uri is not None:
+        return None
+    client = clients.get(reading, request.client_id).client
+    if request.add_keys is None:
+        return added_keys.without_keys(client, request.remove_keys)
+    more = clients.read_jwks(request.add_keys.encode(), where="add_keys")
+    return clients.read_jwks(added_keys.with_keys(client, more).encode(), where="the keys with these")
 
 
 def _renew(change: Change, partner: Partner, content: bytes, *, now: int) -> dict[str, object]:

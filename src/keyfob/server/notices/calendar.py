@@ -53,7 +53,7 @@ class Calendar:
         return bool(self._notices or self._rotations or self._announced)
 
     def keep(self, now: int) -> None:
-        """Write the notices, make the rotations and carry out what was announced. For whoever holds the lease."""
+        """Write the notices, make the rotations and carry out what was announced. For whoever leads."""
         notices, rotations, announced = self._notices, self._rotations, self._announced
         if notices:
             self._installation.store.outbox.add(notices)

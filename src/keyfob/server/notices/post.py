@@ -1,14 +1,15 @@
 """The thread of a running server that writes what the calendar asks for, and delivers what was written.
 
-Nothing here can hold up or fail a request. Of all workers and nodes one works at a time (a lease); one that is killed
-is followed by another within seconds. It marks a delivery after it made it, so a notice may come twice and is never
-lost: the id is the same.
+Nothing here can hold up or fail a request. Of all workers and nodes one works at a time (keyfob.leading); one that is
+killed is followed by another within seconds. It marks a delivery after it made it, so a notice may come twice and is
+never lost: the id is the same.
 """
 
 import logging
 import threading
 
-from keyfob.ambient import Clock, Entropy
+from keyfob.ambient import Clock
+from keyfob.leading import Lead
 from keyfob.problem import Problem
 from keyfob.server.alarms.courier import NotDelivered
 from keyfob.server.notices.calendar import Calendar
@@ -29,14 +30,12 @@ _LAST_WORDS = 3.0
 class Post:
     """`start()` begins its thread; `close()` ends it, and waits a few seconds for what is under way."""
 
-    def __init__(
-        self, outbox: Outbox, calendar: Calendar, channels: Channels, *, clock: Clock, entropy: Entropy
-    ) -> None:
+    def __init__(self, outbox: Outbox, calendar: Calendar, channels: Channels, *, clock: Clock, lead: Lead) -> None:
         self._outbox = outbox
         self._calendar = calendar
         self._channels = channels
         self._clock = clock
-        self._holder = entropy(16).hex()
+        self._lead = lead
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -50,19 +49,16 @@ class Post:
             self._thread.join(_LAST_WORDS)
 
     def round(self) -> None:
-        """Whatever is to be done now; nothing when another process is at it."""
+        """Whatever is to be done now; nothing when another process leads."""
         now = self._clock()
-        if (self._calendar.is_due(now) or self._outbox.has_work(now)) and self._take_lease(now):
+        if self._lead.is_mine() and (self._calendar.is_due(now) or self._outbox.has_work(now)):
             self._calendar.keep(now)
             self._outbox.route(self._channels.names(), now)
             for parcel in self._outbox.due(now):
-                # Prolonged before each: a slow mail server must not let a second process begin.
-                if self._stopping.is_set() or not self._take_lease(self._clock()):
+                # Asked before each: with a slow mail server, somebody else may have come to lead meanwhile.
+                if self._stopping.is_set() or not self._lead.is_mine():
                     return
                 self._deliver(parcel)
-
-    def _take_lease(self, now: int) -> bool:
-        return self._outbox.take_lease(self._holder, now)
 
     def _deliver(self, parcel: Parcel) -> None:
         notice = parcel.notice
@@ -101,10 +97,6 @@ class Post:
                 else:
                     _log.exception("notices_failed")
                 self._stopping.wait(FIRST_PAUSE)
-        try:
-            self._outbox.release(self._holder)
-        except Exception:
-            _log.debug("lease_not_released", exc_info=True)
 
 
 def pause(attempts: int) -> int:

@@ -147,7 +147,8 @@ class Change:
         return bool(self._write(operators.decide(proposal_id, state, by=by, now=self._now), changes_rights=False))
 
     def add_announcement(self, one: Announcement) -> None:
-        self._write(announcements.add(one), changes_rights=False)
+        """It changes rights on a date: whoever keeps dates looks again when the revision is another."""
+        self._write(announcements.add(one))
 
     def settle(self, announcement_id: str, state: Announced) -> bool:
         """Whether it still waited: of two at once, one settles it."""

@@ -18,11 +18,8 @@ from keyfob.database import Database
 from keyfob.server.notices.notice import Notice, NoticeKind, Role
 from keyfob.server.storage import schema
 
-LEASE = 20
-"""Seconds after which another process may deliver in place of one that was killed."""
 NO_CHANNEL = "none"
 PARTNER_WEBHOOK = "partner-webhook"
-_LEASE_NAME = "notices"
 _BATCH = 50
 _FORGET_AFTER = 400 * 24 * 3600
 
@@ -84,28 +81,6 @@ class Outbox:
             delivery.c.state == DeliveryState.WAITING.value, delivery.c.next_at <= now
         )
         return self._database.scalar(unrouted) is not None or self._database.scalar(waiting.limit(1)) is not None
-
-    def take_lease(self, holder: str, now: int) -> bool:
-        """Whether `holder` alone delivers for the next seconds (LEASE). Asked again, it is prolonged."""
-        table = schema.lease
-        free = sa.or_(table.c.holder == holder, table.c.held_until <= now)
-        values = {"holder": holder, "held_until": now + LEASE}
-        # Asked before: those that wait for another must not take turns at writing.
-        others = sa.select(table.c.name).where(table.c.name == _LEASE_NAME, sa.not_(free))
-        if self._database.scalar(others) is not None:
-            return False
-        with self._database.write(patience=self._patience) as connection:
-            taken = sa.update(table).where(table.c.name == _LEASE_NAME, free).values(values)
-            if connection.execute(taken).rowcount:
-                return True
-            first = _insert(connection, table).values(values | {"name": _LEASE_NAME}).on_conflict_do_nothing()
-            return connection.execute(first.returning(table.c.name)).one_or_none() is not None
-
-    def release(self, holder: str) -> None:
-        """So that nobody waits for one that stops in order."""
-        table = schema.lease
-        with self._database.write(patience=self._patience) as connection:
-            connection.execute(sa.delete(table).where(table.c.name == _LEASE_NAME, table.c.holder == holder))
 
     def add(self, notices: Sequence[Notice]) -> None:
         """Notices that no act causes but the calendar. What is very old is forgotten."""

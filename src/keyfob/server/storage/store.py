@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from keyfob import backups, moving
 from keyfob.ambient import Entropy
 from keyfob.database import Database
+from keyfob.leading import Lead, lead_of
 from keyfob.secret import Secret
 from keyfob.server.audit import chain
 from keyfob.server.audit.events import Acting, Field, Kind
@@ -34,6 +35,7 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.rehearsal import Rehearsed
 from keyfob.server.storage.schema import TABLES, installation
+from keyfob.server.storage.spending import Exchange
 
 _REVISION = str(sa.select(installation.c.revision))
 _FORGET_EVERY = 10
@@ -77,6 +79,14 @@ class Store:
         self._rehearses = rehearses
         self._forgot_at = 0
         self.outbox = Outbox(database, patience=patience)
+
+    def lead(self) -> Lead:
+        """Who does what nobody asked for, of all processes that use this database."""
+        return lead_of(self._database)
+
+    def exchange(self, process: str) -> Exchange | None:
+        """Where `process` tells what it let through; None where the processes have no more than a file in common."""
+        return Exchange(self._database, process) if self._database.has_many_writers else None
 
     def revision(self) -> int:
         """A number that grows with each change of rights: a cache that saw the same number is not stale."""

@@ -32,7 +32,6 @@ from keyfob.server.storage.schema.seen import (
     audit_record,
     credential_observation,
     explanation,
-    lease,
     narrowing,
     notice,
     notice_delivery,
@@ -40,6 +39,7 @@ from keyfob.server.storage.schema.seen import (
     proposal,
     refusal_count,
     scope_use,
+    spending,
     usage_reporter,
 )
 
@@ -78,7 +78,7 @@ __all__ = [
     "admin_answer",
     "notice",
     "notice_delivery",
-    "lease",
+    "spending",
     "registration_allowance",
     "client_registration",
     "registration_token",

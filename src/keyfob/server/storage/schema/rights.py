@@ -12,6 +12,8 @@ installation = sa.Table(
     sa.Column("installation_id", sa.Text, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    # What a program has to know at least: of a later schema, one that only adds to it.
+    sa.Column("least_schema", sa.Text, nullable=False, server_default="0013"),
     sa.CheckConstraint("id = 1", name="one"),
 )
 

@@ -136,13 +136,14 @@ notice_delivery = sa.Table(
 )
 sa.Index("ix_notice_delivery_waiting", notice_delivery.c.state, notice_delivery.c.next_at)
 
-# Which process does what only one should do at a time, and until when nobody else may.
-lease = sa.Table(
-    "lease",
+# What each process let through, second by second, of what is limited for all of them together: kept for two minutes.
+spending = sa.Table(
+    "spending",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("holder", sa.Text, nullable=False),
-    sa.Column("held_until", sa.BigInteger, nullable=False),
+    sa.Column("process", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("told_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("counted", sa.Text, nullable=False),  # JSON object: how many, for each name of a limit and whose it is
 )
 
 # What the guards of APIs told of the use of their scopes: sums, one row for each client, scope and route.
