@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from keyfob.partner.vault import stores
-from keyfob.partner.vault.vault import Vault
-
 USER = 10001
 SOURCE = Path(__file__).parents[2] / "src"
 ENTRY = "from keyfob.partner.cli import main; main()"
