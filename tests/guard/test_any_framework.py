@@ -241,9 +241,12 @@ def test_what_was_revoked_is_refused_everywhere_within_the_stated_bound(world):
     told = time.monotonic()
     refused: dict[str, int] = dict.fromkeys(served, 0)
     while min(refused.values()) < 8:  # by each of its processes
-        assert time.monotonic() < told + 5, refused
+        assert time.monotonic() < told + 120, refused
         for name in served:
+            asked = time.monotonic()
             answer = world.ask(name, token)
+            # Whoever asks later than that is refused; how long all the asking takes is the machine's business.
+            assert answer.status == 401 or asked < told + 5, name
             refused[name] = refused[name] + 1 if answer.status == 401 else 0
             assert answer.status == 200 or 'error="invalid_token"' in answer.headers["www-authenticate"]
         time.sleep(0.05)

@@ -15,6 +15,8 @@ from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study
 
 _SUBJECTS_AT_ONCE = 200
 _RECORDS_AT_ONCE = 500
+_PER_VALUE = 100
+"""Characters that stand for what a value is besides its text."""
 
 
 class _Plain(sa.sql.functions.GenericFunction[str]):
@@ -92,17 +94,18 @@ class Reading:
                 return str(event["version"])
         return None
 
-    def item_counts(self, study: str) -> dict[str, int]:
-        """How many values there are of each subject of a study, by its id; nothing of those that have none."""
-        group, subject = schema.item_group, schema.subject
+    def sizes(self, study: str) -> dict[str, int]:
+        """How many characters there are of each subject of a study, by its id; nothing of those without values."""
+        group, subject, value = schema.item_group, schema.subject, schema.item_value
+        size = sa.func.sum(_PER_VALUE + sa.func.coalesce(sa.func.length(value.c.value), 0))
         chosen = (
-            sa.select(group.c.subject, sa.func.count())
+            sa.select(group.c.subject, size)
             .join(subject, subject.c.id == group.c.subject)
-            .join(schema.item_value, schema.item_value.c.item_group == group.c.id)
+            .join(value, value.c.item_group == group.c.id)
             .where(subject.c.study == study)
             .group_by(group.c.subject)
         )
-        return {row[0]: row[1] for row in self._connection.execute(chosen)}
+        return {row[0]: int(row[1]) for row in self._connection.execute(chosen)}
 
     def live_since(self, study: str, oid: str) -> int | None:
         """Since when a metadata version is live, or was; None: it is a draft, or is not there."""
