@@ -18,6 +18,7 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/tutorial/lab-data.md",
     "docs/how-to/partner/vault.md",
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
