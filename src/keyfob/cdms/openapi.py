@@ -42,13 +42,14 @@ def _operation(route: Route) -> dict[str, object]:
     operation: dict[str, object] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"oauth2": [route.scope]}] if route.scope else [],
+        # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
+        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.also)) if scope],
         "parameters": list(_parameters(route)),
         "responses": _responses(route),
     }
     if route.request is not None:
         operation["requestBody"] = {
-            "required": True, "content": _content((route.request, *route.also), route.takes),
+            "required": True, "content": _content((route.request, *route.besides), route.takes),
         }  # fmt: skip
     return operation
 
@@ -57,13 +58,14 @@ def _parameters(route: Route) -> Iterator[dict[str, object]]:
     for name in _PARAMETER.findall(route.template):
         yield {"name": name, "in": "path", "required": True, "schema": _SEGMENT}
     for name in sorted(route.query):
-        yield {"name": name, "in": "query", "schema": PARAMETERS.get(name, IN_QUERY)}
+        own = PARAMETERS.get(f"{route.handler.__name__} {name}")
+        yield {"name": name, "in": "query", "schema": own or PARAMETERS.get(name, IN_QUERY)}
     for name in (*sorted(route.headers), *(_ON_WRITES if route.writes else ())):
         yield {"name": name, "in": "header", "schema": HEADERS[name]}
 
 
 def _responses(route: Route) -> dict[str, object]:
-    kinds = (route.response, *(() if route.request else route.also))
+    kinds = (route.response, *(() if route.request else route.besides))
     found: dict[str, object] = {
         str(status): {"description": _PHRASES[status]}
         | ({"headers": _TAGGED} if status != 204 else {})

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from keyfob.cdms.odm import datatypes
-from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemDef, ItemValue, RangeCheck, SubjectData
+from keyfob.cdms.odm.model import (
+    SUBJECT,
+    ClinicalData,
+    Design,
+    Finding,
+    GroupData,
+    ItemDef,
+    ItemValue,
+    RangeCheck,
+    SubjectData,
+)
 
 _SHOWN_CODES = 10
 _OF_LENGTH = frozenset({"text", "string", "integer", "float"})
@@ -90,7 +100,8 @@ def check_group(design: Design, group: GroupData, found: Findings) -> None:
 def missing_mandatory(design: Design, group: GroupData, present: frozenset[str]) -> Iterator[Finding]:
     """Mandatory items that would still be absent when `present` are there."""
     for oid, mandatory in design.groups[group.group].members.items():
-        if mandatory and oid not in present:
+        # Whose row it is says the subject that the group stands below.
+        if mandatory and oid not in present and SUBJECT not in design.items[oid].marks:
             yield Finding("mandatory", f"the item {oid} is mandatory in {group.group}", group.where, group.line, oid)
 
 
