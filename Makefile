@@ -61,6 +61,7 @@ bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stra
 	@$(BIN)/python bench/partner.py
 	@$(BIN)/python bench/unknown_or_wrong.py
 	@$(BIN)/python bench/under_attack.py
+	@$(BIN)/python bench/one_greedy_partner.py
 	@$(BIN)/python bench/guard.py
 	@$(BIN)/python bench/scan.py
 

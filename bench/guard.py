@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from keyfob.ambient import system_clock
+from keyfob.guard.blocking import blocking
 from keyfob.guard.guard import Guard
 from keyfob.guard.issuer import KEYS, Withdrawn, feed_ages
+from keyfob.guard.presented import Presented
 from keyfob.guard.replays import MemoryReplays
 from keyfob.guard.trusted import Trusted
 from keyfob.jose import keys
@@ -40,6 +42,7 @@ THEIR_NODE = ROOT / "tests/interop/node/node_modules/jose"
 ISSUER, AUDIENCE = "https://auth.example", "https://api.example"
 ROUNDS, COUNT = 31, 200
 BARE = "the bare signature"
+BLOCKING = "the same, for Flask, Django, WSGI"
 Cost = tuple[float, float]
 """CPU microseconds of one, and how many bare signatures that is."""
 
@@ -94,7 +97,7 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
     public = next(iter(jwks.keys.values())).public_key
     assert isinstance(public, ec.EllipticCurvePublicKey)
     how = ec.ECDSA(hashes.SHA256())
-    whats = (BARE, "a token's first check", "a whole request, first", "a whole request, again")
+    whats = (BARE, "a token's first check", "a whole request, first", "a whole request, again", BLOCKING)
     seen: dict[str, list[float]] = {what: [] for what in whats}
     now = system_clock()
     await guard.verify(token(10**9))  # the keys and the feed are there
@@ -119,6 +122,12 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
             for headers in requests:
                 await guard.admit(headers, b"", "subjects:read", method="GET", path=b"/v1/studies/S/subjects")
             seen[what].append(time.process_time() - began)
+        blocked = [Presented(headers, b"", "GET", b"/v1/studies/S/subjects") for headers in requests]
+        judge = blocking(guard)
+        began = time.process_time()
+        for presented in blocked:
+            judge.admit(presented, "subjects:read")
+        seen[BLOCKING].append(time.process_time() - began)
     return {what: median(times, seen[BARE]) for what, times in seen.items()}
 
 

@@ -17,7 +17,7 @@ def running(folder: Path, http: str) -> Iterator[None]:
     """nginx with the `http` block's text; its files are in `folder`. Skips where there is no nginx."""
     if PROGRAM is None:
         pytest.skip("no nginx on this machine")
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     temporary = "\n".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

@@ -22,22 +22,31 @@ PROGRAMS: dict[str, str | None] = {
 
 @contextlib.contextmanager
 def running(
-    kind: str, folder: Path, *, port: int, guard: int, api: int, tls: tuple[Path, Path] | None = None
+    kind: str,
+    folder: Path,
+    *,
+    port: int,
+    guard: int,
+    api: int,
+    description: str = "{}",
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[None]:
     """The proxy at `port`, that asks the guard at `guard` before it passes on to `api`; nothing where it is not.
 
-    `tls`: certificate chain and key, for Caddy's block that also asks for the client's certificate.
+    `description`: what the proxy hands out as the API's. `tls`: certificate chain and key, for Caddy's block that also
+    asks for the client's certificate.
     """
     if PROGRAMS[kind] is None:
         yield
         return
+    folder.mkdir()
+    (folder / "orders.json").write_text(description)
     ports = {9643: port, 9393: guard, 9644: api}
     text = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}[kind](ports) if tls is None else _caddy_tls(ports, tls)
     if kind == "nginx":
         with nginx.running(folder, text):
             yield
         return
-    folder.mkdir()
     file = folder / {"caddy": "Caddyfile", "envoy": "envoy.yaml"}[kind]
     file.write_text(text)
     command = {

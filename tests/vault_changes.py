@@ -7,6 +7,7 @@ or, where a database is far away, when its n-th message leaves, which arrives th
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -63,6 +64,8 @@ class Changes:
 
 def serve() -> None:
     import boto3  # noqa: F401
+    import hvac  # noqa: F401
+    import keyring  # noqa: F401
     import psycopg  # noqa: F401
 
     import keyfob.partner.opening
@@ -140,6 +143,19 @@ def _rewrap(named: str, *, old: str, new: str) -> None:
     rewrapping.rewrap(vault, opener, sealer, Keeping.FILE, client=None)
 
 
+def _under(named: str, *, old: str, keeping: str, key_name: str | None) -> None:
+    """From the key file `old` to a key of another kind; what a passphrase costs is no matter here."""
+    from keyfob.partner import opening
+    from keyfob.partner.vault import keys, rewrapping
+    from keyfob.partner.vault.entries import Keeping
+    from keyfob.partner.vault.vault import Vault
+
+    keys.PassphraseWrapper = functools.partial(keys.PassphraseWrapper, log2_n=14)
+    vault = Vault.open(named)
+    opener = opening.default_keeper(vault, key_file=Path(old))
+    rewrapping.rewrap(vault, opener, opening.default_keeper(vault, key_name=key_name), Keeping(keeping), client=None)
+
+
 def _rotate(named: str) -> None:
     from keyfob.partner import opening
     from keyfob.partner.vault import rewrapping
@@ -147,6 +163,12 @@ def _rotate(named: str) -> None:
 
     vault = Vault.open(named)
     rewrapping.rotate_key(vault, opening.default_keeper(vault))
+
+
+def _import(named: str, *, file: str, fingerprint: str) -> None:
+    from keyfob.partner.vault import importing
+
+    importing.bring_in(Path(file), named, fingerprint=fingerprint, environ=os.environ)
 
 
 def _forget(named: str, *, client: str) -> None:
@@ -159,6 +181,8 @@ _CHANGES: dict[str, Callable[..., None]] = {
     "put": _put,
     "replace": _replace,
     "rewrap": _rewrap,
+    "under": _under,
+    "import": _import,
     "rotate": _rotate,
     "forget": _forget,
 }

@@ -3,29 +3,30 @@
 With `--json`, stdout is exactly one JSON document, an error included. Exit codes: 0 done, 2 misuse, 1 otherwise.
 """
 
-import contextlib
 import functools
 import getpass
 import importlib
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
 from keyfob import __version__
+from keyfob.patience import asking, progress
 from keyfob.problem import Misuse, Problem
+
+__all__ = [
+    "HELP", "Result", "Imported", "shows_result", "table", "read_file", "progress", "asking", "is_attended",
+    "system_user", "version_option", "refuse", "run",
+]  # fmt: skip
 
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The context settings of each program."""
-
-PATIENCE = 2.0
-"""Seconds in which a person does not wonder yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,37 +99,6 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise Misuse("file-too-large", f"{path} is larger than {max_bytes} bytes", hint="name the right file")
     return content
-
-
-@contextlib.contextmanager
-def progress(what: str, *, after: float = PATIENCE, to: TextIO | None = None) -> Iterator[None]:
-    """Says on a terminal that `what` goes on, and for how many seconds, once it takes longer than `after`.
-
-    On stderr; nothing where that is no terminal, so that logs and pipes stay as they are.
-    """
-    stream = sys.stderr if to is None else to
-    if not stream.isatty():
-        yield
-        return
-    ended = threading.Event()
-
-    def tell() -> None:
-        passed, said = after, False
-        while not ended.wait(after if not said else 1):
-            passed, said = passed + said, True
-            stream.write(f"\r{what} ... {passed:.0f} s")
-            stream.flush()
-        if said:
-            stream.write("\r\x1b[K")
-            stream.flush()
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        teller.join()
 
 
 def is_attended() -> bool:

@@ -80,11 +80,11 @@ def building(path: Path, kind: HomeKind, *, installation_id: str) -> Iterator[Pa
     Raises Misuse when `path` already holds something (a home is never overwritten) or cannot be made, and Problem
     when filling it fails.
     """
-    draft = path.parent / f".{path.name}.{installation_id}.unfinished"
     try:
         _check_free(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.mkdir(mode=0o700)
+        # Of its own: one of the same id may be left of a process that was killed.
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent))
     except OSError as failed:
         raise Misuse("home-place", f"{path} cannot be made: {failed.strerror}", hint=_ANOTHER_PLACE) from failed
     try:

@@ -79,6 +79,10 @@ class Refreshing(Generic[T]):
             raise Unavailable(f"no {self._what} could be fetched")
         return self._known
 
+    def fresh(self, now: int) -> T | None:
+        """What `get` would give at once, without asking anybody anew; None when it would ask, or there is nothing."""
+        return self._known if self._age(now) < self._ages.renew else None
+
     async def newer(self, now: int) -> T | None:
         """The value of one more fetch, for who found this one wanting; None when it was fetched just now."""
         before, task = self._known, self._start(now)

@@ -22,11 +22,15 @@ class Turn:
 
     @contextlib.contextmanager
     def taken(self, patience: float | None = None) -> Iterator[None]:
-        """The turn, for the block. Raises Problem `database-busy` when it has not come after `patience` seconds."""
+        """The turn, for the block.
+
+        Raises Problem `database-busy` when it has not come after `patience` seconds, and `not-writable` where the file
+        cannot be made, as on a file system that is only read.
+        """
         if not self._here.acquire(timeout=-1 if patience is None else patience):
             raise self._busy(patience)
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = self._open()
             try:
                 if not _lock(descriptor, wait=patience is None):
                     self._wait(descriptor, patience)
@@ -43,6 +47,16 @@ class Turn:
             return descriptor
         os.close(descriptor)
         return None
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as refused:
+            raise Problem(
+                "not-writable",
+                f"{self._path.parent} cannot be written to: {refused.strerror}; nothing was changed",
+                hint="do it where it can be written, as its owner",
+            ) from refused
 
     def _wait(self, descriptor: int, patience: float | None) -> None:
         # The system's call knows no patience, so a thread waits in it. One that is given up goes on, and the next

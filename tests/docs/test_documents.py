@@ -206,6 +206,13 @@ def test_every_page_with_commands_is_followed():
     assert pages <= {*STORY, *POSTGRESQL, KMS}
 
 
+def test_the_page_for_those_who_want_nothing_of_ours_uses_nothing_of_ours():
+    page = (ROOT / "docs/how-to/partner/gpg-and-curl.md").read_text()
+    commands = "\n".join(content for _, content in blocks(page))
+    begun = re.findall(r"(?:^|\||\$\(|[{;])\s*([a-z][\w-]*)(?=[ (])", re.sub(r"'[^']*'", "''", commands), re.MULTILINE)
+    assert {"gpg", "curl", "jq"} <= set(begun) <= {"gpg", "curl", "jq", "cp", "cut", "login", "bearer"}, begun
+
+
 def test_every_page_stands_in_the_index_under_its_title():
     index = (ROOT / "docs" / "README.md").read_text()
     for page in (ROOT / "docs").rglob("*.md"):

@@ -76,6 +76,20 @@ def test_a_key_file_that_others_may_read_is_refused_with_the_command_that_mends_
     assert caught.value.hint == f"chmod 600 {path}"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has access lists instead of owners")
+def test_a_key_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns it can read it, and put another in its place, whatever its mode."""
+    path = tmp_path / "key"
+    KeyFileWrapper.create(path)
+    if os.getuid() == 0:
+        os.chown(path, 4242, 4242)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    with pytest.raises(Problem) as refused:
+        KeyFileWrapper.load(path)
+    assert refused.value.code == "file-of-another" and refused.value.hint
+
+
 def test_a_key_file_that_is_missing_or_in_no_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="is not there") as caught:
         KeyFileWrapper.load(tmp_path / "kek")

@@ -116,7 +116,8 @@ def world(tmp_path_factory, tls_files, free_port_of, serving_an_issuer) -> Itera
             with contextlib.ExitStack() as proxied:
                 for api, kind in BEHIND.items():
                     place = {"port": ports[api], "guard": ports["guard"], "api": ports["node"]}
-                    proxied.enter_context(proxies.running(kind, folder / kind, **place))
+                    described = json.dumps({"resource": AUDIENCE})
+                    proxied.enter_context(proxies.running(kind, folder / kind, description=described, **place))
                 world = World(issuer, ports)
                 for api in (*filter(is_here, APIS), "guard"):
                     _until(lambda api=api: world.ask(api, None, path="/healthz" if api == "guard" else "/health"))
@@ -240,9 +241,12 @@ def test_what_was_revoked_is_refused_everywhere_within_the_stated_bound(world):
     told = time.monotonic()
     refused: dict[str, int] = dict.fromkeys(served, 0)
     while min(refused.values()) < 8:  # by each of its processes
-        assert time.monotonic() < told + 5, refused
+        assert time.monotonic() < told + 120, refused
         for name in served:
+            asked = time.monotonic()
             answer = world.ask(name, token)
+            # Whoever asks later than that is refused; how long all the asking takes is the machine's business.
+            assert answer.status == 401 or asked < told + 5, name
             refused[name] = refused[name] + 1 if answer.status == 401 else 0
             assert answer.status == 200 or 'error="invalid_token"' in answer.headers["www-authenticate"]
         time.sleep(0.05)
@@ -281,6 +285,21 @@ def test_a_route_that_the_table_does_not_name_is_refused_by_the_guard(world, api
         answer = world.ask(api, world.token(), method, path)
         assert answer.status in (400, 404), (method, path)
         assert b"client" not in answer.body
+
+
+@pytest.mark.parametrize("api", BEHIND, indirect=True)
+def test_a_proxy_hands_out_what_the_challenge_names_and_repeats_nothing(world, api):
+    """RFC 9728 §3, §5.1: before anybody has a token. RFC 6750 §3: one challenge."""
+    document = world.ask(api, None, path="/.well-known/oauth-protected-resource")
+    assert (document.status, document.json["resource"]) == (200, AUDIENCE)
+    assert document.headers["content-type"] == "application/json"
+    connection = http.client.HTTPConnection("127.0.0.1", world.ports[api], timeout=30)
+    for token, status in ((None, 401), (world.token(scope="other"), 403)):
+        connection.request("GET", "/orders/7", headers={"authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        assert answer.status == status and len(answer.headers.get_all("www-authenticate")) == 1
+        answer.read()
+    connection.close()
 
 
 def test_a_dependency_that_names_no_scope_admits_nobody(world):

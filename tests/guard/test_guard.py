@@ -10,6 +10,7 @@ import pytest
 from keyfob.guard import Guard, IssuerUnavailable, MissingToken, protect
 from keyfob.guard import issuer as caching
 from keyfob.jose import keys
+from keyfob.jose.tokens import verify_access_token
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken
 from keyfob.problem import Problem
 from keyfob.secret import Secret
@@ -104,6 +105,21 @@ def test_a_remembered_token_dies_with_its_key(guard, issuer, clock):
     clock.now += caching.MAX_AGE
     with pytest.raises(InvalidToken):
         admit(guard, bearing(token))
+
+
+def test_the_memory_of_tokens_is_bounded_and_what_fell_out_is_verified_anew(guard, issuer, monkeypatch):
+    monkeypatch.setattr("keyfob.guard.guard._MAX_REMEMBERED", 3)
+    verified = []
+
+    def counting(presented, *args, **options):
+        verified.append(presented)
+        return verify_access_token(presented, *args, **options)
+
+    monkeypatch.setattr("keyfob.guard.guard.verify_access_token", counting)
+    tokens = [issuer.token(jti=str(number)) for number in range(5)]
+    for token in (*tokens, *tokens[2:], tokens[0], *tokens[3:]):
+        admit(guard, bearing(token))
+    assert len(verified) == 6
 
 
 def test_a_new_key_is_found_when_a_token_names_it_but_forgers_cannot_make_us_ask_often(guard, issuer, clock):

@@ -5,6 +5,7 @@ RFC 9580 §5.1 (recipients), §5.13 (integrity), §10.3 (the grammar of messages
 
 import base64
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyfob.openpgp import certificate, keys, sequoia
+from keyfob.openpgp import gpg as gpg_module
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.gpg import GpgMissing, GpgUnsealer, gpg_export
 from keyfob.openpgp.seal import seal
@@ -271,6 +273,29 @@ def test_a_key_under_a_passphrase_never_waits_for_a_person(gpg: Gpg, operator: P
             PrivateKeyUnsealer(private_key, passphrase).unseal(message, signer=operator[1])
     opened = PrivateKeyUnsealer(private_key, Secret("correct horse")).unseal(message, signer=operator[1])
     assert opened == PLAINTEXT
+
+
+def test_a_gpg_that_does_not_answer_is_ended_and_said_to_be_so(
+    gpg: Gpg, gpg_recipient: Certificate, operator: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key daemon may wait for a card or for a window that nobody sees: here it stands still."""
+    assert gpg_module._UNATTENDED_SECONDS == 10
+    monkeypatch.setattr(gpg_module, "_UNATTENDED_SECONDS", 1)
+    message = seal(PLAINTEXT, recipient=gpg_recipient, operator_key=operator[0])
+    unsealer = GpgUnsealer(homedir=gpg.homedir)
+    assert unsealer.unseal(message, signer=operator[1]) == PLAINTEXT
+    asked = ["gpg-connect-agent", "--homedir", str(gpg.homedir), "GETINFO pid", "/bye"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=True).stdout
+    agent = int(said.partition("D ")[2].split()[0])
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        with pytest.raises(UnsealError) as caught:
+            unsealer.unseal(message, signer=operator[1])
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    assert (caught.value.code, "gpg --decrypt FILE" in caught.value.hint) == ("gpg-timeout", True)
+    monkeypatch.undo()
+    assert unsealer.unseal(message, signer=operator[1]) == PLAINTEXT
 
 
 def test_a_message_in_a_form_that_gpg_cannot_read_is_said_to_be_so(gpg: Gpg, operator: Pair) -> None:

@@ -1,5 +1,7 @@
 """Failures slow further failures, of known and unknown ids alike, and never a good secret."""
 
+import asyncio
+
 import pytest
 
 from keyfob.oauth.client_authentication import Method, PresentedCredential
@@ -95,3 +97,23 @@ def test_zero_is_no_limit():
     slowing = throttle(tokens=0)
     for _ in range(10_000):
         slowing.admit("cl_1", address=HERE, now=NOW)
+
+
+def test_a_thousand_refusals_are_kept_back_at_a_time_and_what_comes_beyond_is_said_at_once():
+    """What waits costs its connection: there is a bound to that, too."""
+
+    async def crowd() -> None:
+        kept = throttle()
+        waiting = [asyncio.create_task(kept.hold()) for _ in range(1_000)]
+        await asyncio.sleep(0)
+        await kept.hold()  # gives nobody else a turn
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        again = asyncio.create_task(kept.hold())
+        await asyncio.sleep(0)
+        assert not again.done()
+        again.cancel()
+
+    asyncio.run(crowd())

@@ -50,6 +50,7 @@ def serve(ground: Ground, *, home: Path, host: str, port: int | None, workers: i
         # Before anything listens: what is wrong is said here, and the schema is brought up to date.
         settings = found.settings
         _make_guard(found, ground.clock)
+        found.store.check_clock(ground.clock())
     if doubt := tls.find_doubt(settings.tls_certificate, url=settings.resource, now=ground.clock()):
         click.echo(f"keyfob-cdms: WARNING: {doubt}: partners will refuse it", err=True)
 

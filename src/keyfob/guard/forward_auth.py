@@ -36,6 +36,7 @@ _WRITTEN_OUT = frozenset(
 _MAX_BODY = 1024 * 1024
 """Some proxies send the request's: it is read away."""
 _ADMITTED = 200
+_UNAUTHORIZED = 401
 
 
 def make_app(
@@ -143,6 +144,10 @@ def _write_out(headers: Headers) -> Response:
             if name in _WRITTEN_OUT and value.isprintable()
         )
         response = Response(int(found["status"]), listed, found["body"].encode())
+        if response.status == _UNAUTHORIZED:
+            # nginx has put this challenge in by itself, as it does for a 401 alone.
+            listed = tuple(pair for pair in listed if pair[0] != b"www-authenticate")
+            response = Response(response.status, listed, response.body)
     except (InvalidRequest, ValueError, KeyError, TypeError, AttributeError):
         # nginx could not ask us, or did not hear us: nobody was judged.
         return refuse(IssuerUnavailable(detail="no refusal came with it"), scope=None)

@@ -34,7 +34,7 @@ from keyfob.jose.tokens import UnknownKey, read_unverified_issuer, verify_access
 from keyfob.oauth import bearer, dpop, resource_indicator
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.dpop import InvalidDpopProof
-from keyfob.oauth.errors import InsufficientScope, InvalidTarget, InvalidToken
+from keyfob.oauth.errors import InsufficientScope, InvalidRequest, InvalidTarget, InvalidToken
 from keyfob.oauth.mutual_tls import PresentedCertificate
 from keyfob.oauth.wire import Headers
 from keyfob.problem import Misuse, Problem
@@ -154,12 +154,45 @@ class Guard:
         InsufficientScope (403) or IssuerUnavailable (503): give them to `refusal`.
         """
         token = await self.identify(headers, query_string, method=method, path=path, certificate=certificate)
-        # 6. RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
+        # 6.
+        # RFC 6749 §3.3, RFC 6750 §3.1, RFC 9700 §2.3: scopes are compared whole, and none implies another.
         if scope not in token.scope and not token.scope.issuperset(scope.split(" ")):
             raise InsufficientScope(scope, detail=f"the token of client {token.client_id} lacks it")
         # 7.
         self.count_use(token, scope, method=method, route=route)
         return token
+
+    def recall(self, headers: Headers, query_string: bytes, scope: str, *, path: bytes) -> AccessToken | None:
+        """What `admit` would give for a bearer token that it admitted before; from any thread, and without any I/O.
+
+        None for all else, of which `admit` will say what it is. The use is for the caller to count, in one thread.
+        """
+        try:
+            # 1., 2.
+            paths.check(path)
+            presented = bearer.read(headers, query_string)
+        except InvalidRequest:
+            return None
+        # 3., and nothing that is bound, which 5. is for.
+        known = None if presented is None else self._remembered.get(_digest(presented))
+        if known is None or known[0].confirmation is not None:
+            return None
+        now, (token, keys) = self._clock(), known
+        trusted = self._trusted[token.issuer]
+        if now >= token.expires_at or trusted.keys.fresh(now) is not keys:
+            return None
+        # 4.
+        if trusted.withdrawn is not None:
+            withdrawn = trusted.withdrawn.fresh(now)
+            if withdrawn is None or withdrawn.revocations.find(token) is not None:
+                return None
+        # 6.
+        return token if token.scope.issuperset(scope.split(" ")) else None
+
+    @property
+    def tells_use(self) -> bool:
+        """Whether any issuer is told."""
+        return any(one.usage is not None for one in self._trusted.values())
 
     def count_use(self, token: AccessToken, scope: str, *, method: str, route: str) -> None:
         """For who compares scopes itself: that `token` was admitted for what needed `scope`."""

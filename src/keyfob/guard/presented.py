@@ -43,6 +43,10 @@ class Presented:
             route=self.route,
         )
 
+    def recall(self, guard: Guard, scope: str) -> AccessToken | None:
+        """See `Guard.recall`."""
+        return guard.recall(self.headers, self.query_string, scope, path=self.path)
+
     async def identify(self, guard: Guard) -> AccessToken:
         """Raises what `Guard.identify` raises."""
         return await guard.identify(

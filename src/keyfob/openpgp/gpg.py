@@ -17,6 +17,7 @@ from keyfob.openpgp import algorithms, sequoia
 from keyfob.openpgp import message as messages
 from keyfob.openpgp.certificate import Certificate
 from keyfob.openpgp.message import DamagedMessage, KeyLocked, NotForUs, UnsealError
+from keyfob.patience import asking
 from keyfob.problem import Problem
 from keyfob.secret import Secret
 
@@ -131,14 +132,16 @@ class GpgUnsealer:
             command += ["--pinentry-mode", "error"]
         seconds = _ATTENDED_SECONDS if self.attended else _UNATTENDED_SECONDS
         try:
-            return subprocess.run(  # noqa: S603  # a list, no shell; the fingerprints in it are checked
-                [*command, *options],
-                input=content,
-                capture_output=True,
-                timeout=seconds,
-                check=False,
-                env=_environment(attended=self.attended),
-            )
+            # A pinentry may draw on the terminal.
+            with asking() if self.attended else contextlib.nullcontext():
+                return subprocess.run(  # noqa: S603  # a list, no shell; the fingerprints in it are checked
+                    [*command, *options],
+                    input=content,
+                    capture_output=True,
+                    timeout=seconds,
+                    check=False,
+                    env=_environment(attended=self.attended),
+                )
         except FileNotFoundError:
             raise GpgMissing(self.gpg) from None
         except subprocess.TimeoutExpired:

@@ -83,6 +83,12 @@ def head(status: int, headers: Headers) -> dict[str, object]:
     return {"status": status, "headers": {name.lower(): value for name, value in headers if name.lower() in _SHOWN}}
 
 
+def content_length(headers: Headers) -> int | None:
+    """How many bytes the body has as it is sent, where the answer says so (RFC 9110 §8.6)."""
+    said = next((value for name, value in headers if name.lower() == "content-length"), "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None
+
+
 def document(status: int, headers: Headers, body: bytes) -> dict[str, object]:
     """A response as one JSON document: text as `body` (JSON as it is), other bytes as `body_base64`."""
     found = head(status, headers)

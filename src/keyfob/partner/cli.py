@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from keyfob import ambient, command
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, asking, progress, shows_result
 from keyfob.core_dumps import forbid_core_dumps
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.errors import InvalidScope
@@ -121,19 +121,20 @@ def receive(
     from keyfob.partner.vault.entries import read_keeping
 
     chosen, key_name = read_keeping(keeping)
-    receipt = receive_file(
-        fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
-        vault=vault,
-        keeping=chosen,
-        key_name=key_name,
-        private_key=private_key,
-        key_file=key_file,
-        ca=ca,
-        certificate=None if operator_certificate is None else operator_certificate.read_bytes(),
-        fingerprint=operator_fingerprint,
-        confirm=_confirm,
-        acknowledging=acknowledge,
-    )
+    with progress("receiving"):
+        receipt = receive_file(
+            fetch_message(file, ca=ca) if "://" in file else _read_input(Path(file), "message"),
+            vault=vault,
+            keeping=chosen,
+            key_name=key_name,
+            private_key=private_key,
+            key_file=key_file,
+            ca=ca,
+            certificate=None if operator_certificate is None else operator_certificate.read_bytes(),
+            fingerprint=operator_fingerprint,
+            confirm=_confirm,
+            acknowledging=acknowledge,
+        )
     entry = receipt.entry
     document = {
         "client_id": entry.client_id,
@@ -189,12 +190,15 @@ def call(
     wanted = None if scope is None else _scope_text(scope)
     with (
         target.opened(output) as write,
+        progress("calling") as progressing,
         _session(url, using) as session,
         session.stream(method.upper(), url, scope=wanted, headers=sent, content=content or b"") as response,
         reaching(url),
     ):
         status, reason, shown = response.status_code, response.reason_phrase, list(response.headers.items())
         refused = calling.refusal(status, reason, shown, _small_body(response))
+        if refused is not None or output is None:
+            progressing.hide()
         if refused is not None:
             _refuse(refused, calling.document(status, shown, response.read()), response.content, as_json=as_json)
         if as_json and output is None:
@@ -202,9 +206,13 @@ def call(
         else:
             document = {**calling.head(status, shown), "output": str(output)}
             if not as_json:
-                click.echo(calling.status_line(status, reason, shown), err=True)
+                with asking():
+                    click.echo(calling.status_line(status, reason, shown), err=True)
+            expected = calling.content_length(shown)
             for chunk in response.iter_bytes():
                 write(chunk)
+                if expected:
+                    progressing.reach(response.num_bytes_downloaded / expected)
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False))
 
@@ -227,7 +235,8 @@ def token(scope: str, resource: str | None, show: bool, as_json: bool, **using: 
             "terminal", "a token is not shown on a terminal", hint="send it to a program: | ..., or add --show"
         )
     binding = _binding(resource, using)
-    held = binding.authorizer.token("GET", binding.authorizer.resource, scopes.parse(_scope_text(scope)))
+    with progress("getting a token"):
+        held = binding.authorizer.token("GET", binding.authorizer.resource, scopes.parse(_scope_text(scope)))
     assert held is not None
     if as_json:
         document = {
@@ -258,14 +267,15 @@ def explain(error_id: str, **using: "Path | str | None") -> Result:
 
     client, vault, *paths = (using[name] for name in ("client", "vault", "private_key", "key_file", "ca"))
     private_key, key_file, ca = (None if path is None else Path(path) for path in paths)
-    told = opening.explain(
-        error_id,
-        client=None if client is None else str(client),
-        vault=None if vault is None else str(vault),
-        private_key=private_key,
-        key_file=key_file,
-        ca=ca,
-    )
+    with progress("asking the issuer"):
+        told = opening.explain(
+            error_id,
+            client=None if client is None else str(client),
+            vault=None if vault is None else str(vault),
+            private_key=private_key,
+            key_file=key_file,
+            ca=ca,
+        )
     lines = [f"{told.reason}: {told.explanation}", *(f"  {name}: {value}" for name, value in told.facts)]
     return Result(told.document, "\n".join([*lines, f"next: {told.next_step}"]))
 
@@ -316,12 +326,13 @@ def _confirm(certificate: "Certificate") -> bool:
     """Ask the person at the terminal to compare the operator's fingerprint; only the whole of it counts."""
     from keyfob.openpgp.certificate import show_fingerprint
 
-    click.echo("The operator's certificate has the fingerprint\n", err=True)
-    click.echo(f"  {show_fingerprint(certificate.fingerprint)}\n", err=True)
-    click.echo("Compare it with what the operator told you by another way (telephone, contract).", err=True)
-    typed = click.prompt(
-        "Type it, or its last 8 digits, if all of it is the same", default="", show_default=False, err=True
-    )
+    with asking():
+        click.echo("The operator's certificate has the fingerprint\n", err=True)
+        click.echo(f"  {show_fingerprint(certificate.fingerprint)}\n", err=True)
+        click.echo("Compare it with what the operator told you by another way (telephone, contract).", err=True)
+        typed = click.prompt(
+            "Type it, or its last 8 digits, if all of it is the same", default="", show_default=False, err=True
+        )
     return "".join(typed.split()).upper() in (certificate.fingerprint, certificate.fingerprint[-8:])
 
 

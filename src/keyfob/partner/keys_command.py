@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.partner.options import FILE, ca_option
 from keyfob.problem import Misuse
 
@@ -55,10 +55,11 @@ def keys(
             "exactly one of --jwks, --add, --remove, --jwks-uri, --certificate and --stop is asked for",
             hint="give one",
         )
-    done = keyed.ask_for_change(
-        issuer, client, jwks=jwks, add=add, remove=remove, jwks_uri=jwks_uri, certificate=certificate, stop=stop,
-        signer=signer, private_key=private_key, ca=ca,
-    )  # fmt: skip
+    with progress("asking the issuer"):
+        done = keyed.ask_for_change(
+            issuer, client, jwks=jwks, add=add, remove=remove, jwks_uri=jwks_uri, certificate=certificate, stop=stop,
+            signer=signer, private_key=private_key, ca=ca,
+        )  # fmt: skip
     return Result(done, _text(done))
 
 

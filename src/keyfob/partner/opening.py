@@ -40,6 +40,7 @@ from keyfob.partner.vault.keeping import Keeper
 from keyfob.partner.vault.keys import Keys, check_unattended
 from keyfob.partner.vault.stores import Named
 from keyfob.partner.vault.vault import Vault, resource_of
+from keyfob.patience import asking
 from keyfob.problem import Misuse, Problem
 from keyfob.secret import Secret
 
@@ -154,10 +155,7 @@ def explain(
 
 
 def granted_scopes(folder: Vault, client_id: str, *, ask: bool, ca: Path | None) -> tuple[GrantedScope, ...]:
-    """What the issuer says that `client_id` holds and used. `ask`: a person may be asked for what opens the vault.
-
-    Raises Problem.
-    """
+    """What the issuer says that `client_id` holds and used. `ask`: a person may be asked to open it. Raises Problem."""
     keeper = default_keeper(folder)
     if not ask:
         keeper = replace(keeper, keys=replace(keeper.keys, ask=None))
@@ -338,8 +336,7 @@ def export_sealed(
 
 def fetch_message(link: str, *, ca: Path | None) -> bytes:
     """The sealed message behind an operator's link. Raises UnsafeCall, Unreachable or MessageRefused."""
-    context = tls.client_context(ca, environ=os.environ)
-    return linking.fetch(link, HttpsTransport(context))
+    return linking.fetch(link, HttpsTransport(tls.client_context(ca, environ=os.environ)))
 
 
 def report_leak(
@@ -365,7 +362,8 @@ def _only_issuer(named: Named) -> str:
 
 
 def ask_secret(prompt: str) -> Secret:
-    return Secret(getpass.getpass(prompt))
+    with asking():
+        return Secret(getpass.getpass(prompt))
 
 
 def attended() -> bool:
@@ -381,7 +379,17 @@ def default_vault(environ: Mapping[str, str]) -> Named:
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "keyfob"
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "keyfob"
+    return Path(environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "keyfob"
+
+
+def _home() -> Path:
+    """Raises Misuse: a container's user may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise Misuse(
+            "no-vault", "this user has no home, so no vault", hint="name it: --vault or KEYFOB_VAULT"
+        ) from None
 
 
 def _resource(entry: Entry, url: str | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keyfob.command import Result, read_file, shows_result
+from keyfob.command import Result, progress, read_file, shows_result
 from keyfob.partner.options import ca_option, vault_option
 from keyfob.problem import Misuse
 
@@ -40,9 +40,9 @@ def report_leak(*, file: Path, issuer: str | None, found_at: str | None, vault: 
             "that is a secret, where others can see it, and not a file",
             hint="give it by standard input: keyfob report-leak --issuer URL",
         )
-    count, endpoint = opening.report_leak(
-        _read(file), issuer=issuer, vault=vault, where=None if found_at is None else safe_url.check(found_at), ca=ca
-    )
+    text, where = _read(file), None if found_at is None else safe_url.check(found_at)
+    with progress("presenting it"):
+        count, endpoint = opening.report_leak(text, issuer=issuer, vault=vault, where=where, ca=ca)
     text = (
         f"presented to {endpoint}: {count}\nwhat works of it is withdrawn now, and its owner is told\n"
         "the answer is always the same: it does not say what it was"

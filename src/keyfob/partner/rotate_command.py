@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.partner.options import using_options
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ def rotate(
             return _retired(keyed.retire_keys(client, vault, private_key=private_key, key_file=key_file, ca=ca))
         return _renewed(keyed.renew_key(client, vault, private_key=private_key, key_file=key_file, ca=ca))
     if finish:
-        ended = opening.finish_rotation(client, vault, private_key=private_key, key_file=key_file, ca=ca)
+        with progress("ending the overlap"):
+            ended = opening.finish_rotation(client, vault, private_key=private_key, key_file=key_file, ca=ca)
         return Result({"retired": list(ended)}, f"no longer works: {', '.join(ended)}")
-    done = opening.rotate(client, vault, private_key=private_key, key_file=key_file, ca=ca)
+    with progress("rotating"):
+        done = opening.rotate(client, vault, private_key=private_key, key_file=key_file, ca=ca)
     document = {
         "client_id": done.client_id,
         "credential_id": done.credential_id,

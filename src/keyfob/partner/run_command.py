@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keyfob import ambient
+from keyfob.command import progress
 from keyfob.envelope import vault_login
 from keyfob.partner.options import using_options
 from keyfob.problem import Misuse
@@ -63,7 +64,8 @@ def run(
     except InvalidScope as refused:
         raise Misuse("bad-scope", f"--scope: {refused.description}", hint='for example --scope "a:read"') from None
     binding = open_binding(client, vault, url=resource, private_key=private_key, key_file=key_file, ca=ca)
-    held = binding.authorizer.token("GET", binding.authorizer.resource, wanted)
+    with progress("getting a token"):
+        held = binding.authorizer.token("GET", binding.authorizer.resource, wanted)
     assert held is not None
     expires_at = ambient.system_clock() + int(held.expires_at - ambient.monotonic())
     is_in_vault = binding.entry.keeping == "vault"

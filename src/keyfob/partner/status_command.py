@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keyfob import ambient
-from keyfob.command import Result, is_attended, shows_result
+from keyfob.command import Result, is_attended, progress, shows_result
 from keyfob.oauth import scope as scopes
 from keyfob.partner.options import ca_option, vault_option
 from keyfob.problem import Problem
@@ -47,7 +47,8 @@ def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
     now = ambient.system_clock()
     held = {client_id: opened.entries(client_id) for client_id in opened.clients()}
     damaged = {client_id: list(opened.damaged(client_id)) for client_id in held}
-    used = {client_id: _ask(opened, client_id, ca) for client_id in held if with_use}
+    with progress("asking the issuer"):
+        used = {client_id: _ask(opened, client_id, ca) for client_id in held if with_use}
     document = {
         "vault": opened.where,
         "clients": [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keyfob.command import Result, shows_result
+from keyfob.command import Result, progress, shows_result
 from keyfob.partner.options import using_options
 
 
@@ -36,9 +36,10 @@ def upgrade_to_key(
     from keyfob.partner.vault.entries import read_keeping
 
     chosen, key_name = read_keeping(keeping)
-    done = keyed.upgrade_to_key(
-        client, vault, private_key=private_key, key_file=key_file, keeping=chosen, key_name=key_name, ca=ca
-    )
+    with progress("announcing the key"):
+        done = keyed.upgrade_to_key(
+            client, vault, private_key=private_key, key_file=key_file, keeping=chosen, key_name=key_name, ca=ca
+        )
     document = {
         "client_id": done.client_id,
         "credential_id": done.credential_id,

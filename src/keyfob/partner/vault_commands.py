@@ -211,7 +211,8 @@ def export(
     found = _open(options["vault"])
     if sealed_to is not None:
         keeper = opening.default_keeper(found, private_key=private_key, key_file=key_file)
-        content, told = opening.export_sealed(found, keeper, sealed_to, client=client)
+        with command.progress("sealing it"):
+            content, told = opening.export_sealed(found, keeper, sealed_to, client=client)
     else:
         content, told = _as_stored(found, client), {"vault": found.where}
     text = content.decode("ascii")
@@ -219,6 +220,36 @@ def export(
         return Result({**told, "content": text}, text.rstrip("\n"))
     home.write_new_file(out, content)
     return Result({**told, "out": str(out)}, f"written to {out}" + "".join(f"\n  {k}  {v}" for k, v in told.items()))
+
+
+@vault.command("import", short_help="Put an exported vault in its place again, or in another place.")
+@click.argument("file", type=FILE)
+@click.option("--operator-fingerprint", metavar="FPR", help="The operator's, as it told you by another way.")
+@vault_option
+@shows_result
+def import_(*, file: Path, operator_fingerprint: str | None, **options: str | None) -> Result:
+    """Put what `vault export --as-stored` wrote into FILE into a vault that is not there yet, or into the one that it
+    was taken from. Each credential is under its key as before; nothing is opened, and nothing there is replaced.
+
+    \b
+    Example:
+      keyfob vault import vault.json --vault postgresql://me@db.example/vaults --operator-fingerprint "7F3A ... 09C1"
+    """
+    from keyfob.partner import opening
+    from keyfob.partner.vault import importing
+
+    named = options["vault"] or opening.default_vault(os.environ)
+    done = importing.bring_in(file, named, fingerprint=operator_fingerprint, environ=os.environ)
+    document = {
+        "vault": done.vault.where,
+        "added": [_document(entry) for entry in done.added],
+        "present": [_document(entry) for entry in done.present],
+        "other": [_document(entry) for entry in done.other],
+    }
+    told = [(one, f"is in {done.vault.where}, under {_key(one)}") for one in done.added]
+    told += [(one, "was there") for one in done.present]
+    told += [(one, "stays as it is there: the exported one is another") for one in done.other]
+    return Result(document, "\n".join(f"{one.credential_id} of {one.client_id} {what}" for one, what in told))
 
 
 def _as_stored(found: "Vault", client: str | None) -> bytes:

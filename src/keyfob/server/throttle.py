@@ -5,6 +5,7 @@ nothing: what is slowed down is the noise. The counts are bounded, and gone with
 a client's tokens are shared with the other nodes (shared_limits.py).
 """
 
+import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
@@ -22,6 +23,9 @@ MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
 SUCCESSORS = 120
 """An hour and client: each is sealed and recorded. Enough for all instances of a partner in one rotation."""
+HELD = 0.5
+"""Seconds that the answer to one token too many is kept back: whoever asks in a loop asks less often by that alone."""
+_MAX_HELD = 1_000
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
 
@@ -45,6 +49,7 @@ class Throttle:
         )
         self._successors = Bucket(SUCCESSORS, _HOUR)
         self._key = key
+        self._held = 0
         self._last: OrderedDict[tuple[str, str], _Attempt] = OrderedDict()
 
     def slow_down(
@@ -81,6 +86,15 @@ class Throttle:
         wait = 0 if self._tokens is None else self._tokens.take(client_id, now)
         if wait:
             raise TooManyRequests(wait, detail=Cause.QUOTA)
+
+    async def hold(self) -> None:
+        """Before `admit`'s refusal is said. So one that forgets to keep its tokens takes no time from the others."""
+        if self._held < _MAX_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(HELD)
+            finally:
+                self._held -= 1
 
     def admit_successor(self, client_id: str, *, now: int) -> None:
         """A client asks for the successor of its secret, or for its message again. Raises TooManyRequests."""

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from keyfob.cdms.odm import checking, json_reading, json_writing, reading, writing, writing2
-from keyfob.cdms.odm.model import GroupData, ItemValue, OdmError, OdmFile, SubjectData
+from keyfob.cdms.odm import checking, json_reading, json_writing, reading, strict, writing, writing2
+from keyfob.cdms.odm.model import Edition, GroupData, ItemValue, OdmError, OdmFile, SubjectData
 from keyfob.cdms.odm.writing import Head
 
 HEAD = Head("S/1", 'M"1', "f&", 1_000_000)
@@ -243,3 +243,24 @@ def test_json_says_the_same_as_xml():
     (read,) = json_reading.read(b"".join(json_writing.write_clinical(HEAD, xml.subjects))).clinical
     assert read.subjects == xml.subjects
     assert read.subjects[1].groups[0].items[1].where.startswith("/clinicalData/0/subjectData/1/studyEventData/0/")
+
+
+MIXED = {
+    "order": (b"<SiteRef", b'<StudyEventData StudyEventOID="SE.AE"/><SiteRef', "out-of-order"),
+    "an attribute": (b'<ItemData ItemOID="I.SEX"', b'<ItemData ItemOID="I.SEX" Odd="1"', "not-in-schema"),
+    "an element": (b"<SiteRef", b"<Odd/><SiteRef", "not-in-schema"),
+    "what is missing": (b' ItemOID="I.SEX"', b"", "missing-attribute"),
+    "one too many": (b"<SiteRef", b'<SiteRef LocationOID="701"/><SiteRef', "duplicate"),
+}
+
+
+@pytest.mark.parametrize("edition", ["1.3.2", "2.0"])
+def test_strictness_says_what_the_schema_says(edition: str, test_data: Path):
+    valid = schema(test_data, edition)
+    document = b"".join(FORMS[edition][0](HEAD, demo("data").clinical[0].subjects))
+    assert valid.validate(etree.fromstring(document))
+    assert list(strict.check(etree.fromstring(document), Edition(edition))) == []
+    for old, new, code in MIXED.values():
+        broken = etree.fromstring(document.replace(old, new, 1))
+        assert not valid.validate(broken)
+        assert [one.code for one in strict.check(broken, Edition(edition))] == [code]

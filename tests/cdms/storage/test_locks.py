@@ -7,6 +7,7 @@ import pytest
 
 from cdms.storage.conftest import NOW, SOMEBODY, STUDY, add_subject, open_store
 from keyfob.cdms.storage.records import StoredAnswer
+from keyfob.problem import Problem
 
 
 def at_once(*acts):
@@ -118,3 +119,22 @@ def test_in_a_database_of_another_language_too(store, postgresql):
     other = open_store(postgresql.url(name))
     assert listed(other) == sorted([*KEYS, "first"], key=str.encode)
     other.close()
+
+
+def test_the_times_of_a_trail_never_run_backwards(store):
+    """ICH E6(R3) 4.2.2(d): a clock that is a little behind is passed over, another writes nothing."""
+    for now in (NOW + 100, NOW + 50):
+        with store.writing(actor=SOMEBODY, now=now) as writing:
+            writing.take(STUDY)
+            add_subject(writing, f"at {now}")
+    with (
+        pytest.raises(Problem, match="the clock is 61 s behind"),
+        store.writing(actor=SOMEBODY, now=NOW + 39) as writing,
+    ):
+        writing.take(STUDY)
+    with pytest.raises(Problem, match="behind the audit trail"):
+        store.check_clock(NOW)
+    store.check_clock(NOW + 40)
+    with store.reading() as reading:
+        assert [entry.at for entry in reading.audit(STUDY, after=3)] == [NOW + 100] * 2
+    assert store.audit_verdict(STUDY).findings == ()

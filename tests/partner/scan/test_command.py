@@ -1,5 +1,6 @@
 """`keyfob scan` as it is typed."""
 
+import contextlib
 import gzip
 import os
 import socket
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from keyfob.partner.cli import cli
 from keyfob.partner.scan import finding, tree
 from keyfob.partner.scan.finding import Report
+from keyfob.patience import Progress
 from keyfob.problem import Misuse
 
 
@@ -119,3 +121,33 @@ def test_nothing_goes_over_the_network(tmp_path, secret, scan, monkeypatch):
 def test_misuse_is_told(wrong, scan):
     with pytest.raises(Misuse):
         scan(*wrong)
+
+
+def test_how_far_it_is_is_known_from_the_first_block_to_the_last_object(tmp_path, monkeypatch):
+    """What a person sees of it: tests/test_patience.py."""
+    shares = []
+
+    @contextlib.contextmanager
+    def watched(_what):
+        shown = Progress()
+        yield shown
+        shares.append(shown.share())
+
+    real = tree.look_into
+
+    def look_into(file, place, report, **options):
+        real(file, place, report, **options)
+        shares.append(report.reached)
+
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "large").write_bytes(b"x" * 3_000_000)
+    subprocess.run(["git", "-C", tmp_path, "add", "large"], check=True)
+    (tmp_path / "archive.gz").write_bytes(gzip.compress(b"y" * 1000))
+    monkeypatch.setattr("keyfob.partner.scan.command.progress", watched)
+    monkeypatch.setattr(tree, "look_into", look_into)
+    done = CliRunner().invoke(cli, ["scan", "--history", str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert shares[-2:] == [1.0, 1.0], "of the files, and of the objects"
+    sizes = [path.lstat().st_size for path in (tmp_path / "archive.gz", tmp_path / "large")]
+    assert sum(sizes) in shares, "while the last of the two is still being read"
+    assert tree.size_below(tmp_path / "none") == 0

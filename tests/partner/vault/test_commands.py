@@ -1,5 +1,7 @@
 """`keyfob vault ...` as a person types it: what is shown, what is changed, and that no secret is."""
 
+import base64
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from keyfob.partner import cli
 from keyfob.partner.options import holds_password
 from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.vault import Vault
+
+from .conftest import make_place
 
 SECRET = "kfs_"
 
@@ -125,6 +129,64 @@ def test_what_is_taken_out_as_it_lies_is_a_vault_to_read(vault, tmp_path):
     assert [one["credential_id"] for one in listed["credentials"]] == ["c"]
     assert vault.keeper().open(Vault.open(f"file:{out}").current("cl_2")) == vault.wanted["c"]
     assert document("forget", "cl_2", "--yes", "--vault", f"file:{out}", status=2)["error"] == "read-only"
+
+
+@pytest.mark.parametrize("kind", ["folder", "sqlite", "postgresql", "aws-secrets"])
+def test_an_exported_vault_comes_into_any_other_place_and_opens_there(vault, kind, request, tmp_path):
+    """Nothing but the operator's fingerprint says whom to trust, and nothing that is there is replaced."""
+    (tmp_path / "elsewhere").mkdir()
+    out, place = tmp_path / "vault.json", make_place(kind, request, tmp_path / "elsewhere")
+    keyfob("export", "--as-stored", "--out", out)
+    fingerprint = vault.parties.operator.fingerprint
+    named = ("--vault", place.named)
+    monkeypatch = request.getfixturevalue("monkeypatch")
+    if kind == "postgresql":
+        monkeypatch.setenv("KEYFOB_VAULT", place.named)
+        named = ()
+    assert document("import", out, *named, status=2)["error"] == "fingerprint-not-confirmed"
+    wrong = ("--operator-fingerprint", fingerprint[::-1])
+    assert document("import", out, *named, *wrong, status=1)["error"] == "wrong-operator"
+    assert Vault.find(place.named) is None
+    told = document("import", out, *named, "--operator-fingerprint", fingerprint)
+    assert [one["credential_id"] for one in told["added"]] == ["a", "b", "c"]
+    there = Vault.open(place.named)
+    assert there.installation_id == Vault.open(vault.place.named).installation_id
+    opened = {entry.credential_id: vault.keeper().open(entry) for entry in there.all_entries()}
+    assert opened == vault.wanted
+    # Once more, by what is pinned there: one was forgotten, one was changed, one is damaged.
+    keyfob("forget", "cl_2", "--yes", *named)
+    changed = dataclasses.replace(there.current("cl_1"), received=9)
+    there.put(changed)
+    there.store.write("cl_1", "a", b"{")
+    told = document("import", out, *named)
+    assert {name: [one["credential_id"] for one in told[name]] for name in ("added", "present", "other")} == {
+        "added": ["a", "c"],
+        "present": [],
+        "other": ["b"],
+    }
+    assert there.current("cl_1") == changed and there.damaged("cl_1") == ()
+
+
+def test_what_is_no_export_of_this_vault_changes_nothing(vault, tmp_path):
+    out, before = tmp_path / "vault.json", vault.place.raw()
+    keyfob("export", "--as-stored", "--out", out)
+    exported = json.loads(out.read_text())
+    listed = exported["credentials"]
+    for changed, status, code in (
+        ({"installation_id": "cd" * 16}, 2, "another-vault"),
+        ({"credentials": {"cl_1": {"b": listed["cl_1"]["a"]}}}, 1, "damaged-vault"),
+        ({"credentials": {"cl_1": {"b": base64.b64encode(b"{").decode()}}}, 1, "damaged-entry"),
+        ({"credentials": {}}, 1, "damaged-vault"),
+        ({"kind": "another"}, 1, "damaged-vault"),
+    ):
+        out.write_text(json.dumps(exported | changed))
+        assert document("import", out, status=status)["error"] == code
+    assert document("import", tmp_path / "none", status=2)["error"] == "usage"
+    out.write_text(json.dumps(exported))
+    out.chmod(0o400)
+    fingerprint = ("--operator-fingerprint", vault.parties.operator.fingerprint)
+    assert document("import", out, "--vault", "env:NOTHING", *fingerprint, status=2)["error"] == "read-only"
+    assert vault.place.raw() == before
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from keyfob.partner import opening, vault_commands
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault import rewrapping
 from keyfob.partner.vault.entries import Keeping
-from keyfob.partner.vault.stores import DAMAGED
+from keyfob.partner.vault.store import DAMAGED
 from keyfob.partner.vault.vault import Vault
 from keyfob.problem import Problem
 

@@ -5,14 +5,16 @@ opens, and the change made once more comes to its end.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from keyfob.oauth.client_information import ClientInformation
-from keyfob.partner import opening
+from keyfob.partner import opening, vault_commands
 from keyfob.partner.vault import entries
+from keyfob.partner.vault.entries import Keeping
 from keyfob.partner.vault.vault import Vault
 from kms import CREDENTIALS
 from vault_changes import Changes, Wire
@@ -100,6 +102,40 @@ def test_on_this_machine_at_each_flush_rename_link_removal_and_write(changes, sc
     scene.check(what, is_done=True)
 
 
+@pytest.mark.parametrize("keeping", [Keeping.PASSPHRASE, Keeping.KEYRING, Keeping.AWS_KMS, Keeping.VAULT])
+@pytest.mark.parametrize("scene", ["folder"], indirect=True)
+def test_on_the_way_to_each_other_kind_of_key(changes, scene, new_way, keeping):
+    """What the change needed of a service is there, and is no harm where it was not used."""
+    way, old = new_way(keeping), str(scene.kept.folder / scene.kept.key_file)
+    options = {"old": old, "keeping": str(keeping), "key_name": way.name}
+    for step in range(MOST_STEPS):
+        scene.again()
+        if changes.make("under", scene.kept.place.named, options, environ=dict(os.environ), dies_at=step):
+            break
+        scene.check("under", is_done=False)
+    assert 3 < step < MOST_STEPS - 1
+    scene.check("under", is_done=True)
+    assert {entry.keeping for entry in Vault.open(scene.kept.place.named).all_entries()} == {keeping}
+
+
+@pytest.mark.parametrize("scene", ["folder"], indirect=True)
+def test_while_a_new_key_of_the_keyring_takes_the_place_of_another(changes, scene, new_way):
+    """The old one leaves the keyring when nothing opens with it any more, and not before."""
+    new_way(Keeping.KEYRING)
+    options = {"old": str(scene.kept.folder / scene.kept.key_file), "keeping": "keyring", "key_name": None}
+    named, environ = scene.kept.place.named, dict(os.environ)
+    assert changes.make("under", named, options, environ=environ)
+    scene.start = scene.kept.folder.with_name("start-under-keyring")
+    shutil.copytree(scene.kept.folder, scene.start)
+    for step in range(MOST_STEPS):
+        scene.again()
+        if changes.make("rotate", named, {}, environ=environ, dies_at=step):
+            break
+        scene.check("rotate", is_done=False)
+    assert 3 < step < MOST_STEPS - 1
+    scene.check("rotate", is_done=True)
+
+
 @pytest.mark.parametrize("scene", FAR, indirect=True)
 def test_far_away_with_each_message_that_leaves(changes, scene, request):
     """It arrives, or is lost: nobody can know which. Two credentials that change together do so, or neither does."""
@@ -126,6 +162,28 @@ def test_far_away_with_each_message_that_leaves(changes, scene, request):
             scene.check(what, is_done=is_done)
     assert killed > 2
     wire.close()
+
+
+@pytest.mark.parametrize("kind", ["folder", "sqlite"])
+@pytest.mark.parametrize("scene", ["folder"], indirect=True)
+def test_an_exported_vault_that_comes_in_is_there_as_far_as_it_came_and_the_rest_comes_the_next_time(
+    changes, scene, kind, tmp_path
+):
+    exported, place = tmp_path / "exported.json", tmp_path / "place"
+    exported.write_bytes(vault_commands._as_stored(scene.kept.vault, None))
+    named = str(place / "vault") if kind == "folder" else f"sqlite:{place / 'vault.db'}"
+    options = {"file": str(exported), "fingerprint": scene.kept.parties.operator.fingerprint}
+    for step in range(MOST_STEPS):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        is_done = changes.make("import", named, options, dies_at=step)
+        assert is_done or changes.make("import", named, options)
+        there = Vault.open(named)
+        opened = {int(one[3:]): opening.default_keeper(there).open(there.current(one)) for one in there.clients()}
+        assert opened == scene.wanted
+        if is_done:
+            break
+    assert 3 < step < MOST_STEPS - 1
 
 
 @pytest.mark.parametrize("kind", ["folder", "sqlite"])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from keyfob import ledger
 from keyfob.cdms import events, paging
 from keyfob.cdms.call import Answer, Call
+from keyfob.cdms.handlers import forms, odm_audit
 from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
@@ -39,16 +40,20 @@ def get_audit(call: Call) -> Answer:
 
     A row of a dataset is shown value by value, each under the number of the one record that it has.
     """
+    kind = forms.accepted(call, forms.JSON, forms.ODM_1)
     with call.store.reading() as reading:
         study = call.study(reading)
         entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
+        seen = [(entry, one) for entry, event in entries for one in sight.of(event)]
+        if kind == forms.ODM_1:
+            last = entries[-1][0].sequence if entries else study.seq
+            return odm_audit.answer(call, reading, study, seen, sight.subjects, last=last)
         items = [
-            _head(entry, one) | {name: one[name] for name in _AUDIT_MEMBERS if name in one}
-            for entry, event in entries
-            for one in sight.of(event)
+            _head(entry, event) | {name: event[name] for name in _AUDIT_MEMBERS if name in event}
+            for entry, event in seen
         ]
-        return json_response(200, _document(reading, study, entries, items))
+        return json_response(200, _document(reading, study, entries, items), headers=((b"vary", b"Accept"),))
 
 
 _AUDIT_MEMBERS = (
@@ -110,19 +115,30 @@ class _Sight:
     def __init__(self, call: Call, reading: Reading, study: Study) -> None:
         self._call = call
         self._sites = call.sites(study.oid)
-        self._subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
+        self.subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._items = ItemSight(call, reading, study)
 
     def of(self, event: events.Event) -> list[events.Event]:
         """What may be seen of an event, value by value; nothing when it is hidden."""
-        return [one for one in events.by_value(event) if self._sees(one)]
+        return [self._told(one) for one in events.by_value(event) if self._sees(one)]
+
+    def _told(self, event: dict[str, object]) -> dict[str, object]:
+        """The event without the names of sites that are not this client's: a subject may have come from one."""
+        if self._sites is None or isinstance(event.get("place"), dict):
+            return event
+        return {name: self._of_sites(value) if name in ("old", "new") else value for name, value in event.items()}
+
+    def _of_sites(self, state: object) -> object:
+        if isinstance(state, dict) and self._sites is not None and state.get("site") not in self._sites:
+            return {name: value for name, value in state.items() if name != "site"}
+        return state
 
     def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
             # A site's own record: another site's name is not this client's to read.
             return self._sites is None or event.get("site") is None or event["site"] in self._sites
-        subject = self._subjects.get(str(subject_id))
+        subject = self.subjects.get(str(subject_id))
         if subject is None:
             return False
         if not isinstance(place, dict):

@@ -33,7 +33,7 @@ def get_group(call: Call) -> Answer:
 
 def put_group(call: Call) -> Answer:
     items, reason = _read_body(call)
-    with call.store.writing(actor=call.actor, now=call.now) as writing:
+    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 
@@ -53,9 +53,11 @@ def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: Gr
     if plan.found.errors:
         raise ApiProblem(422, plan.found.errors[0].code, "the item group was not stored", findings=plan.found.errors)
     ingest.carry_out(plan, writing, batch=None)
+    if existing is None or existing.removed:
+        return _answer(201, 1 if existing is None else existing.version + 1, group.items)
     stored = writing.reading.find_group(subject.id, group.place)
     assert stored is not None
-    return _answer(201 if existing is None or existing.removed else 200, stored.version, stored.data.items)
+    return _answer(200, stored.version, stored.data.items)
 
 
 def delete_group(call: Call) -> Answer:
@@ -63,7 +65,7 @@ def delete_group(call: Call) -> Answer:
     reason = call.reason()
     if reason is None:
         raise ApiProblem(422, "reason-required", "a removal needs a reason: send the header Keyfob-Reason")
-    with call.store.writing(actor=call.actor, now=call.now) as writing:
+    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 

@@ -14,7 +14,7 @@ from keyfob.cdms.odm.model import Design, GroupData, ItemValue, SubjectData
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study, Subject
 
-_ITEMS_AT_ONCE = 20_000
+_SIZE_AT_ONCE = 2_500_000
 _SUBJECTS_AT_ONCE = 200
 
 _Place = tuple[str, str | None, str, str | None, str, str | None]
@@ -40,7 +40,7 @@ def subjects_of(
 ) -> Iterator[SubjectData]:
     """The data of these subjects, a few of which are in memory at a time."""
     order, sight, sites = _Order(design), ItemSight(call, reading, study), call.sites(study.oid)
-    for some in _chunks(reading.item_counts(study.oid), subjects):
+    for some in _chunks(reading.sizes(study.oid), subjects):
         for subject, site, stored in _stored(reading, study, some, wanted.as_of):
             if wanted.site not in (None, site):
                 continue
@@ -58,16 +58,16 @@ def subjects_of(
                 yield SubjectData(subject.key, told, None, tuple(shown))
 
 
-def _chunks(counts: dict[str, int], subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
+def _chunks(sizes: dict[str, int], subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
     some: list[Subject] = []
-    items = 0
+    size = 0
     for subject in subjects:
-        count = counts.get(subject.id, 0)
-        if some and (items + count > _ITEMS_AT_ONCE or len(some) == _SUBJECTS_AT_ONCE):
+        own = sizes.get(subject.id, 0)
+        if some and (size + own > _SIZE_AT_ONCE or len(some) == _SUBJECTS_AT_ONCE):
             yield some
-            some, items = [], 0
+            some, size = [], 0
         some.append(subject)
-        items += count
+        size += own
     if some:
         yield some
 

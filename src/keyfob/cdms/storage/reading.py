@@ -11,12 +11,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from keyfob import ledger
 from keyfob.cdms.odm.model import GroupData, ItemValue, Site
-from keyfob.cdms.storage import schema
+from keyfob.cdms.storage import schema, statements
 from keyfob.cdms.storage.records import Batch, Status, StoredAnswer, StoredGroup, Study, Subject
 
 _SUBJECTS_AT_ONCE = 200
 _RECORDS_AT_ONCE = 500
 _ROWS_AT_ONCE = 500
+_PER_VALUE = 100
+"""Characters that stand for what a value is besides its text."""
 
 
 class _Plain(sa.sql.functions.GenericFunction[str]):
@@ -58,9 +60,8 @@ class Reading:
         return tuple(read_study(row) for row in rows)
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
-        columns = schema.study.c
-        wanted = columns.oid == oid if path_key is None else columns.path_key == path_key
-        row = self._connection.execute(sa.select(schema.study).where(wanted)).one_or_none()
+        name, wanted = ("oid", oid) if path_key is None else ("path_key", path_key)
+        row = self._connection.execute(statements.STUDY_BY[name], {"wanted": wanted}).one_or_none()
         return None if row is None else read_study(row)
 
     def sites(self, study: str) -> tuple[Site, ...]:
@@ -72,6 +73,11 @@ class Reading:
         columns = schema.metadata_version.c
         chosen = sa.select(columns.oid, columns.sha256).where(columns.study == study)
         return tuple((row.oid, row.sha256) for row in self._connection.execute(chosen))
+
+    def find_sha256(self, study: str, oid: str) -> str | None:
+        """Of the document that a metadata version was loaded from, in hex."""
+        found = self._connection.execute(statements.SHA256_OF, {"of": study, "wanted": oid}).scalar_one_or_none()
+        return None if found is None else str(found)
 
     def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
         """The document that a metadata version was loaded from, and its SHA-256 in hex."""
@@ -90,17 +96,18 @@ class Reading:
                 return str(event["version"])
         return None
 
-    def item_counts(self, study: str) -> dict[str, int]:
-        """How many values there are of each subject of a study, by its id; nothing of those that have none."""
-        group, subject = schema.item_group, schema.subject
+    def sizes(self, study: str) -> dict[str, int]:
+        """How many characters there are of each subject of a study, by its id; nothing of those without values."""
+        group, subject, value = schema.item_group, schema.subject, schema.item_value
+        size = sa.func.sum(_PER_VALUE + sa.func.coalesce(sa.func.length(value.c.value), 0))
         chosen = (
-            sa.select(group.c.subject, sa.func.count())
+            sa.select(group.c.subject, size)
             .join(subject, subject.c.id == group.c.subject)
-            .join(schema.item_value, schema.item_value.c.item_group == group.c.id)
+            .join(value, value.c.item_group == group.c.id)
             .where(subject.c.study == study)
             .group_by(group.c.subject)
         )
-        return {row[0]: row[1] for row in self._connection.execute(chosen)}
+        return {row[0]: int(row[1]) for row in self._connection.execute(chosen)}
 
     def live_since(self, study: str, oid: str) -> int | None:
         """Since when a metadata version is live, or was; None: it is a draft, or is not there."""
@@ -143,13 +150,9 @@ class Reading:
     def find_subject(
         self, study: str, *, subject_id: str | None = None, key: str | None = None, folded: str | None = None
     ) -> Subject | None:
-        columns = schema.subject.c
-        wanted = (
-            columns.id == subject_id if subject_id is not None
-            else columns.key == key if key is not None
-            else columns.key_folded == folded
-        )  # fmt: skip
-        row = self._connection.execute(sa.select(schema.subject).where(columns.study == study, wanted)).one_or_none()
+        asked = {"id": subject_id, "key": key, "key_folded": folded}
+        name, wanted = next((name, one) for name, one in asked.items() if one is not None)
+        row = self._connection.execute(statements.SUBJECT_BY[name], {"of": study, "wanted": wanted}).one_or_none()
         return None if row is None else _subject(row)
 
     def groups(
@@ -170,10 +173,12 @@ class Reading:
 
     def find_group(self, subject_id: str, place: Sequence[str | None]) -> StoredGroup | None:
         """The item group at (event, repeat, form, repeat, group, repeat), a removed one too."""
-        columns = schema.item_group.c
-        names = ("event", "event_repeat", "form", "form_repeat", "oid", "oid_repeat")
-        wanted = [columns[name] == (part or "") for name, part in zip(names, place, strict=True)]
-        return next(iter(self._groups(sa.and_(columns.subject == subject_id, *wanted), removed=True)), None)
+        asked = {"of": subject_id, **{name: part or "" for name, part in zip(statements.PLACE, place, strict=True)}}
+        row = self._connection.execute(statements.GROUP_AT, asked).one_or_none()
+        if row is None:
+            return None
+        items = self._connection.execute(statements.ITEMS_OF, {"row": row.id})
+        return _group(row, tuple(ItemValue(one.oid, one.value, one.unit) for one in items))
 
     def counted(self, study: str) -> Counter[tuple[str, str | None, str]]:
         """How many item groups there are, by definition, site of the subject, and form."""
@@ -251,6 +256,12 @@ class Reading:
             chosen = chosen.limit(limit)
         for row in self._connection.execute(chosen, execution_options={"yield_per": _RECORDS_AT_ONCE}):
             yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
+
+    def last_time(self, study: Study) -> int:
+        """Of the newest audit record; 0 when there is none."""
+        columns = schema.audit.c
+        chosen = sa.select(columns.at).where(columns.study == study.oid, columns.seq == study.seq)
+        return int(self._connection.execute(chosen).scalar_one_or_none() or 0)
 
     def redacted(self, study: str) -> frozenset[int]:
         """The numbers of the audit records whose content was taken away, as others tell that were written then."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from keyfob import backups, ledger, moving
 from keyfob.ambient import Entropy
-from keyfob.cdms.storage import proving
+from keyfob.cdms.storage import proving, times
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Actor
 from keyfob.cdms.storage.schema import TABLES, installation
@@ -35,9 +35,12 @@ class Store:
             yield Reading(connection)
 
     @contextlib.contextmanager
-    def writing(self, *, actor: Actor, now: int) -> Iterator[Writing]:
-        """One transaction: the changes and their audit records come together or not at all."""
-        with self._database.write() as connection:
+    def writing(self, *, actor: Actor, now: int, brief: bool = False) -> Iterator[Writing]:
+        """One transaction: the changes and their audit records come together or not at all.
+
+        `brief`: others who are brief may share it and its flush of the disk (see Database.write_together).
+        """
+        with self._database.write_together() if brief else self._database.write() as connection:
             writing = Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
             yield writing
             writing.finish()
@@ -69,6 +72,12 @@ class Store:
         with self._database.write() as connection:
             moving.take_alone(connection, TABLES)
             yield connection
+
+    def check_clock(self, now: int) -> None:
+        """Raises Problem when the clock is behind a record of any audit trail."""
+        with self.reading() as reading:
+            for study in reading.studies():
+                times.following(reading.last_time(study), now=now)
 
     def copy_to(self, path: Path, *, epoch: str) -> None:
         """See backups.copy_sqlite. The copy has its own epoch: however it comes back, its numbers are others."""

@@ -17,7 +17,7 @@ from keyfob import ledger
 from keyfob.ambient import Entropy
 from keyfob.cdms import events
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
-from keyfob.cdms.storage import schema
+from keyfob.cdms.storage import redacting, schema, statements, times
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.cdms.storage.waiting import Waiting
@@ -37,20 +37,6 @@ def fold(key: str) -> str:
     return key.strip().casefold()
 
 
-_SUBJECT = sa.insert(schema.subject)
-_GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
-_GROUP_AGAIN = (
-    sa.update(schema.item_group)
-    .where(schema.item_group.c.id == sa.bindparam("row"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("version", "removed", "metadata_version")})
-)
-_HERE = (schema.item_value.c.item_group == sa.bindparam("row")) & (schema.item_value.c.oid == sa.bindparam("item"))
-_ITEM_AGAIN = (
-    sa.update(schema.item_value)
-    .where(_HERE)
-    .values({name: sa.bindparam(f"new_{name}") for name in ("value", "unit", "seq")})
-)
-_ITEM_GONE = sa.delete(schema.item_value).where(_HERE)
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _AT_ONCE = 1000
 """Rows that wait to be written."""
@@ -66,6 +52,7 @@ class _Trail:
     seq: int
     head: bytes
     began: int
+    at: int
 
 
 class Writing:
@@ -80,18 +67,18 @@ class Writing:
         self._actor = actor
         self._now = now
         self._trails: dict[str, _Trail] = {}
-        self._waiting = Waiting(connection, (_SUBJECT, schema.item_value, _ITEM_AGAIN, _ITEM_GONE, schema.audit))
+        self._waiting = Waiting(connection)
         self.reading = Reading(connection)
 
     def take(self, study: str) -> Study | None:
         """The study as it is now; to the end of the transaction it is this writer's alone. None when there is none."""
-        chosen = sa.select(schema.study).where(schema.study.c.oid == study).with_for_update(key_share=True)
-        row = self._connection.execute(chosen).one_or_none()
+        row = self._connection.execute(statements.TAKE_STUDY, {"wanted": study}).one_or_none()
         if row is None:
             return None
         if study not in self._trails:
             key = study_key(self._chain_key, study)
-            self._trails[study] = _Trail(key, int(row.seq), bytes(row.head), began=int(row.seq))
+            at = times.following(int(row.last_at or 0), now=self._now)
+            self._trails[study] = _Trail(key, int(row.seq), bytes(row.head), began=int(row.seq), at=at)
         return read_study(row)
 
     def take_all(self, studies: Iterable[str]) -> None:
@@ -173,7 +160,7 @@ class Writing:
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
             "site": subject.site, "status": subject.status.value, "version": subject.version, "created_at": self._now,
         }  # fmt: skip
-        self._waiting.change(_SUBJECT, row)
+        self._waiting.change(statements.INSERT_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
 
@@ -199,9 +186,9 @@ class Writing:
             for one in known
         ]
         if again:
-            self._connection.execute(_GROUP_AGAIN, again)
+            self._connection.execute(statements.UPDATE_GROUP, again)
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
-        made = iter(self._connection.execute(_GROUP, fresh).scalars().all() if fresh else ())
+        made = iter(self._connection.execute(statements.INSERT_GROUP, fresh).scalars().all() if fresh else ())
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
 
     def put_item(
@@ -225,7 +212,7 @@ class Writing:
             self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
         else:
             changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-            self._waiting.change(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+            self._waiting.change(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
 
     def put_row(
         self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
@@ -248,10 +235,10 @@ class Writing:
         for item in new:
             known = item.oid in old
             if item.value is None:
-                self._waiting.change(_ITEM_GONE, {"row": row, "item": item.oid})
+                self._waiting.change(statements.DELETE_ITEM, {"row": row, "item": item.oid})
             elif known:
                 changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-                self._waiting.change(_ITEM_AGAIN, {"row": row, "item": item.oid, **changed})
+                self._waiting.change(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
             else:
                 self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
 
@@ -269,7 +256,7 @@ class Writing:
             "batch": batch,
         }
         self._record(study.oid, subject.id, event)
-        self._waiting.change(_ITEM_GONE, {"row": row, "item": old.oid})
+        self._waiting.change(statements.DELETE_ITEM, {"row": row, "item": old.oid})
 
     def remove_group(self, group: StoredGroup) -> None:
         """Mark a group as removed, its values having been removed before."""
@@ -286,29 +273,9 @@ class Writing:
         is still stored: that is to be removed first, as the removal's record is to be redacted with it.
         """
         self.settle()
-        table = schema.audit
         for sequence in sorted(set(sequences)):
-            here = (table.c.study == study) & (table.c.seq == sequence)
-            row = self._connection.execute(sa.select(table).where(here)).one_or_none()
-            if row is None or row.payload is None or row.subject is None:
-                raise ValueError(f"record {sequence} is not there, has no content, or concerns no subject")
-            stored = sa.select(schema.item_value.c.oid).join(schema.item_group)
-            current = stored.where(schema.item_group.c.subject == row.subject, schema.item_value.c.seq == sequence)
-            if self._connection.execute(current.limit(1)).one_or_none() is not None:
-                raise ValueError(f"the value of record {sequence} is still stored: remove or change it first")
-            self._forget_evidence(json.loads(row.payload), at=row.at)
-            self._connection.execute(sa.update(table).where(here).values(salt=None, payload=None))
+            redacting.redact(self._connection, study, sequence)
         self._record(study, None, {"action": "redact", "redacted": sorted(set(sequences)), "reason": reason})
-
-    def _forget_evidence(self, event: Mapping[str, object], *, at: int) -> None:
-        """The file that a record's content came in, and the answer that was kept for its sender."""
-        batch, answer = schema.batch, schema.answer
-        if "batch" in event:
-            emptied = {"body": zlib.compress(b"")}
-            self._connection.execute(sa.update(batch).where(batch.c.id == event["batch"]).values(emptied))
-        if "client_id" in event:
-            given = (answer.c.client_id == event["client_id"]) & (answer.c.at == at)
-            self._connection.execute(sa.delete(answer).where(given))
 
     def claim_key(self, client_id: str, key: str) -> bool:
         """Whether the answer of that key is ours to look up and to keep until the transaction ends, or another's."""
@@ -352,8 +319,9 @@ class Writing:
         self.settle()
         for study, trail in self._trails.items():
             if trail.seq != trail.began:
-                ended = sa.update(schema.study).where(schema.study.c.oid == study)
-                self._connection.execute(ended.values(seq=trail.seq, head=trail.head))
+                self._connection.execute(
+                    statements.END_STUDY, {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
+                )
 
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
         """Number, commit to and chain one event, of a study that was taken."""
@@ -366,8 +334,8 @@ class Writing:
         salt = self._entropy(ledger.SALT_BYTES)
         commitment = ledger.commit(salt, payload)
         trail.seq += 1
-        trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=self._now, commitment=commitment)
-        row = (study, trail.seq, self._now, subject_id, salt, payload, commitment, trail.head)
+        trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=trail.at, commitment=commitment)
+        row = (study, trail.seq, trail.at, subject_id, salt, payload, commitment, trail.head)
         if self._waiting.add(schema.audit, row) >= _AT_ONCE:
             self.settle()
         return trail.seq

@@ -36,8 +36,9 @@ def doctor(
     from keyfob.partner.doctor.check import Status
     from keyfob.partner.doctor.examining import examine, this_machine
 
-    with progress("examining"):
-        told = examine(this_machine(vault=vault, ca=ca, offline=offline), only=only, skip=skip)
+    with progress("examining") as shown:
+        scene = this_machine(vault=vault, ca=ca, offline=offline)
+        told = examine(scene, only=only, skip=skip, reach=shown.reach)
     if junit is not None:
         try:
             junit.write_text(report.junit(told), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from keyfob import ambient, tls
@@ -20,15 +20,21 @@ from keyfob.problem import Misuse, Problem
 NAMES = tuple(check.name for check in CHECKS)
 
 
-def examine(scene: Scene, *, only: Collection[str] = (), skip: Collection[str] = ()) -> tuple[Told, ...]:
-    """What came of each check. Raises Misuse for a name that is none."""
+def examine(
+    scene: Scene,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    reach: Callable[[float], None] = lambda _share: None,
+) -> tuple[Told, ...]:
+    """What came of each check; `reach` is told which share of them is done. Raises Misuse for a name that is none."""
     for name in (*only, *skip):
         if name not in NAMES:
             raise Misuse("no-such-check", f"there is no check {name}", hint=f"the checks: {', '.join(NAMES)}")
-    told = []
-    for check in CHECKS:
-        if (only and check.name not in only) or check.name in skip:
-            continue
+    chosen = [check for check in CHECKS if check.name not in skip and (not only or check.name in only)]
+    told: list[Told] = []
+    for check in chosen:
+        reach(len(told) / len(chosen))
         try:
             outcome = check.look(scene)
         except (Problem, OSError) as stopped:
@@ -60,11 +66,27 @@ def this_machine(*, vault: str | None, ca: Path | None, offline: bool) -> Scene:
         vault=found,
         why_no_vault=problem,
         environ=os.environ,
-        home=Path.home(),
+        home=_home(),
         folder=Path.cwd(),
-        temporary=Path(tempfile.gettempdir()),
+        temporary=_temporary(),
         processes=Path("/proc"),
         network=None if context is None else Network(context, ambient.system_clock_precise),
         granted=None if context is None else granted,
         now=ambient.system_clock(),
     )
+
+
+def _home() -> Path:
+    """In a container a user may have none: then there is nothing to look at."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
+def _temporary() -> Path:
+    """Where programs leave things; on a read-only root file system nobody can now, and somebody may have before."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108  # it is looked at, not written to

@@ -1,6 +1,9 @@
 """`keyfob scan`: the command. What is found is told by its place and fingerprint, never by itself."""
 
+import functools
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +11,7 @@ import click
 
 from keyfob import ambient
 from keyfob.command import Result, progress, shows_result
-from keyfob.problem import Misuse
+from keyfob.problem import Misuse, Problem
 
 if TYPE_CHECKING:
     from keyfob.partner.scan.finding import Finding, Report
@@ -64,8 +67,7 @@ def scan(
     from keyfob.partner.scan.finding import Report
 
     report = Report()
-    with progress("scanning"):
-        _scan(paths or (Path(),), report, history=history, staged=staged, max_unpacked=max_unpacked * 1024 * 1024)
+    _scan(paths or (Path(),), report, history=history, staged=staged, max_unpacked=max_unpacked * 1024 * 1024)
     now = ambient.system_clock()
     alive, expired = report.found(allowed, now)
     document = {
@@ -86,17 +88,37 @@ def _scan(paths: tuple[Path, ...], report: "Report", *, history: bool, staged: b
 
     for path in paths:
         if str(path) == _STDIN and not staged:
-            look_into_pipe(sys.stdin.buffer, Place(_STDIN), report, max_unpacked=max_unpacked)
+            with progress("scanning standard input"):
+                look_into_pipe(sys.stdin.buffer, Place(_STDIN), report, max_unpacked=max_unpacked)
             continue
         if not path.exists():
             raise Misuse("no-such-file", f"there is no {path}", hint="name a file or a folder")
         folder = path if path.is_dir() else path.parent
         if staged:
-            git.scan_staged(folder, report, max_unpacked=max_unpacked)
+            with progress("scanning what is staged"):
+                git.scan_staged(folder, report, max_unpacked=max_unpacked)
             continue
-        tree.scan_paths((path,), report, max_unpacked=max_unpacked)
+        with progress("scanning the files") as shown:
+            shown.share = _share(report, partial(tree.size_below, path))
+            tree.scan_paths((path,), report, max_unpacked=max_unpacked)
         if history:
-            git.scan_history(folder, report, max_unpacked=max_unpacked)
+            with progress("scanning the history") as shown:
+                shown.share = _share(report, partial(git.count_objects, folder))
+                git.scan_history(folder, report, max_unpacked=max_unpacked)
+
+
+def _share(report: "Report", count: Callable[[], int]) -> Callable[[], float | None]:
+    """How much of a part is done. Its whole is counted when somebody wants to know, which is when it takes long."""
+    before, known = report.passed, functools.cache(count)
+
+    def share() -> float | None:
+        try:
+            whole = known()
+        except (OSError, Problem):
+            return None  # why, the scan itself says
+        return (report.reached - before) / whole if whole else None
+
+    return share
 
 
 def _text(report: "Report", alive: "list[Finding]", expired: "list[Finding]", now: int) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import IO
 
 from keyfob import client_secret
 from keyfob.partner.scan.definition import WORDS, Kind
@@ -94,6 +95,18 @@ class Report:
     files: int = 0
     size: int = 0
     more: int = 0
+    passed: int = 0
+    """Bytes of the files on the disk that are done, whatever was in them, or objects of a history."""
+    reading: IO[bytes] | None = None
+    """The file on the disk that is being read."""
+
+    @property
+    def reached(self) -> int:
+        """`passed`, and how far the file is read that is being read. May be asked for from another thread."""
+        try:
+            return self.passed + (0 if self.reading is None else self.reading.tell())
+        except (ValueError, OSError):  # it was closed in this moment
+            return self.passed
 
     def add(self, finding: Finding) -> None:
         """A file of nothing but secrets must not fill the memory: from MAX_FINDINGS on they are only counted."""

@@ -38,7 +38,14 @@ def scan_history(folder: Path, report: Report, *, max_unpacked: int) -> None:
             if kind != "tree":
                 _look(content, Place(f"{kind} {name}"), report, max_unpacked)
             content.drain()
+            report.passed += 1
     report.findings[first:] = _traced(top, report.findings[first:])
+
+
+def count_objects(folder: Path) -> int:
+    """How many objects the repository of `folder` has. Raises Problem."""
+    said = dict(line.split(": ", 1) for line in _run(repository(folder), "count-objects", "-v").splitlines())
+    return int(said.get("count", 0)) + int(said.get("in-pack", 0))
 
 
 def scan_staged(folder: Path, report: Report, *, max_unpacked: int) -> None:

@@ -1,5 +1,6 @@
 """Files and folders, as they lie on the disk. Links are not followed: what they lead to is looked into where it is."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -30,10 +31,23 @@ def scan_file(path: Path, report: Report, *, max_unpacked: int) -> None:
         # A named pipe in the place of a file would be waited for without end.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode):
+                report.reading = file
                 look_into(file, place, report, max_unpacked=max_unpacked)
+                report.reading = None
+                report.passed += found.st_size
     except OSError as failed:
         report.unread.append(Unread(place, f"it cannot be read: {failed.strerror or failed}"))
+
+
+def size_below(path: Path) -> int:
+    """Bytes of the files at or below `path`, as far as they can be seen."""
+    size = 0
+    for file in files_below(path, Report()):
+        with contextlib.suppress(OSError):
+            size += file.lstat().st_size
+    return size
 
 
 def files_below(path: Path, report: Report) -> Iterator[Path]:

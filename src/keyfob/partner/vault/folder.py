@@ -18,7 +18,7 @@ from keyfob import home
 from keyfob.home import HomeKind
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault import entries
-from keyfob.partner.vault.stores import DAMAGED
+from keyfob.partner.vault.store import DAMAGED
 from keyfob.problem import Misuse
 from keyfob.turn import Turn
 

@@ -19,7 +19,7 @@ from keyfob.aws import AGAIN, CREDENTIALS, CREDENTIALS_HINT, FOR_A_COMMAND, THRO
 from keyfob.partner.errors import VaultChanged, VaultProblem
 from keyfob.partner.vault import read_only
 from keyfob.partner.vault.read_only import Documents
-from keyfob.partner.vault.stores import DAMAGED
+from keyfob.partner.vault.store import DAMAGED
 from keyfob.problem import Misuse
 
 PREFIX = "aws-secrets:"

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 from keyfob.partner.errors import VaultProblem
-from keyfob.partner.vault.stores import DAMAGED
+from keyfob.partner.vault.store import DAMAGED
 
 VERSION = 1
 TABLES = (

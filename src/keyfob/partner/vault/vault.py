@@ -13,7 +13,8 @@ from keyfob.oauth import resource_indicator
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.vault import entries, stores
 from keyfob.partner.vault.entries import Entry
-from keyfob.partner.vault.stores import Named, Store
+from keyfob.partner.vault.store import Store
+from keyfob.partner.vault.stores import Named
 from keyfob.problem import Misuse
 
 

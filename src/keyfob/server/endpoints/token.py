@@ -19,6 +19,7 @@ from keyfob.server.endpoints.request import Request
 from keyfob.server.lifecycle import states
 from keyfob.server.mint import mint
 from keyfob.server.possession import confirmation, read_possession
+from keyfob.server.refusals.causes import Cause
 from keyfob.server.signing import CannotSign
 from keyfob.server.state import ServerState
 from keyfob.server.storage.records import SingleUse, TokenIssued, Used
@@ -53,6 +54,8 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             # Evidence first: a token that left without its record could never be accounted for.
             await state.grants.append(_evidence(request, authenticated, proof, grant, issued, kid=key.kid, now=now))
         except OAuthError as reason:
+            if reason.detail is Cause.QUOTA:
+                await state.throttle.hold()
             return refuse(state, request, presented, reason, parameters=parameters, now=now)
         except CannotSign:
             state.alarms.signing_failed(now)
