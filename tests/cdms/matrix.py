@@ -47,6 +47,10 @@ def probes(design: bytes, key: str) -> dict[str, Probe]:
         "GET {study}/clinical-data": _IN_STUDY,
         "GET /changes": Probe(elsewhere=200, query="?limit=1000"),
         "GET /audit": Probe(elsewhere=200, query="?limit=1000"),
+        "GET /datasets": _IN_STUDY,
+        "GET {dataset}": _IN_STUDY,
+        "GET {batch}": _IN_STUDY,
+        "PATCH {dataset}": Probe(elsewhere=200, query="?dry_run=true", body={"rows": []}),
         "GET {group}": Probe(query="?erk=1"),
         "PUT {version}": Probe(limited=403, elsewhere=403, body=design, headers=_XML),
         "POST /subjects": Probe(admitted=409, elsewhere=422, body={"key": key, "site": HERE}),
@@ -65,6 +69,8 @@ class Matrix:
         self._api = api
         listed = api.get(f"/v1/studies/{STUDY}/subjects").document["items"]
         self._subjects = {one["site"]: one for one in listed}
+        sent = api.request("PATCH", f"/v1/studies/{STUDY}/datasets/IG.LB", {"rows": []})
+        self._batch = sent.document["batch"]
         self._probes = probes(design, self._subjects[HERE]["key"])
         self._connection = api.connect()
         self._tokens: dict[str, str] = {}
@@ -94,12 +100,15 @@ class Matrix:
         token = self._token(scope, study, site)
         status, headers, body = self._ask(route, self._path(route, encoded=encoded), probe, token)
         told = f"{route.method} {route.template} with {scope} of {study} at {site}: {status} {body[:300]!r}"
-        if scope != route.scope:
+        if scope != route.scope and scope not in route.other_scopes:
             assert status == 403, told
             assert f'scope="{route.scope}"' in headers["www-authenticate"], told
         elif study != STUDY and "{study}" in route.template:
             assert status == 404, told
             self._check_absent(route, probe, (status, headers, body), told, study="NONE")
+        elif study != STUDY and "{batch}" in route.template:
+            assert status == 404, told
+            self._check_absent(route, probe, (status, headers, body), told, batch="bat_none")
         elif study != STUDY:
             assert (status, json.loads(body)["items"]) == (200, []), told
         else:
@@ -136,7 +145,8 @@ class Matrix:
     def _path(self, route: Route, *, encoded: bool = False, **changed: str) -> str:
         known = {
             "study": STUDY, "site": HERE, "version": "MDV.1", "subject_id": self._subjects[HERE]["subject_id"],
-            "event": "SE.VISIT", "form": "F.DIARY", "group": "IG.DIARY", **changed,
+            "event": "SE.VISIT", "form": "F.DIARY", "group": "IG.DIARY", "dataset": "IG.LB", "batch": self._batch,
+            **changed,
         }  # fmt: skip
 
         def value(name: "re.Match[str]") -> str:
