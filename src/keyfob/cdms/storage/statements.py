@@ -42,11 +42,7 @@ END_STUDY = (
     .where(schema.study.c.oid == sa.bindparam("wanted"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("seq", "head")})
 )
-INSERT_SUBJECT, INSERT_ITEM, INSERT_AUDIT = (
-    sa.insert(schema.subject),
-    sa.insert(schema.item_value),
-    sa.insert(schema.audit),
-)
+INSERT_SUBJECT = sa.insert(schema.subject)
 INSERT_GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
 UPDATE_GROUP = (
     sa.update(schema.item_group)

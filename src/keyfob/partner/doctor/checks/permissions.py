@@ -13,7 +13,10 @@ from keyfob.partner.vault.keys import PASSPHRASE_FILE
 
 def _look(scene: Scene) -> Outcome:
     if os.name != "posix":
-        return unknown("on this system the folder's access control list decides, which is not read here")
+        return unknown(
+            "on this system the folder's access control list decides, which is not read here",
+            f'icacls "{scene.vault_name}": it should name you, SYSTEM and Administrators alone',
+        )
     vault = scene.vault_path
     if vault is not None and not vault.exists():
         return unknown("there is no vault here")
