@@ -38,14 +38,14 @@ def opened(home: Path, environ: dict[str, str]) -> Installation:
     return installation.open(home, environ=environ, entropy=system_entropy)
 
 
-def add_clients(made: Installation, count: int) -> None:
-    """Numbers 0 to `count`, of the partner that is there."""
+def add_clients(made: Installation, count: int, *, first: int = 0) -> None:
+    """Numbers `first` to `count`, of the partner that is there."""
     now, database = system_clock(), made.store._database
     with database.read() as connection:
         partner = connection.execute(sa.select(schema.partner.c.id)).scalars().first()
         like = connection.execute(sa.select(schema.client).where(schema.client.c.name == "bench")).one()._asdict()
-    for first in range(0, count, _ROWS):
-        numbers = range(first, min(count, first + _ROWS))
+    for start in range(first, count, _ROWS):
+        numbers = range(start, min(count, start + _ROWS))
         with database.write() as connection:
             for table, rows in _rows(made, numbers, dict(like), str(partner), now):
                 connection.execute(sa.insert(table), rows)

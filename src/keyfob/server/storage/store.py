@@ -38,8 +38,6 @@ from keyfob.server.storage.schema import TABLES, installation
 from keyfob.server.storage.spending import Exchange
 
 _REVISION = str(sa.select(installation.c.revision))
-_FORGET_EVERY = 10
-"""Seconds between two looks for what was used and need no longer be remembered."""
 _GLANCE = 1000
 """Records of each chain."""
 SERVER = "server"
@@ -77,7 +75,6 @@ class Store:
         self._journal = journal or Journal(chain_key, entropy)
         self._acting = acting or Within()
         self._rehearses = rehearses
-        self._forgot_at = 0
         self.outbox = Outbox(database, patience=patience)
 
     def lead(self) -> Lead:
@@ -127,9 +124,6 @@ class Store:
         with self._writing(now=now, actor=SERVER) as change:
             if any(one.may_be_first for one in batch):
                 change.take_rights()
-            if any(one.single_uses for one in batch) and abs(now - self._forgot_at) >= _FORGET_EVERY:
-                change.forget_used()
-                self._forgot_at = now
             # In one order each, so that no two writers wait for each other's rows.
             replayed = _used_before(change, batch)
             granted = [one for place, one in enumerate(batch) if place not in replayed]
@@ -207,10 +201,13 @@ class Store:
         with self._database.read() as connection:
             return chain.Heads(journal.heads(connection))
 
-    def audit_verdict(self, *, expect: chain.Heads | None = None) -> chain.Verdict:
-        """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before."""
+    def audit_verdict(self, *, expect: chain.Heads | None = None, since: chain.Heads | None = None) -> chain.Verdict:
+        """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before.
+
+        `since`: what was found whole up to there before is not walked again, but must be there.
+        """
         with self._database.read() as connection:
-            return journal.verify(connection, self._chain_key, expect)
+            return journal.verify(connection, self._chain_key, expect, since)
 
     def audit_glance(self) -> chain.Verdict:
         """Whether the newest records of the trail are whole: quick, however long it is."""
@@ -270,6 +267,8 @@ class Store:
 def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used]:
     """Uses up what the grants present; says, by their places, what of it somebody had used up before."""
     presented = [(place, grant.client_id, one) for place, grant in enumerate(batch) for one in grant.single_uses]
+    if presented:
+        change.forget_used()
     replayed: dict[int, Used] = {}
     for place, client_id, one in sorted(presented, key=lambda each: (each[1], each[2].what, each[2].name, each[0])):
         if not change.use_once(client_id, f"{one.what} {one.name}", until=one.until):
