@@ -18,6 +18,7 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/tutorial/lab-data.md",
     "docs/how-to/partner/vault.md",
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
@@ -26,6 +27,7 @@ STORY = (
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/partner/container.md",
     "docs/how-to/partner/rotate.md",
     "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",
@@ -194,7 +196,9 @@ def test_every_other_shell_block_is_an_installation():
     """They are run by CI on a clean clone (`make`), or are what pip does with this project."""
     for document in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for language, content in blocks(document.read_text(encoding="utf-8")):
-            assert language in ("sh", "python", "console", "sql", "mermaid", "nginx", "caddyfile", "yaml"), document
+            assert language in ("sh", "python", "console", "sql", "mermaid", "nginx", "caddyfile", "yaml", "json"), (
+                document
+            )
             if language == "console":
                 for line in content.splitlines():
                     assert INSTALL.fullmatch(line), (document, line)

@@ -1,6 +1,7 @@
 """The guard for handlers that block: a token that was admitted before is judged in their own thread, as strictly."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -125,3 +126,38 @@ def test_uses_from_many_threads_are_counted_once_each(issuer, clock):
     judge.admit(presented, "studies:read")  # through the loop, which counts what waited
     asyncio.run_coroutine_threadsafe(guard.flush(), judge._started()).result()
     assert [(use.route, use.count) for report in told for use in report.uses] == [("/x", 402)]
+
+
+def test_a_new_key_set_makes_what_was_admitted_unknown_until_it_is_verified_anew(issuer, clock):
+    guard = Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca, clock=clock)
+    judge, presented = BlockingGuard(guard), bearing(issuer.token(exp=NOW + 2000))
+    judge.admit(presented, "studies:read")
+    clock.now += 599
+    assert recalls(guard, presented)
+    issuer.publish(issuer.key, keys.generate("ES256"))
+    clock.now += 1
+    assert not recalls(guard, presented)
+    judge.admit(bearing(issuer.token(jti="other", iat=clock.now, exp=NOW + 2000)), "studies:read")
+    assert not recalls(guard, presented)
+    judge.admit(presented, "studies:read")
+    assert recalls(guard, presented)
+
+
+def test_a_process_that_was_forked_does_not_count_what_its_parent_will_tell(guard, issuer):
+    judge, presented = BlockingGuard(guard), bearing(issuer.token())
+    for _ in range(3):
+        judge.admit(presented, "studies:read")
+    assert len(judge._used) == 2
+    child = os.fork()
+    if child == 0:
+        os._exit(len(judge._used))
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(judge._used) == 2
+
+
+def test_who_wants_no_reports_has_none(issuer, clock):
+    key = issuer.resource_key
+    options = {"audience": AUDIENCE, "ca_file": issuer.ca, "clock": clock, "resource_key": key}
+    assert Guard.discover(issuer.url, **options).tells_use
+    silent = Guard.discover(issuer.url, report_usage=False, **options)
+    assert not silent.tells_use and not Guard.discover(issuer.url, audience=AUDIENCE, ca_file=issuer.ca).tells_use

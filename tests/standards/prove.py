@@ -27,7 +27,16 @@ from tests.standards.table import PROOFS, TABLE, is_current, read_proofs, write_
 
 _LONGEST = 120
 """Seconds for one test."""
-_SLOW = ("tests/server/wire", "tests/server/commands", "tests/serving", "tests/partner", "tests/cdms", "tests/demo")
+_SLOW = (
+    "tests/guard/test_any_framework",
+    "tests/guard/test_certificates",
+    "tests/server/wire",
+    "tests/server/commands",
+    "tests/serving",
+    "tests/partner",
+    "tests/cdms",
+    "tests/demo",
+)
 _CRASH = re.compile(
     r"([\w.]*\.)?(AttributeError|ImportError|IndexError|ModuleNotFoundError|NameError|SetupError|SyntaxError|TypeError|"
     r"UnboundLocalError)\b|Failed: Timeout"

@@ -23,7 +23,8 @@ from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.opening import AnyPath, default_keeper, default_vault, new_keeper
+from keyfob.partner.opening import AnyPath, default_keeper, new_keeper
+from keyfob.partner.places import default_vault
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Transport

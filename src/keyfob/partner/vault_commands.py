@@ -237,10 +237,10 @@ def import_(*, file: Path, operator_fingerprint: str | None, **options: str | No
     Example:
       keyfob vault import vault.json --vault postgresql://me@db.example/vaults --operator-fingerprint "7F3A ... 09C1"
     """
-    from keyfob.partner import opening
+    from keyfob.partner.places import default_vault
     from keyfob.partner.vault import importing
 
-    named = options["vault"] or opening.default_vault(os.environ)
+    named = options["vault"] or default_vault(os.environ)
     done = importing.bring_in(file, named, fingerprint=operator_fingerprint, environ=os.environ)
     document = {
         "vault": done.vault.where,
@@ -262,10 +262,10 @@ def _as_stored(found: "Vault", client: str | None) -> bytes:
 
 
 def _open(named: str | None) -> "Vault":
-    from keyfob.partner import opening
+    from keyfob.partner.places import default_vault
     from keyfob.partner.vault.vault import Vault
 
-    return Vault.open(named or opening.default_vault(os.environ))
+    return Vault.open(named or default_vault(os.environ))
 
 
 def _rewrapped(found: "Vault", done: "Rewrapped") -> Result:

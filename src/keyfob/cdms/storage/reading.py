@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -11,10 +12,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from keyfob import ledger
 from keyfob.cdms.odm.model import GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema, statements
-from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import Batch, Status, StoredAnswer, StoredGroup, Study, Subject
 
 _SUBJECTS_AT_ONCE = 200
 _RECORDS_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
 _PER_VALUE = 100
 """Characters that stand for what a value is besides its text."""
 
@@ -153,12 +155,19 @@ class Reading:
         row = self._connection.execute(statements.SUBJECT_BY[name], {"of": study, "wanted": wanted}).one_or_none()
         return None if row is None else _subject(row)
 
-    def groups(self, subjects: Sequence[str], *, removed: bool = False) -> dict[str, list[StoredGroup]]:
-        """The item groups of these subjects, by subject id, in the order in which they were first stored."""
+    def groups(
+        self, subjects: Sequence[str], *, removed: bool = False, oid: str | None = None
+    ) -> dict[str, list[StoredGroup]]:
+        """The item groups of these subjects, by subject id, in the order in which they were first stored.
+
+        `oid`: only those of this definition.
+        """
         found: dict[str, list[StoredGroup]] = {subject_id: [] for subject_id in subjects}
         for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
             chunk = list(subjects[start : start + _SUBJECTS_AT_ONCE])
-            for group in self._groups(schema.item_group.c.subject.in_(chunk), removed=removed):
+            columns = schema.item_group.c
+            wanted = sa.and_(columns.subject.in_(chunk), sa.true() if oid is None else columns.oid == oid)
+            for group in self._groups(wanted, removed=removed):
                 found[group.subject_id].append(group)
         return found
 
@@ -170,6 +179,56 @@ class Reading:
             return None
         items = self._connection.execute(statements.ITEMS_OF, {"row": row.id})
         return _group(row, tuple(ItemValue(one.oid, one.value, one.unit) for one in items))
+
+    def counted(self, study: str) -> Counter[tuple[str, str | None, str]]:
+        """How many item groups there are, by definition, site of the subject, and form."""
+        group, subject = schema.item_group.c, schema.subject.c
+        by = (group.oid, subject.site, group.form)
+        chosen = (
+            sa.select(*by, sa.func.count())
+            .join(schema.subject, subject.id == group.subject)
+            .where(subject.study == study, group.removed.is_(False))
+            .group_by(*by)
+        )
+        return Counter({(oid, site, form): count for oid, site, form, count in self._connection.execute(chosen)})
+
+    def rows(
+        self, study: str, oid: str, places: Iterable[tuple[str | None, str]], *, offset: int, limit: int | None
+    ) -> Iterator[tuple[Subject, StoredGroup]]:
+        """The item groups of a definition in the order in which they came, of these sites and forms."""
+        group, subject = schema.item_group.c, schema.subject.c
+        allowed = [(site or "", form) for site, form in places]
+        chosen = (
+            sa.select(group.id, schema.subject)
+            .join(schema.subject, subject.id == group.subject)
+            .where(
+                subject.study == study, group.oid == oid, group.removed.is_(False),
+                sa.tuple_(sa.func.coalesce(subject.site, ""), group.form).in_(allowed),
+            )
+            .order_by(group.id)
+        )  # fmt: skip
+        last, left = 0, limit
+        while left is None or left > 0:
+            page = chosen.where(group.id > last).offset(offset).limit(min(_ROWS_AT_ONCE, left or _ROWS_AT_ONCE))
+            found = {row[0]: _subject(row) for row in self._connection.execute(page)}
+            if not found:
+                return
+            for one in sorted(self._groups(group.id.in_(list(found)), removed=False), key=lambda one: one.row):
+                yield found[one.row], one
+            last, offset, left = max(found), 0, None if left is None else left - len(found)
+
+    def last_change(self, study: str) -> int:
+        """When the newest audit record of the study was written; 0 when there is none."""
+        columns = schema.audit.c
+        chosen = sa.select(columns.at).where(columns.study == study).order_by(columns.seq.desc()).limit(1)
+        return int(self._connection.execute(chosen).scalar_one_or_none() or 0)
+
+    def find_batch(self, batch_id: str) -> Batch | None:
+        columns = schema.batch.c
+        names = (columns.id, columns.study, columns.client_id, columns.file_oid, columns.sha256, columns.at)
+        chosen = sa.select(*names, columns.receipt).where(columns.id == batch_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else Batch(*row)
 
     def _groups(self, wanted: sa.ColumnElement[bool], *, removed: bool) -> Iterator[StoredGroup]:
         table = schema.item_group
