@@ -27,6 +27,7 @@ STORY = (
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/partner/container.md",
     "docs/how-to/partner/rotate.md",
     "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",

@@ -64,7 +64,6 @@ from keyfob.server.throttle import Throttle
 from keyfob.serving import Anchors
 from keyfob.serving.rates import network_of
 
-_MAX_CLIENTS = 10_000
 _HERE = ""
 """Where the server itself asks from."""
 
@@ -164,7 +163,7 @@ class ServerState:
             else operators.as_client(operator, self.settings.issuer)
         )
         self._clients[key] = view
-        if len(self._clients) > _MAX_CLIENTS:
+        if len(self._clients) > self.settings.clients_in_memory:
             self._clients.popitem(last=False)
         return view
 
