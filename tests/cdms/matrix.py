@@ -107,7 +107,7 @@ class Matrix:
             assert status == 404, told
             self._check_absent(route, probe, (status, headers, body), told, study="NONE")
         elif study != STUDY and "{batch}" in route.template:
-            assert status == 404, told
+            self._check_absent(route, probe, (status, headers, body), told, batch="bat_none")
         elif study != STUDY:
             assert (status, json.loads(body)["items"]) == (200, []), told
         else:

@@ -56,7 +56,7 @@ ACCEPT = {
 
 @pytest.mark.parametrize("accept", ACCEPT)
 def test_the_form_is_the_one_that_is_accepted(full, accept: str | None):
-    """RFC 9110 §12.5.1."""
+    """RFC 9110 §12.5.1; RFC 2046 §4.1.2: a charset is no wish for another form."""
     answer = full.get(url(STUDY), headers={} if accept is None else {"accept": accept})
     wanted = ACCEPT[accept]
     if wanted is None:

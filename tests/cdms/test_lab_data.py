@@ -112,6 +112,46 @@ def test_a_row_is_one_change_and_one_record_that_the_audit_shows_by_value(api, t
     assert all(one["action"] == "insert" and "old" not in one and one["client_id"] == "cl_1" for one in trail)
 
 
+def test_a_row_shows_what_identifies_only_to_who_may_see_it(api):
+    before = high_water(api)
+    assert patch(api, {"rows": [[*row(at="2026-03-06"), "Dr Who"]]}).document["stored"] == 1
+    without = api.token("changes:read audit:read")
+    for path in (f"{STUDY}/changes?after={before}", f"{STUDY}/audit?after={before}"):
+        assert b"Dr Who" in api.get(path).body
+        hidden = api.get(path, token=without).body
+        assert b"2026-03-06" in hidden
+        assert b"Dr Who" not in hidden
+        assert b"I.LBNAM" not in hidden
+
+
+def test_rows_are_in_the_exports_also_as_they_were(api, transfer):
+    first, changed = row(at="2026-03-07", result="7777"), row(at="2026-03-07", result="8888")
+    assert patch(api, transfer(first)).status == 200
+    then = high_water(api)
+    assert patch(api, transfer(changed), headers={"keyfob-reason": "diluted"}).document["stored"] == 1
+    now = api.get(f"{STUDY}/clinical-data").body
+    assert b"8888" in now
+    assert b"7777" not in now
+    former = api.get(f"{STUDY}/clinical-data?as_of_seq={then}").body
+    assert b"7777" in former
+    assert b"8888" not in former
+    assert b"2026-03-07" not in api.get(f"{STUDY}/clinical-data?as_of_seq={then - 1}").body
+    trail = api.get(f"{STUDY}/audit?after={then}", headers={"accept": "application/xml"}).body
+    assert b'ItemOID="I.LBORRES" Value="8888"' in trail
+    assert b"diluted" in trail
+
+
+def test_the_receipt_of_an_odm_file_stays_too(api):
+    odm = (
+        '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="ODM.1" ODMVersion="1.3.2" '
+        'CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="KF.DEMO" MetaDataVersionOID="MDV.1"/></ODM>'
+    )
+    receipt = api.post_odm("KF.DEMO", odm.encode()).document
+    kept = api.get(f"/v1/batches/{receipt['batch']}", token=api.token("clinical-data:write")).document
+    assert {**kept, **receipt} == kept
+    assert (kept["file_oid"], kept["sha256"]) == ("ODM.1", hashlib.sha256(odm.encode()).hexdigest())
+
+
 def test_other_values_need_a_reason_from_the_row_or_for_the_transfer(api, transfer, lab):
     first, changed = row(test="ALT", at="2026-03-03"), row(test="ALT", at="2026-03-03", result="21", number=21)
     assert patch(api, transfer(first)).status == 200

@@ -86,6 +86,7 @@ def test_everybody_and_every_place_is_defined(trail):
 
 
 def test_pages_lead_to_the_next_and_miss_nothing(trail):
+    """RFC 8288 §3."""
     whole = re.findall(rb"<SourceID>(\d+)<", read(trail).body)
     assert "link" not in read(trail).headers
     path, seen = f"{STUDY}/audit?limit=37", []

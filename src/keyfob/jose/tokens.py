@@ -1,12 +1,16 @@
 """RFC 9068 access tokens as signed JWTs. Signature and claims are one call: nobody ever holds unchecked claims."""
 
+import functools
 from collections.abc import Mapping
+
+import msgspec
 
 from keyfob.jose import compact, jws
 from keyfob.jose.jws import Header, InvalidJws, Signer
 from keyfob.jose.keys import KeySet, VerificationKey
-from keyfob.oauth import access_token
+from keyfob.oauth import access_token, authorization_details
 from keyfob.oauth.access_token import AccessToken
+from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.errors import InvalidToken
 from keyfob.secret import Secret
 
@@ -32,7 +36,19 @@ def verify_access_token(token: Secret, keys: KeySet, *, issuer: str, audience: s
         header, claims = jws.verify(token, lambda header: (_key_for(header, keys),), max_bytes=MAX_TOKEN_BYTES)
     except InvalidJws as invalid:
         raise InvalidToken(detail=f"the token cannot be believed: {invalid}") from invalid
-    return access_token.read_claims(claims, issuer=issuer, audience=audience, now=now, key_id=str(header["kid"]))
+    return access_token.read_claims(
+        claims, issuer=issuer, audience=audience, now=now, key_id=str(header["kid"]), read_details=_read_details
+    )
+
+
+def _read_details(value: object) -> Details:
+    """As authorization_details.read_claim: each of the few that come with a client's tokens is read and kept once."""
+    return _read_written(msgspec.json.encode(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_written(document: bytes) -> Details:
+    return authorization_details.read_claim(msgspec.json.decode(document))
 
 
 def read_unverified_issuer(token: Secret) -> str:

@@ -1,6 +1,6 @@
 """RFC 9068: the claims of an access token, written and checked. Knows nothing of signatures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keyfob.oauth import authorization_details
@@ -68,10 +68,11 @@ def read_claims(
     now: int,
     leeway: int = LEEWAY,
     key_id: str | None = None,
+    read_details: Callable[[object], Details] = authorization_details.read_claim,
 ) -> AccessToken:
     """The token, when it is `issuer`'s for `audience` and good at `now`. Raises InvalidToken, reason in `detail`.
 
-    `audience` None: whoever it is for.
+    `audience` None: whoever it is for. `read_details`: for who knows a quicker way to the same.
 
     RFC 9068 §4, RFC 7519 §4.1. Call it only with claims whose signature holds: jose.tokens does both.
     """
@@ -102,7 +103,7 @@ def read_claims(
         _text("jti", claim("jti")),
         _scope(claim("scope")),
         # A missing claim never means all: no element permits anything.
-        _details(claim("authorization_details", [])),
+        _details(claim("authorization_details", []), read_details),
         _text("credential_id", claim("credential_id")) if "credential_id" in unverified_claims else None,
         _confirmation(claim("cnf")) if "cnf" in unverified_claims else None,
         key_id,
@@ -132,9 +133,9 @@ def _scope(value: object) -> Scope:
         raise InvalidToken(detail="scope is malformed") from malformed
 
 
-def _details(value: object) -> Details:
+def _details(value: object, read: Callable[[object], Details]) -> Details:
     try:
-        return authorization_details.read_claim(value)
+        return read(value)
     except InvalidAuthorizationDetails as malformed:
         raise InvalidToken(detail="authorization_details is malformed") from malformed
 

@@ -3,7 +3,6 @@
 An absent member means "all that is granted"; an empty list is refused, so that a missing value can never mean all.
 """
 
-import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -75,21 +74,15 @@ def _element(member: object, place: int) -> CdmsStudy:
     # RFC 9396 §5: an unknown field is refused.
     if not member.keys() <= _FIELDS:
         raise _wrong(place, "", f"has a field that {TYPE} does not know")
-    limits = [_names(member[name], place, name) if name in member else None for name in _LIMITS]
-    return _study(_name(member.get("identifier"), place, "identifier"), *limits)
+    limits = {name: _names(member[name], place, name) for name in _LIMITS if name in member}
+    return CdmsStudy(_name(member.get("identifier"), place, "identifier"), **limits)
 
 
-# The same few come with every token of a client: one of each is enough to keep.
-@functools.lru_cache(maxsize=1024)
-def _study(identifier: str, *limits: tuple[str, ...] | None) -> CdmsStudy:
-    return CdmsStudy(identifier, *[None if limit is None else frozenset(limit) for limit in limits])
-
-
-def _names(value: object, place: int, field: str) -> tuple[str, ...]:
+def _names(value: object, place: int, field: str) -> frozenset[str]:
     # RFC 9396 §5: a field of the wrong type is refused, and an empty one.
     if not isinstance(value, list) or not value:
         raise _wrong(place, field, "must be an array of at least one: leave it out to mean all")
-    return tuple([_name(name, place, field) for name in value])
+    return frozenset([_name(name, place, field) for name in value])
 
 
 def _name(value: object, place: int, field: str) -> str:

@@ -45,7 +45,7 @@ def get_audit(call: Call) -> Answer:
         study = call.study(reading)
         entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
-        seen = [(entry, sight.told(one)) for entry, event in entries for one in sight.of(event)]
+        seen = [(entry, one) for entry, event in entries for one in sight.of(event)]
         if kind == forms.ODM_1:
             last = entries[-1][0].sequence if entries else study.seq
             return odm_audit.answer(call, reading, study, seen, sight.subjects, last=last)
@@ -118,7 +118,11 @@ class _Sight:
         self.subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._items = ItemSight(call, reading, study)
 
-    def told(self, event: events.Event) -> events.Event:
+    def of(self, event: events.Event) -> list[events.Event]:
+        """What may be seen of an event, value by value; nothing when it is hidden."""
+        return [self._told(one) for one in events.by_value(event) if self._sees(one)]
+
+    def _told(self, event: dict[str, object]) -> dict[str, object]:
         """The event without the names of sites that are not this client's: a subject may have come from one."""
         if self._sites is None or isinstance(event.get("place"), dict):
             return event
@@ -129,11 +133,7 @@ class _Sight:
             return {name: value for name, value in state.items() if name != "site"}
         return state
 
-    def of(self, event: events.Event) -> list[events.Event]:
-        """What may be seen of an event, value by value; nothing when it is hidden."""
-        return [one for one in events.by_value(event) if self._sees(one)]
-
-    def _sees(self, event: events.Event) -> bool:
+    def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
             # A site's own record: another site's name is not this client's to read.

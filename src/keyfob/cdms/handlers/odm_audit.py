@@ -25,10 +25,7 @@ _TRANSACTIONS = {
 def answer(
     call: Call, reading: Reading, study: Study, seen: _Seen, subjects: dict[str, Subject], *, last: int
 ) -> Response:
-    """The records of `seen` that are of subjects; `last` is the number of the last one that was looked at.
-
-    A `Link` to the next page is there as long as there is one (RFC 8288).
-    """
+    """The records of `seen` that are of subjects; `last` is the number of the last one that was looked at."""
     after = int(call.query.get("after", "0"))
     head = Head(study.oid, _version(reading, study), f"{study.oid}.audit.{after}-{last}", call.now)
     sites = {site.oid: site.name for site in reading.sites(study.oid)}
@@ -37,6 +34,7 @@ def answer(
     body = audit_writing.write(head, records, sites=sites, effective_at=effective).encode()
     more = {"after": last, **{name: call.query[name] for name in ("limit", "subject_id") if name in call.query}}
     url = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key, safe='')}/audit?{urlencode(more)}"
+    # RFC 8288 §3: the header Link leads to the next page, as long as there is one.
     link = ((b"link", f'<{url}>; rel="next"'.encode()),) if last < study.seq else ()
     return Response(200, (*forms.headers(forms.ODM_1), *link), body)
 

@@ -67,16 +67,7 @@ class Writing:
         self._actor = actor
         self._now = now
         self._trails: dict[str, _Trail] = {}
-        self._waiting = Waiting(
-            connection,
-            (
-                statements.INSERT_SUBJECT,
-                schema.item_value,
-                statements.UPDATE_ITEM,
-                statements.DELETE_ITEM,
-                schema.audit,
-            ),
-        )
+        self._waiting = Waiting(connection)
         self.reading = Reading(connection)
 
     def take(self, study: str) -> Study | None:
