@@ -9,10 +9,10 @@ INTEROP := .interop
 GO_SOURCES := /usr/share/gocode/src
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test interop check format bench docs standards lock
+.PHONY: help demo run test interop check format bench bench-compare bench-scale bench-attack docs standards lock
 
 help: ## list these
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@echo "setting up $(VENV) (once, from hash-pinned packages)"
@@ -56,14 +56,24 @@ check: $(VENV)/ready ## format, lint, strict types, import contracts
 format: $(VENV)/ready ## bring the code into its one form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-bench: $(VENV)/ready ## what a token costs on both sides, what time tells a stranger, what a good client feels of an attack, what a check costs, how fast a scan is
-	@$(BIN)/python bench/token_endpoint.py
-	@$(BIN)/python bench/partner.py
+bench: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node bench/peers/ready ## measure everything, beside others, and write the page of it (PARTS="tokens start": some)
+	@$(BIN)/python bench/run.py $(PARTS)
+
+bench-compare: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node bench/peers/ready ## measure again: what costs over 15 % more than what is committed
+	@$(BIN)/python bench/compare.py $(PARTS)
+
+bench-scale: $(VENV)/ready ## a million clients, ten million records, on SQLite and PostgreSQL: hours (ROWS=100000: so many clients)
+	@$(BIN)/python bench/scale.py $(if $(ROWS),--rows $(ROWS))
+
+bench-attack: $(VENV)/ready ## what time tells a stranger, and what a good client feels of attacks, of greed and of others' writes
 	@$(BIN)/python bench/unknown_or_wrong.py
 	@$(BIN)/python bench/under_attack.py
 	@$(BIN)/python bench/one_greedy_partner.py
-	@$(BIN)/python bench/guard.py
-	@$(BIN)/python bench/scan.py
+	@$(BIN)/python bench/cdms_put.py
+
+# Whom we are measured beside. Without npm it is left out, and said so.
+bench/peers/ready: bench/peers/package-lock.json
+	@! command -v npm >/dev/null || { npm ci --prefix bench/peers --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; }
 
 docs: $(VENV)/ready ## run every command and example of the documents
 	@$(BIN)/python -m pytest tests/docs

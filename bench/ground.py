@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measuring import ROOT, children_of, cpu_of
 
-from keyfob.ambient import system_clock
+from keyfob.ambient import system_clock, system_entropy
 from keyfob.demo.stage import Stage, playing
 from keyfob.jose import jws, keys
 from keyfob.jose.keys import SigningKey
@@ -24,6 +24,9 @@ from keyfob.oauth.resource_metadata import ResourceMetadata
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys as openpgp_keys
 from keyfob.openpgp.unseal import PrivateKeyUnsealer
+from keyfob.server import installation
+from keyfob.server.audit.events import Kind
+from keyfob.server.storage.records import Purpose
 
 PORT = 8448
 API = "https://localhost:9"
@@ -120,7 +123,10 @@ def made(*, database: str | None = None, algorithm: str = "ES256", **variables: 
         folder = Path(name)
         with playing(folder, transcript, transcript) as stage:
             stage.environment |= {"KEYFOB_KEYS_ALGORITHM": algorithm, **variables}
-            yield _furnish(stage, folder, database)
+            found = _furnish(stage, folder, database)
+            if algorithm != "ES256":
+                _sign_otherwise(found)
+            yield found
 
 
 def _furnish(stage: Stage, folder: Path, database: str | None) -> Ground:
@@ -145,6 +151,17 @@ def _furnish(stage: Stage, folder: Path, database: str | None) -> Ground:
     keyed_id = str(json.loads(told.stdout)["client_id"])
     environ = {**os.environ, **stage.environment, **BOUNDLESS}
     return Ground(home, home / "tls" / "ca.pem", client_information.read(plaintext), keyed_id, key, environ)
+
+
+def _sign_otherwise(found: Ground) -> None:
+    """With a key of the chosen algorithm, from the next second on; a rotation would let a day pass."""
+    now = system_clock()
+    opened = installation.open(found.home, environ=dict(found.environ), entropy=system_entropy)
+    key = opened.new_signing_key(Purpose.ACCESS_TOKENS, not_before=now + 1, now=now, entropy=system_entropy)
+    with opened.store.change(now=now, actor="operator:bench") as change:
+        change.add_signing_key(key)
+        change.record(Kind.SIGNING_KEY_CREATED, kid=key.kid)
+    opened.close()
 
 
 @contextlib.contextmanager

@@ -11,15 +11,14 @@ import asyncio
 import gc
 import json
 import shutil
-import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from measuring import ROOT, Figure
 
 from keyfob.ambient import system_clock
 from keyfob.guard.blocking import blocking
@@ -36,18 +35,16 @@ from keyfob.oauth.revocation_feed import Revocation, Revocations, Subject
 from keyfob.refreshing import Refreshing
 from keyfob.secret import Secret
 
-ROOT = Path(__file__).parents[1]
 THEIR_PYTHON = ROOT / ".interop/venv/bin/python"
 THEIR_NODE = ROOT / "tests/interop/node/node_modules/jose"
 ISSUER, AUDIENCE = "https://auth.example", "https://api.example"
-ROUNDS, COUNT = 31, 200
-BARE = "the bare signature"
+UNIT = "CPU s/1,000"
+BARE = "one raw ES256 verification"
+FIRST, WHOLE, AGAIN = "a token's first check", "a whole request, first", "a whole request, again"
 BLOCKING = "the same, for Flask, Django, WSGI"
-Cost = tuple[float, float]
-"""CPU microseconds of one, and how many bare signatures that is."""
 
 
-def main() -> None:
+def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
     key = keys.generate("ES256")
     jwks = KeySet.parse(keys.write_jwks([key.public_jwk()]))
     now = int(time.time())
@@ -66,14 +63,21 @@ def main() -> None:
         }
         return sign_access_token(claims, key)
 
-    measured = asyncio.run(measure(token, jwks))
-    measured |= others(token(0), key.public_jwk())
-    print(f"{'CPU microseconds a check':44}{'':>8}  {'x bare signature':>16}")
-    for what, (microseconds, ratio) in measured.items():
-        print(f"{what:44}{microseconds:8.2f}  {ratio:16.2f}")
+    seen = asyncio.run(_measure(token, jwks, rounds, count))
+    theirs, notes = _others(token(0), key.public_jwk(), rounds, count)
+    return [
+        Figure(BARE, UNIT, seen[BARE]),
+        Figure(FIRST, UNIT, seen[FIRST], floor=BARE, bound=1.3, against=BARE),
+        Figure(WHOLE, UNIT, seen[WHOLE], floor=BARE),
+        Figure(AGAIN, UNIT, seen[AGAIN], floor=BARE, bound=0.005),
+        Figure(BLOCKING, UNIT, seen[BLOCKING], floor=BARE),
+        *theirs,
+    ], notes
 
 
-async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cost]:
+async def _measure(
+    token: Callable[[int], Secret], jwks: KeySet, rounds: int, count: int
+) -> dict[str, tuple[float, ...]]:
     async def fetch_keys(_: KeySet | None) -> KeySet:
         return jwks
 
@@ -97,12 +101,11 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
     public = next(iter(jwks.keys.values())).public_key
     assert isinstance(public, ec.EllipticCurvePublicKey)
     how = ec.ECDSA(hashes.SHA256())
-    whats = (BARE, "a token's first check", "a whole request, first", "a whole request, again", BLOCKING)
-    seen: dict[str, list[float]] = {what: [] for what in whats}
+    seen: dict[str, list[float]] = {what: [] for what in (BARE, FIRST, WHOLE, AGAIN, BLOCKING)}
     now = system_clock()
     await guard.verify(token(10**9))  # the keys and the feed are there
-    for number in range(1, ROUNDS + 1):
-        tokens = [token(number * COUNT + each) for each in range(COUNT)]
+    for number in range(1, rounds + 1):
+        tokens = [token(number * count + each) for each in range(count)]
         requests = [((b"host", b"api"), (b"authorization", b"Bearer " + one.reveal_bytes())) for one in tokens]
         bare = [_bare(one) for one in tokens]
         # What the bench itself holds is not for the collector to look through meanwhile.
@@ -112,12 +115,12 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
         for signature, signed in bare:
             public.verify(signature, signed, how)
         seen[BARE].append(time.process_time() - began)
-        other = [token(-number * COUNT - each) for each in range(COUNT)]
+        other = [token(-number * count - each) for each in range(count)]
         began = time.process_time()
         for one in other:
             guard.check(one, now)
-        seen["a token's first check"].append(time.process_time() - began)
-        for what in ("a whole request, first", "a whole request, again"):
+        seen[FIRST].append(time.process_time() - began)
+        for what in (WHOLE, AGAIN):
             began = time.process_time()
             for headers in requests:
                 await guard.admit(headers, b"", "subjects:read", method="GET", path=b"/v1/studies/S/subjects")
@@ -128,13 +131,8 @@ async def measure(token: Callable[[int], Secret], jwks: KeySet) -> dict[str, Cos
         for presented in blocked:
             judge.admit(presented, "subjects:read")
         seen[BLOCKING].append(time.process_time() - began)
-    return {what: median(times, seen[BARE]) for what, times in seen.items()}
-
-
-def median(times: list[float], bare: list[float]) -> Cost:
-    """Of rounds of COUNT checks, each in seconds, beside the round's bare signatures."""
-    ratios = [each / raw for each, raw in zip(times, bare, strict=True)]
-    return statistics.median(times) / COUNT * 1e6, statistics.median(ratios)
+    gc.unfreeze()
+    return {what: tuple(one / count * 1000 for one in times) for what, times in seen.items()}
 
 
 def _bare(token: Secret) -> tuple[bytes, bytes]:
@@ -144,25 +142,25 @@ def _bare(token: Secret) -> tuple[bytes, bytes]:
     return encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:])), signed
 
 
-def others(token: Secret, jwk: dict[str, object]) -> dict[str, Cost]:
+def _others(token: Secret, jwk: dict[str, object], rounds: int, count: int) -> tuple[list[Figure], list[str]]:
     asked = {"token": token.reveal(), "jwk": jwk, "issuer": ISSUER, "audience": AUDIENCE}
-    asked |= {"rounds": ROUNDS, "count": COUNT, "bare": BARE}
+    asked |= {"rounds": rounds, "count": count, "bare": BARE}
     commands = {
-        "Python libraries": (str(THEIR_PYTHON), str(ROOT / "bench/peers/verify.py")),
-        "node's jose": (shutil.which("node") or "", str(ROOT / "bench/peers/verify.mjs")),
+        "Python": (str(THEIR_PYTHON), str(ROOT / "bench/peers/verify.py")),
+        "node": (shutil.which("node") or "", str(ROOT / "bench/peers/verify.mjs")),
     }
-    found: dict[str, Cost] = {}
+    found: list[Figure] = []
+    notes: list[str] = []
     for what, command in commands.items():
-        there = THEIR_PYTHON.exists() if what.startswith("Python") else bool(command[0]) and THEIR_NODE.exists()
+        there = THEIR_PYTHON.exists() if what == "Python" else bool(command[0]) and THEIR_NODE.exists()
         if not there:
-            print(f"({what}: not on this machine; `make interop` installs them)")
+            notes.append(f"The libraries of {what} were not measured: they are not on this machine.")
             continue
         done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True)
         seen: dict[str, list[float]] = json.loads(done.stdout)
-        bare = seen.pop(BARE)
-        found |= {what: median(times, bare) for what, times in seen.items()}
-    return found
-
-
-if __name__ == "__main__":
-    main()
+        bare = f"{BARE}, in their {what}"
+        seen[bare] = seen.pop(BARE)
+        for name, seconds in seen.items():
+            samples = tuple(one / count * 1000 for one in seconds)
+            found.append(Figure(name, UNIT, samples, floor=None if name == bare else bare))
+    return found, notes

@@ -18,11 +18,13 @@ import uvloop
 
 @dataclass
 class Load:
-    """`bodies` are given out one after the other, again and again. `connect`: "kept", or "full" or "resumed" for a new
-    TLS connection for each request."""
+    """`heads` and `bodies` are given out one after the other, again and again.
+
+    `connect`: "kept", or "full" or "resumed" for a new TLS connection for each request.
+    """
 
     port: int
-    head: str
+    heads: list[str]
     bodies: list[str]
     count: int
     warm: int
@@ -68,7 +70,7 @@ class Asker(asyncio.Protocol):
         if len(self.buffer) < end + 4 + length:
             return
         self.seen.milliseconds.append((time.perf_counter() - self.began) * 1000)
-        self.seen.errors += self.buffer[9:12] != b"200"
+        self.seen.errors += self.buffer[9:10] != b"2"
         self.buffer = b""
         self.ask()
 
@@ -127,7 +129,7 @@ def anew(load: Load, requests: "itertools.cycle[bytes]", most: int) -> Seen:
                         session = connection.session
             with turn:
                 seen.milliseconds.append((time.perf_counter() - began) * 1000)
-                seen.errors += answer[9:12] != b"200"
+                seen.errors += answer[9:10] != b"2"
                 seen.resumed += is_resumed
 
     threads = [threading.Thread(target=ask) for _ in range(load.connections)]
@@ -140,8 +142,10 @@ def anew(load: Load, requests: "itertools.cycle[bytes]", most: int) -> Seen:
 
 def main() -> None:
     load = Load(**json.loads(sys.stdin.readline()))
+    most = max(len(load.heads), len(load.bodies))
+    pairs = itertools.islice(zip(itertools.cycle(load.heads), itertools.cycle(load.bodies), strict=False), most)
     requests = itertools.cycle(
-        f"{load.head}content-length: {len(body)}\r\n\r\n{body}".encode("latin-1") for body in load.bodies
+        f"{head}content-length: {len(body)}\r\n\r\n{body}".encode("latin-1") for head, body in pairs
     )
 
     def run(most: int) -> Seen:

@@ -35,7 +35,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`cpu` reads the CPU seconds of the server so far. `bodies`: one for each request, or one for all."""
+    """`cpu` reads the CPU seconds of the server so far. `bodies`: one for each request, or one for all.
+
+    `heads`: those of many clients, given out in turn in place of one.
+    """
 
     port: int
     cpu: Callable[[], float]
@@ -44,6 +47,7 @@ class Target:
     bodies: Sequence[str] = (BODY.decode(),)
     ca: Path | None = None
     connect: str = "kept"
+    heads: Sequence[str] = ()
 
     def head(self) -> str:
         lines = [f"POST {self.path} HTTP/1.1", "host: localhost"]
@@ -55,7 +59,7 @@ class Target:
 def load(target: Target, count: int, *, connections: int = 16, warm: int = 200) -> Taken:
     asked = {
         "port": target.port,
-        "head": target.head(),
+        "heads": list(target.heads) or [target.head()],
         "bodies": list(target.bodies),
         "count": count,
         "warm": warm,

@@ -27,8 +27,8 @@ RESULTS = ROOT / "bench" / "results"
 class Figure:
     """`samples` are one for each round. `floor` names the figure of the same part that this one stands on.
 
-    `bound` is what it should be at most (at least, for a rate), of the median or, where `of` is "ratio", of its ratio
-    to `against`, another figure of the same part.
+    `bound` is what it should be at most (at least, for a rate): its median, or its ratio to `against`, another figure
+    of the same part, once `plus` was taken off.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Figure:
     floor: str | None = None
     bound: float | None = None
     against: str | None = None
+    plus: float = 0.0
     is_rate: bool = False
     note: str = ""
 
@@ -50,11 +51,23 @@ class Figure:
         return (max(self.samples) - min(self.samples)) / self.median if self.median else 0.0
 
 
+def ratio(figure: Figure, other: Figure) -> float:
+    """How many times the other: the median of the rounds' own ratios, since what disturbs a round disturbs both."""
+    if len(figure.samples) != len(other.samples) or 0.0 in other.samples:
+        return figure.median / other.median
+    return statistics.median(one / floor for one, floor in zip(figure.samples, other.samples, strict=True))
+
+
 def met(figure: Figure, figures: dict[str, Figure]) -> bool | None:
     """Whether its bound holds; None where it has none, or what it is compared with was not measured."""
     if figure.bound is None or (figure.against is not None and figure.against not in figures):
         return None
-    value = figure.median if figure.against is None else figure.median / figures[figure.against].median
+    if figure.against is None:
+        value = figure.median
+    elif figure.plus:
+        value = (figure.median - figure.plus) / figures[figure.against].median
+    else:
+        value = ratio(figure, figures[figure.against])
     return value >= figure.bound if figure.is_rate else value <= figure.bound
 
 
@@ -118,16 +131,17 @@ def commit() -> str:
     return said[0] + ("+" if said[1] else "")
 
 
-def write(folder: Path, part: str, figures: Iterable[Figure], *, notes: Iterable[str] = ()) -> None:
-    """`part`.json: the raw samples, and where and of what they were taken."""
+def write(folder: Path, part: str, figures: Iterable[Figure], *, notes: Iterable[str], about: str) -> None:
+    """`part`.json: the raw samples, and where and of what they were taken. `about`: what was measured, in words."""
     document = {
         "part": part,
+        "about": about,
         "commit": commit(),
         "measured_at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": machine(),
         "notes": list(notes),
         "figures": [
-            {key: value for key, value in asdict(figure).items() if value not in (None, "", False)}
+            {key: value for key, value in asdict(figure).items() if value is not None and value not in ("", False, 0.0)}
             for figure in figures
         ],
     }
@@ -144,9 +158,9 @@ def read(path: Path) -> dict[str, Figure]:
 def tell(figure: Figure, figures: dict[str, Figure]) -> None:
     """One line, as soon as it is known."""
     floor = figures.get(figure.floor or "")
-    ratio = f"{figure.median / floor.median:7.2f} x {floor.name}" if floor else ""
+    beside = f"{ratio(figure, floor):7.2f} x {floor.name}" if floor else ""
     is_met = {True: "met", False: "MISSED", None: ""}[met(figure, figures)]
-    print(f"  {figure.name:58}{figure.median:10.3f} {figure.unit:18}{ratio:40}{is_met}", flush=True)
+    print(f"  {figure.name:58}{figure.median:10.3f} {figure.unit:18}{beside:40}{is_met}", flush=True)
 
 
 def fail(why: str) -> None:

@@ -15,15 +15,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
 
-from ground import API, BODY, PORT, Ground, ground
+from ground import BODY, PORT, Ground, ground
 
 from keyfob import tls
-from keyfob.ambient import system_clock, system_entropy
-from keyfob.jose import jws, keys
-from keyfob.jose.keys import SigningKey
-from keyfob.oauth import client_assertion, client_authentication
 
 RATE = 1000
 CONNECTIONS = 64
@@ -34,16 +29,15 @@ BOUND = 1.5
 
 
 def main() -> None:
-    with ground("") as found:
-        client_id, key = second_client(found)
+    with ground({"tokens_per_client_per_minute": "600"}) as found:
         alone: list[float] = []
         beside: list[float] = []
         seen: Counter[str] = Counter()
-        asyncio.run(ask(found.ca, client_id, key, REQUESTS))  # what is only done once is done
+        asyncio.run(ask(found))  # what is only done once is done
         for _ in range(TURNS):
-            alone += asyncio.run(ask(found.ca, client_id, key, REQUESTS))
+            alone += asyncio.run(ask(found))
             with greed(found) as greedy:
-                beside += asyncio.run(ask(found.ca, client_id, key, REQUESTS))
+                beside += asyncio.run(ask(found))
                 told, _ = greedy.communicate("")
             seen += Counter(json.loads(told))
     for when, times in (("alone", alone), ("beside", beside)):
@@ -57,18 +51,6 @@ def main() -> None:
 
 def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]
-
-
-def second_client(found: Ground) -> tuple[str, SigningKey]:
-    """Another partner's, which signs."""
-    key = keys.generate("ES256")
-    file = found.home.parent / "second.jwks"
-    file.write_bytes(keys.write_jwks([key.public_jwk()]))
-    create = ("client", "create", "--partner", "Bench", "--name", "second", "--scope", "a:read", "--resource", API)
-    signs = ("--auth-method", "private_key_jwt", "--jwks", file, "--home", found.home, "--json")
-    command = [sys.executable, "-c", "from keyfob.server.cli import main; main()", *create, *signs]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)["client_id"], key
 
 
 @contextlib.contextmanager
@@ -89,20 +71,14 @@ def greed(found: Ground) -> Iterator["subprocess.Popen[str]"]:
         process.wait()
 
 
-async def ask(ca: Path, client_id: str, key: SigningKey, count: int) -> list[float]:
+async def ask(found: Ground) -> list[float]:
     """Milliseconds of each answer; one that is no token ends the benchmark."""
-    context = tls.client_context(ca, environ={})
+    context = tls.client_context(found.ca, environ={})
     reader, writer = await asyncio.open_connection("localhost", PORT, ssl=context)
     taken = []
-    for _ in range(count):
-        now = system_clock()
-        claims = client_assertion.write_claims(
-            client_id, audience=f"https://localhost:{PORT}", now=now, jti=system_entropy(16).hex()
-        )
-        asserted = client_authentication.write_assertion(jws.sign(claims, key, header=key.header("JWT")))
-        body = urlencode({"grant_type": "client_credentials", "scope": "a:read", **asserted}).encode()
+    for form in found.assertions(REQUESTS):
         began = time.perf_counter()
-        status = await post(reader, writer, body)
+        status = await post(reader, writer, form.encode())
         taken.append((time.perf_counter() - began) * 1000)
         assert status == 200, status
         await asyncio.sleep(PAUSE)

@@ -7,18 +7,16 @@ issuer's grants are counted. A token is put on by the very calls that the adapte
 was made before; beside it, as a ratio, what the HTTP library itself takes to make the request that it is put on.
 """
 
-import argparse
 import re
-import statistics
 import subprocess
 import sys
 import threading
 import time
-import timeit
 from importlib import metadata
 from types import SimpleNamespace
 
 import httpx2
+from measuring import Figure, cost
 
 from keyfob.ambient import monotonic
 from keyfob.oauth.client_authentication import Method
@@ -83,16 +81,12 @@ def applies(marker: str) -> bool:
     return not marker.strip() or Marker(marker).evaluate({"extra": ""})
 
 
-def cpu(statement: str, runs: int) -> float:
-    """Milliseconds of CPU, the median of `runs` fresh processes, that `statement` takes in a bare interpreter."""
+def cpu(statement: str, runs: int) -> tuple[float, ...]:
+    """Milliseconds of CPU, in `runs` fresh processes, that `statement` takes in a bare interpreter."""
     program = [sys.executable, "-c", CPU.format(statement)]
-    times = [float(subprocess.run(program, capture_output=True, text=True, check=True).stdout) for _ in range(runs)]
-    return statistics.median(times) * 1000
-
-
-def per_call(call: object, count: int) -> float:
-    """Microseconds, the best of five rounds: the rest is what else this machine does."""
-    return min(timeit.repeat(call, number=count, repeat=5)) / count * 1e6  # type: ignore[arg-type]  # a callable
+    return tuple(
+        float(subprocess.run(program, capture_output=True, text=True, check=True).stdout) * 1000 for _ in range(runs)
+    )
 
 
 def at_once(count: int) -> tuple[int, float]:
@@ -116,34 +110,28 @@ def at_once(count: int) -> tuple[int, float]:
     return issuer.grants, time.perf_counter() - started
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--count", type=int, default=20_000)
-    arguments = parser.parse_args()
+def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
     brought = packages() - NOT_COUNTED
-    imported = cpu("import keyfob.partner", arguments.runs)
-    session = cpu("from keyfob.partner import Session", arguments.runs)
-    opened = cpu(OPENED, arguments.runs)
-    httpx = cpu("import httpx2", arguments.runs)
-    grants, seconds = at_once(FIRST_CALLS)
     source = TokenSource(Issuer(), transport=NoTransport(), clock=monotonic)  # type: ignore[arg-type]  # sends nothing
     authorizer = Authorizer(source, resource=RESOURCE, held=frozenset({"a"}))
     scope = frozenset({"a"})
     request = SimpleNamespace(method="GET", url=URL, headers={})
-    attach = per_call(lambda: put(request, authorizer.token(request.method, request.url, scope)), arguments.count)
-    make = per_call(lambda: httpx2.Request("GET", URL), arguments.count // 10)
-    print(f"packages of pip install keyfob     {len(brought):6}                 (at most {MOST_PACKAGES})")
-    print(f"                                   {' '.join(sorted(brought))}")
-    print(f"import keyfob.partner              {imported:6.1f} ms of CPU    (at most {MOST_IMPORT_MS})")
-    print(f"from keyfob.partner import Session {session:6.1f} ms of CPU    (at most {MOST_IMPORT_MS})")
-    print(f"with all that its first call needs {opened:6.1f} ms of CPU    {opened / httpx:4.1f} x import httpx2")
-    print(f"grants for {FIRST_CALLS} first calls at once  {grants:6}    in {seconds:.2f} s    (at most 1)")
-    print(f"a token that is there, put on      {attach:6.2f} us           (at most {MOST_ATTACH_US})")
-    print(f"                                                    {attach / make:4.2f} x making the request")
-    kept = len(brought) <= MOST_PACKAGES and max(imported, session) < MOST_IMPORT_MS and attach < MOST_ATTACH_US
-    return 0 if kept and grants == 1 else 1
+    together = [at_once(FIRST_CALLS) for _ in range(3)]
 
+    def attach() -> None:
+        put(request, authorizer.token(request.method, request.url, scope))
 
-if __name__ == "__main__":
-    sys.exit(main())
+    ms, alone, making = "CPU ms", "import httpx2", "httpx2 makes a request"
+    session = "from keyfob.partner import Session"
+    most = MOST_ATTACH_US / 1000
+    return [
+        Figure("packages of pip install keyfob", "of its own", (float(len(brought)),), bound=MOST_PACKAGES),
+        Figure("import keyfob.partner", ms, cpu("import keyfob.partner", rounds), bound=MOST_IMPORT_MS),
+        Figure(session, ms, cpu(session, rounds), bound=MOST_IMPORT_MS),
+        Figure("with all that its first call needs", ms, cpu(OPENED, rounds), floor=alone),
+        Figure(alone, ms, cpu(alone, rounds)),
+        Figure(f"{FIRST_CALLS:,} first calls at once", "grants", tuple(float(one) for one, _ in together), bound=1.0),
+        Figure(f"{FIRST_CALLS:,} first calls at once, until all have it", "s", tuple(one for _, one in together)),
+        Figure("a token put on a request", "CPU s/1,000", cost(attach, count, rounds), floor=making, bound=most),
+        Figure(making, "CPU s/1,000", cost(lambda: httpx2.Request("GET", URL), count // 10, rounds)),
+    ], [f"Packages: {' '.join(sorted(brought))}."]

@@ -80,20 +80,28 @@ def open_database(where: Path | str) -> Database:
     return database.open_sqlite(Path(where))
 
 
-def programs() -> Path:
+def find_programs() -> Path | None:
     """The folder of PostgreSQL's programs: what the distribution installs, newest first, else what is on the path."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     found = str(installed[-1]) if installed else shutil.which("initdb")
+    return None if found is None else Path(found).resolve().parent
+
+
+def programs() -> Path:
+    found = find_programs()
     if found is None:
         pytest.skip("no PostgreSQL here")
-    return Path(found).resolve().parent
+    return found
 
 
 class Postgresql:
     """A cluster in a folder of its own, with a certificate of the tests' authority and a user with a password."""
 
-    def __init__(self, folder: Path, certificate: Path, private_key: Path, ca: Path) -> None:
+    def __init__(
+        self, folder: Path, certificate: Path, private_key: Path, ca: Path, *, is_durable: bool = False
+    ) -> None:
         self._folder = folder
+        self._is_durable = is_durable
         self.programs = programs()
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,7 +150,7 @@ class Postgresql:
             "ssl_cert_file": "server.pem",
             "ssl_key_file": "server.key",
             "max_connections": 200,
-            "fsync": "off",  # no test cuts the power
+            "fsync": "on" if self._is_durable else "off",  # no test cuts the power
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:

@@ -19,6 +19,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from keyfob.partner.vault import keys
+
 STEPS = ("fsync", "replace", "rename", "link", "unlink", "rmdir")
 
 
@@ -98,6 +100,8 @@ def _say(number: int) -> None:
 def change(what: str, named: str, options: dict[str, str], environ: dict[str, str], dies_at: int | None) -> None:
     """`what` is done to the vault `named`; before step `dies_at` the process is killed, None: it is not."""
     os.environ.update(environ)
+    # What a passphrase costs is no matter here.
+    keys.PassphraseWrapper = functools.partial(keys.PassphraseWrapper, log2_n=14)
     if dies_at is not None:
         left = [dies_at]
 
@@ -144,13 +148,12 @@ def _rewrap(named: str, *, old: str, new: str) -> None:
 
 
 def _under(named: str, *, old: str, keeping: str, key_name: str | None) -> None:
-    """From the key file `old` to a key of another kind; what a passphrase costs is no matter here."""
+    """From the key file `old` to a key of another kind."""
     from keyfob.partner import opening
-    from keyfob.partner.vault import keys, rewrapping
+    from keyfob.partner.vault import rewrapping
     from keyfob.partner.vault.entries import Keeping
     from keyfob.partner.vault.vault import Vault
 
-    keys.PassphraseWrapper = functools.partial(keys.PassphraseWrapper, log2_n=14)
     vault = Vault.open(named)
     opener = opening.default_keeper(vault, key_file=Path(old))
     rewrapping.rewrap(vault, opener, opening.default_keeper(vault, key_name=key_name), Keeping(keeping), client=None)

@@ -28,9 +28,6 @@ _CONNECTIONS = 128
 _PATIENCE = 2.0
 """Seconds to wait for a free connection: whoever comes later is better told at once."""
 
-_RIDERS = 32
-"""Writers that share one transaction at most, so that the first is not kept waiting for ever more."""
-
 _REVISION = 4
 """Digits of a revision, with which the name of its file begins."""
 
@@ -52,19 +49,8 @@ class Unreachable(Problem):
     """The database does not answer, or not in time. Nothing is wrong with the request: it may be tried again."""
 
 
-class _Ride:
-    """One transaction that several writers share."""
-
-    def __init__(self, connection: sa.Connection, commit: contextlib.ExitStack) -> None:
-        self.connection = connection
-        self.commit = commit
-        self.riders = 0
-        self.over = threading.Event()
-        self.failed: BaseException | None = None
-
-
 class Database:
-    """An engine with two verbs, `read()` and `write()`, each a transaction; `write_together()` shares one.
+    """An engine with two verbs, `read()` and `write()`, each a transaction.
 
     `connections`: how many transactions there can be at once. `explain` makes an Unreachable of an error that only says
     so; None for any other. `migration_lock` is said first when the schema is brought up to date.
@@ -91,9 +77,6 @@ class Database:
         self._explain = explain
         self._glance = glance
         self._away_until = 0.0
-        self._aboard, self._counting = threading.Lock(), threading.Lock()
-        self._waiting = 0
-        self._ride: _Ride | None = None
 
     @property
     def has_many_writers(self) -> bool:
@@ -102,13 +85,13 @@ class Database:
 
     def scalar(self, statement: sa.Select[Any] | sa.TextClause) -> object:
         """The value that one statement finds, or None. No transaction: a single statement sees a single state."""
-        with self._told(), self.connect() as connection:
+        with self.told(), self.connect() as connection:
             try:
                 return connection.execute(statement).scalar_one_or_none()
             except sa.exc.DBAPIError as failed:
                 if not failed.connection_invalidated:
                     raise
-        with self._told(), self.connect() as connection:
+        with self.told(), self.connect() as connection:
             return connection.execute(statement).scalar_one_or_none()
 
     def number(self, statement: str) -> int:
@@ -121,7 +104,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot for the whole block; nothing is written."""
-        with self._told(), self._begun(self._begin_read) as connection:
+        with self.told(), self._begun(self._begin_read) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -132,7 +115,7 @@ class Database:
         program does not let it write within `patience` seconds (None: waits for ever): nothing was written.
         """
         turn = contextlib.nullcontext() if self._turn is None else self._turn.taken(patience)
-        with turn, self._told(), self._begun(self._begin_write) as connection:
+        with turn, self.told(), self._begun(self._begin_write) as connection:
             try:
                 yield connection
                 connection.commit()
@@ -140,75 +123,6 @@ class Database:
                 with contextlib.suppress(sa.exc.DBAPIError):  # what happened is told, not what it left behind
                     connection.rollback()
                 raise
-
-    @contextlib.contextmanager
-    def write_together(self) -> Iterator[sa.Connection]:
-        """As `write`, for what is brief. On SQLite those who come at once share a transaction and its flush.
-
-        Each has a savepoint of its own, sees what those before him wrote, and is answered when all of it is durable:
-        what one of them undoes is undone for him alone.
-        """
-        if self._turn is None:
-            with self.write() as connection:
-                yield connection
-            return
-        ride = self._board()
-        try:
-            with self._told(), self._savepoint(ride):
-                yield ride.connection
-        finally:
-            self._leave(ride)
-        if ride.failed is not None:
-            raise ride.failed
-
-    def _board(self) -> _Ride:
-        with self._counting:
-            self._waiting += 1
-        self._aboard.acquire()
-        with self._counting:
-            self._waiting -= 1
-        try:
-            if self._ride is None:
-                with contextlib.ExitStack() as stack:
-                    connection = stack.enter_context(self.write())
-                    self._ride = _Ride(connection, stack.pop_all())
-        except BaseException:
-            self._aboard.release()
-            raise
-        self._ride.riders += 1
-        return self._ride
-
-    @contextlib.contextmanager
-    def _savepoint(self, ride: _Ride) -> Iterator[None]:
-        connection = ride.connection
-        connection.exec_driver_sql("SAVEPOINT rider")
-        try:
-            yield
-            connection.exec_driver_sql("RELEASE rider")
-        except BaseException as failed:
-            try:
-                connection.exec_driver_sql("ROLLBACK TO rider")
-                connection.exec_driver_sql("RELEASE rider")
-            except sa.exc.DBAPIError:
-                # A full disk may have undone the whole transaction, of all who were in it.
-                ride.failed = failed
-            raise
-
-    def _leave(self, ride: _Ride) -> None:
-        """Returns when all that is in the transaction is durable, or none of it is."""
-        with self._counting:
-            is_last = self._waiting == 0 or ride.riders >= _RIDERS or ride.failed is not None
-        if is_last:
-            self._ride = None
-            failed = ride.failed
-            try:
-                # By the way of `write`: committed, or undone where something has failed.
-                ride.commit.__exit__(None if failed is None else type(failed), failed, None)
-            except BaseException as why:
-                ride.failed = why
-            ride.over.set()
-        self._aboard.release()
-        ride.over.wait()
 
     @contextlib.contextmanager
     def _begun(self, begin: str) -> Iterator[sa.Connection]:
@@ -229,8 +143,8 @@ class Database:
             connection.close()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """What has gone wrong, as a Problem where it is one that passes."""
+    def told(self) -> Iterator[None]:
+        """What has gone wrong in the block, as a Problem where it is one that passes."""
         try:
             yield
         except sa.exc.DBAPIError as failed:

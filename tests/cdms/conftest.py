@@ -33,7 +33,7 @@ from keyfob.cdms.storage.schema import TABLES
 ENTRY = "from keyfob.cdms.cli import main; main()"
 ALL_SCOPES = (
     "studies:read metadata:read metadata:write subjects:read subjects:write clinical-data:read clinical-data:write "
-    "changes:read audit:read identifiers:read"
+    "lab-data:write datasets:read batches:read changes:read audit:read identifiers:read"
 )
 EVERY_STUDY = [{"type": "cdms_study", "identifier": "*"}]
 
@@ -150,7 +150,8 @@ class Api:
 
 @pytest.fixture(scope="session")
 def demo_study() -> Callable[[str], bytes]:
-    return lambda name: resources.files("keyfob.cdms.demo_study").joinpath(f"{name}.xml").read_bytes()
+    folder = resources.files("keyfob.cdms.demo_study")
+    return lambda name: folder.joinpath(name if "." in name else f"{name}.xml").read_bytes()
 
 
 @pytest.fixture(scope="session")

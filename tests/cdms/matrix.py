@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from cdms.conftest import Api
 from keyfob.cdms.routes import SCOPES, Route
 
+_Answer = tuple[int, dict[str, str], bytes]
 STUDY, HERE, ELSEWHERE = "KF.DEMO", "701", "702"
 _ODM = f"""<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="f" ODMVersion="1.3.2"
  CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="MDV.1"/></ODM>""".encode()
@@ -46,6 +47,10 @@ def probes(design: bytes, key: str) -> dict[str, Probe]:
         "GET {study}/clinical-data": _IN_STUDY,
         "GET /changes": Probe(elsewhere=200, query="?limit=1000"),
         "GET /audit": Probe(elsewhere=200, query="?limit=1000"),
+        "GET /datasets": _IN_STUDY,
+        "GET {dataset}": _IN_STUDY,
+        "GET {batch}": _IN_STUDY,
+        "PATCH {dataset}": Probe(elsewhere=200, query="?dry_run=true", body={"rows": []}),
         "GET {group}": Probe(query="?erk=1"),
         "PUT {version}": Probe(limited=403, elsewhere=403, body=design, headers=_XML),
         "POST /subjects": Probe(admitted=409, elsewhere=422, body={"key": key, "site": HERE}),
@@ -64,20 +69,27 @@ class Matrix:
         self._api = api
         listed = api.get(f"/v1/studies/{STUDY}/subjects").document["items"]
         self._subjects = {one["site"]: one for one in listed}
+        sent = api.request("PATCH", f"/v1/studies/{STUDY}/datasets/IG.LB", {"rows": []})
+        self._batch = sent.document["batch"]
         self._probes = probes(design, self._subjects[HERE]["key"])
         self._connection = api.connect()
         self._tokens: dict[str, str] = {}
         self.asked = 0
 
-    def check(self, routes: Iterable[Route]) -> None:
+    def check(self, routes: Iterable[Route], *, others: Iterable[str] = tuple(SCOPES)) -> None:
+        """`others`: the scopes that are tried where another is needed."""
         for route in routes:
             if route.scope is None:
                 assert self._ask(route, self._path(route), Probe(), None)[0] == 200, route
                 continue
             for encoded in (False, True):
                 self._check(route, route.scope, STUDY, None, encoded)
-                for scope, study, site in product(SCOPES, (STUDY, "OTHER"), (HERE, ELSEWHERE)):
-                    self._check(route, scope, study, site, encoded)
+                for study, site in product((STUDY, "OTHER"), (HERE, ELSEWHERE)):
+                    self._check(route, route.scope, study, site, encoded)
+                # What is granted is not even looked at for another scope: inside all of it, and outside of all.
+                for scope, (study, site) in product(others, ((STUDY, HERE), ("OTHER", ELSEWHERE))):
+                    if scope != route.scope:
+                        self._check(route, scope, study, site, encoded)
             for slash in ("%2F", "%2f", "%5C"):
                 before, _, last = self._path(route).rpartition("/")
                 token = self._token(route.scope, STUDY, None)
@@ -88,13 +100,14 @@ class Matrix:
         token = self._token(scope, study, site)
         status, headers, body = self._ask(route, self._path(route, encoded=encoded), probe, token)
         told = f"{route.method} {route.template} with {scope} of {study} at {site}: {status} {body[:300]!r}"
-        if scope != route.scope:
+        if scope != route.scope and scope not in route.other_scopes:
             assert status == 403, told
             assert f'scope="{route.scope}"' in headers["www-authenticate"], told
         elif study != STUDY and "{study}" in route.template:
             assert status == 404, told
-            unknown = self._ask(route, self._path(route, study="NONE"), probe, self._token(scope, STUDY, None))
-            assert _nameless(unknown) == _nameless((status, headers, body)), told
+            self._check_absent(route, probe, (status, headers, body), told, study="NONE")
+        elif study != STUDY and "{batch}" in route.template:
+            self._check_absent(route, probe, (status, headers, body), told, batch="bat_none")
         elif study != STUDY:
             assert (status, json.loads(body)["items"]) == (200, []), told
         else:
@@ -102,8 +115,17 @@ class Matrix:
                 None: probe.admitted, HERE: probe.limited or probe.admitted, ELSEWHERE: probe.elsewhere
             }[site], told  # fmt: skip
             here, elsewhere = (self._subjects[one]["subject_id"].encode() in body for one in (HERE, ELSEWHERE))
+            if status == 404:
+                nobody = replace(probe, body={"key": "nobody"}) if route.template.endswith("/lookup") else probe
+                self._check_absent(route, nobody, (status, headers, body), told, subject_id="sub_none", site="999")
             # Each is shown only to those who reach its site.
             assert not (here and site == ELSEWHERE) and not (elsewhere and site == HERE), told
+
+    def _check_absent(self, route: Route, probe: Probe, refused: _Answer, told: str, **unknown: str) -> None:
+        """Who is granted everything gets the same answer for what there is not."""
+        token = self._token(route.scope or "", STUDY, None)
+        absent = self._ask(route, self._path(route, **unknown), probe, token)
+        assert _nameless(absent) == _nameless(refused), f"{told}, not {absent[0]} {absent[2][:300]!r}"
 
     def _probe(self, route: Route) -> Probe:
         ends = (f"{route.method} {route.template[place:]}" for place in range(len(route.template)))
@@ -119,10 +141,11 @@ class Matrix:
             self._tokens[name] = self._api.token(scope, details)
         return self._tokens[name]
 
-    def _path(self, route: Route, *, study: str = STUDY, encoded: bool = False) -> str:
+    def _path(self, route: Route, *, encoded: bool = False, **changed: str) -> str:
         known = {
-            "study": study, "site": HERE, "version": "MDV.1", "subject_id": self._subjects[HERE]["subject_id"],
-            "event": "SE.VISIT", "form": "F.DIARY", "group": "IG.DIARY",
+            "study": STUDY, "site": HERE, "version": "MDV.1", "subject_id": self._subjects[HERE]["subject_id"],
+            "event": "SE.VISIT", "form": "F.DIARY", "group": "IG.DIARY", "dataset": "IG.LB", "batch": self._batch,
+            **changed,
         }  # fmt: skip
 
         def value(name: "re.Match[str]") -> str:
@@ -131,7 +154,7 @@ class Matrix:
 
         return re.sub(r"\{(\w+)\}", value, route.template)
 
-    def _ask(self, route: Route, path: str, probe: Probe, token: str | None) -> tuple[int, dict[str, str], bytes]:
+    def _ask(self, route: Route, path: str, probe: Probe, token: str | None) -> _Answer:
         headers = dict(probe.headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
@@ -145,7 +168,7 @@ class Matrix:
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 
 
-def _nameless(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, list[str], bytes]:
+def _nameless(answer: _Answer) -> tuple[int, list[str], bytes]:
     """An answer without what is its own in each."""
     status, headers, body = answer
     request_id = headers["keyfob-request-id"].encode()

@@ -54,7 +54,11 @@ OWN = {
     "COUNTRY": item_def("COUNTRY", "text", '<CodeListRef CodeListOID="CL.MANY"/>'),
     "TERM": item_def("TERM", "text", '<CodeListRef CodeListOID="CL.OUT"/>', ' Length="5"'),
     "ONE": item_def("ONE", "float", UNITS),
-    "TWO": item_def("TWO", "float", UNITS + UNITS.replace("KG", "G")),
+    "TWO": item_def(
+        "TWO",
+        "float",
+        UNITS + UNITS.replace("KG", "G") + hard("LT", "10").replace("</RangeCheck>", UNITS + "</RangeCheck>"),
+    ),
     "IN": item_def("IN", "text", hard("IN", "a", "b")),
     "NOTIN": item_def("NOTIN", "text", hard("NOTIN", "a", "b")),
     "WHEN": item_def("WHEN", "date", hard("GT", "2020-01-01") + hard("NE", "2021-01-01")),
@@ -241,6 +245,7 @@ REFUSED: dict[str, list[tuple[bytes, int, str]]] = {
         (of(item("ONE", "1", '<MeasurementUnitRef MeasurementUnitOID="U.G"/>')), 422, "unit"),
         (of(item("AGE", "1", UNITS)), 422, "unit"),
         (of(item("TWO", "1")), 422, "unit"),
+        (of(item("TWO", "11", UNITS)), 422, "range"),
     ],
     "Mandatory item missing": [(must(item("SEX", "M"), "1"), 422, "mandatory")],
     "IsNull with a value; both missing": [
@@ -361,6 +366,7 @@ TAKEN: dict[str, tuple[bytes, int, list[str]]] = {
     "an external code list": (of(item("TERM", "any")), 1, []),
     "the one unit, said or not": (of(item("ONE", "1.50")), 1, []),
     "two units, one of them said": (of(item("TWO", "1", UNITS)), 1, []),
+    "out of another unit's range": (of(item("TWO", "11", UNITS.replace("KG", "G"))), 1, []),
     "RangeCheck Soft": (of(item("AGE", "130")), 1, ["range"]),
     "a missing repeat key": (file(subject(event(group(item("AGE", "1")), oid="V"))), 1, ["no-repeat-key"]),
     "Context": (of(item("AGE", "99"), TransactionType="Context"), 0, []),

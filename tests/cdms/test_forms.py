@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import jsonschema
 import pytest
 from lxml import etree
 
@@ -55,7 +56,7 @@ ACCEPT = {
 
 @pytest.mark.parametrize("accept", ACCEPT)
 def test_the_form_is_the_one_that_is_accepted(full, accept: str | None):
-    """RFC 9110 §12.5.1."""
+    """RFC 9110 §12.5.1; RFC 2046 §4.1.2: a charset is no wish for another form."""
     answer = full.get(url(STUDY), headers={} if accept is None else {"accept": accept})
     wanted = ACCEPT[accept]
     if wanted is None:
@@ -163,6 +164,13 @@ def test_all_forms_say_the_same(full, demo_study):
     assert len(sent) == 81
     for form in FORMS:
         assert values(exported(full, STUDY, form)) == sent
+
+
+def test_the_json_of_all_is_as_it_is_described(full):
+    shapes = full.get("/openapi.json", anonymous=True).document["components"]["schemas"]
+    jsonschema.validate(json.loads(exported(full, STUDY, "json")), shapes["OdmClinicalData"])
+    design = full.get(f"/v1/studies/{STUDY}/metadata", headers={"accept": FORMS["json"]}).document
+    jsonschema.validate(design, shapes["OdmDesign"])
 
 
 def load(api, tmp_path: Path, *documents: bytes) -> list[dict[str, object]]:
@@ -330,6 +338,10 @@ def test_a_design_loaded_as_2_0_is_given_as_it_came_and_as_1_3_2(full, test_data
     older = full.get(path)
     assert older.headers["content-type"] == FORMS["1.3.2"]
     check_valid(test_data, "1.3.2", older.body)
+    amended = sent.replace(b"CES_MDV_V1", b"CES_MDV_V2")
+    put = full.request("PUT", f"{path}/CES_MDV_V2", amended, {"content-type": "application/xml"})
+    assert (put.status, put.document["state"]) == (201, "draft"), put.body
+    assert full.get(f"{path}/CES_MDV_V2", headers={"accept": FORMS["2.0"]}).body == amended
 
 
 def test_a_design_that_1_3_2_cannot_say_is_not_bent(full, test_data, tmp_path):
@@ -359,3 +371,35 @@ def test_data_that_came_with_a_design_are_not_given_as_the_design(full, test_dat
         answer = full.get("/v1/studies/ST.BOTH/metadata", token=token, headers={"accept": accept})
         assert answer.status == 200
         assert b"1957-05-07" not in answer.body
+
+
+JAPAN = """<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="J" ODMVersion="1.3.2"
+ CreationDateTime="2026-01-01T00:00:00Z"><Study OID="RWS_Training_Japan_20180821(Prod)"><GlobalVariables>
+ <StudyName>Japan</StudyName><StudyDescription/><ProtocolName>J</ProtocolName></GlobalVariables>
+ <MetaDataVersion OID="1865" Name="1865">
+ <StudyEventDef OID="SUBJECT" Name="S" Repeating="No" Type="Common">
+  <FormRef FormOID="SURGERY" Mandatory="No"/></StudyEventDef>
+ <FormDef OID="SURGERY" Name="S" Repeating="Yes">
+  <ItemGroupRef ItemGroupOID="SURGERY_LOG_LINE" Mandatory="No"/></FormDef>
+ <ItemGroupDef OID="SURGERY_LOG_LINE" Name="L" Repeating="No">{references}</ItemGroupDef>{items}
+ </MetaDataVersion></Study><AdminData><Location OID="0001" Name="Site" LocationType="Site">
+ <MetaDataVersionRef StudyOID="RWS_Training_Japan_20180821(Prod)" MetaDataVersionOID="1865" EffectiveDate="2018-08-21"/>
+ </Location></AdminData></ODM>"""
+
+
+def test_raves_japanese_text_goes_in_and_out_of_every_form(full, test_data, tmp_path):
+    """An OID that cannot stand in a path, a version that is a number, nulls, and text of three bytes a character."""
+    names = ("SURGERY.SURGERYDATE", "SURGERY.DEVICETYPE", "SURGERY.DEVICE")
+    design = JAPAN.format(
+        references="".join(f'<ItemRef ItemOID="{name}" Mandatory="No"/>' for name in names),
+        items="".join(f'<ItemDef OID="{name}" Name="{name}" DataType="text" Length="20"/>' for name in names),
+    )
+    (tmp_path / "japan.xml").write_text(design)
+    full.run("load", tmp_path / "japan.xml", "--study-key", "japan")
+    sent = test_data / "odm132" / "rave-double-byte.xml"
+    assert full.run("load", sent)["loaded"][0]["data"][0]["stored"] == 3
+    for form in FORMS:
+        document = exported(full, "japan", form)
+        assert values(document) == values(sent.read_bytes())
+        assert "日本語のテスト".encode() in document
+        check_valid(test_data, form, document)

@@ -53,7 +53,7 @@ def test_a_check_that_is_taken_away_is_found(given, demo_study):
             server = servers.start(lost, "serve", "--home", given.home, ready=given.resource)
             matrix = prepared(given, demo_study("design"))
             with pytest.raises(AssertionError):
-                matrix.check(Router(ROUTES).walk())
+                matrix.check(Router(ROUTES).walk(), others=["studies:read"])
             server.send_signal(9)
             server.wait()
 

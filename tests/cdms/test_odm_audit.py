@@ -69,6 +69,8 @@ def test_every_record_of_a_subject_is_there_with_its_number(trail):
     moved = root.findall(f"{NS}ClinicalData/{NS}SubjectData")[-1]
     assert [one.tag.removeprefix(NS) for one in moved] == ["AuditRecord", "SiteRef", "Annotation"]
     assert moved.find(f"{NS}SiteRef").get("LocationOID") == "702"
+    own = [one for one in root.iter(f"{NS}SubjectData") if one.get("SubjectKey") == "new <1>"]
+    assert [one.find(f"{NS}SiteRef").get("LocationOID") for one in own] == ["701"] * (len(own) - 1) + ["702"]
     assert moved.findtext(f"{NS}Annotation/{NS}Comment") == "status: withdrawn"
 
 
@@ -84,6 +86,7 @@ def test_everybody_and_every_place_is_defined(trail):
 
 
 def test_pages_lead_to_the_next_and_miss_nothing(trail):
+    """RFC 8288 §3."""
     whole = re.findall(rb"<SourceID>(\d+)<", read(trail).body)
     assert "link" not in read(trail).headers
     path, seen = f"{STUDY}/audit?limit=37", []
@@ -142,6 +145,13 @@ def test_whoever_sees_one_site_reads_of_no_other(trail):
     body = read(trail, token=limited).body
     assert b"new &lt;1&gt;" in body
     assert b'"701' not in body
+    (registered, *_) = [
+        one
+        for one in ElementTree.fromstring(body).iter(f"{NS}SubjectData")
+        if one.get("SubjectKey") == "new <1>" and one.get("TransactionType") == "Insert"
+    ]
+    assert registered.find(f"{NS}SiteRef") is None
+    assert registered.find(f"{NS}AuditRecord/{NS}LocationRef").get("LocationOID") == "keyfob-cdms"
     items = trail.get(f"{STUDY}/audit?limit=1000", token=limited).document["items"]
     assert {"action": "register", "new": {"key": "new <1>", "status": "enrolled"}}.items() <= {
         name: value for one in items if one.get("new", {}).get("key") == "new <1>" for name, value in one.items()

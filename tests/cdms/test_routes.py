@@ -13,7 +13,7 @@ GUARDED = [route for route in ROUTES if route.scope is not None]
 
 
 def path_of(template: str) -> str:
-    known = {"study": "KF.DEMO", "site": "701", "version": "MDV.1"}
+    known = {"study": "KF.DEMO", "site": "701", "version": "MDV.1", "dataset": "IG.LB"}
     return re.sub(r"\{(\w+)\}", lambda found: known.get(found.group(1), "x"), template)
 
 
@@ -26,13 +26,14 @@ def shared(shared_api):
 def test_a_route_opens_for_its_scope_and_for_no_other(shared, route):
     """RFC 6750 §3.1: 403 naming the scope; every other scope together is not enough."""
     path = path_of(route.template)
-    others = " ".join(scope for scope in SCOPES if scope != route.scope)
+    others = " ".join(scope for scope in SCOPES if scope not in {route.scope, *route.other_scopes})
     refused = shared.request(route.method, path, token=shared.token(others))
     assert refused.status == 403
     assert f'scope="{route.scope}"' in refused.headers["www-authenticate"]
     assert "resource_metadata=" in refused.headers["www-authenticate"]
-    admitted = shared.request(route.method, path, token=shared.token(route.scope))
-    assert admitted.status not in (401, 403), admitted.body
+    for scope in (route.scope, *route.other_scopes):
+        admitted = shared.request(route.method, path, token=shared.token(scope))
+        assert admitted.status not in (401, 403), admitted.body
     anonymous = shared.request(route.method, path, anonymous=True)
     assert anonymous.status == 401
     assert "error=" not in anonymous.headers["www-authenticate"]
@@ -52,7 +53,10 @@ def test_the_scopes_the_routes_and_the_descriptions_are_one(shared):
         for method, operation in item.items()
     }
     assert described == {
-        (route.method, route.template): [{"oauth2": [route.scope]}] if route.scope else [] for route in ROUTES
+        (route.method, route.template): [
+            {"oauth2": [scope]} for scope in (route.scope, *sorted(route.other_scopes)) if scope
+        ]
+        for route in ROUTES
     }
     assert openapi["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"] == SCOPES
 

@@ -18,6 +18,7 @@ import inside
 ROOT = Path(__file__).parents[2]
 STORY = (
     "docs/tutorial/first-call.md",
+    "docs/tutorial/lab-data.md",
     "docs/how-to/partner/vault.md",
     "docs/reference/vault-format.md",
     "docs/how-to/operate/rotate.md",
@@ -26,6 +27,7 @@ STORY = (
     "docs/how-to/operate/hand-over.md",
     "docs/how-to/partner/receive.md",
     "docs/how-to/partner/call.md",
+    "docs/how-to/partner/container.md",
     "docs/how-to/partner/rotate.md",
     "docs/how-to/partner/own-key.md",
     "docs/how-to/partner/gpg-and-curl.md",

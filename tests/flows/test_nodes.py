@@ -4,6 +4,7 @@ One cluster for all of these, in the order of the file; see nodes.py. The last o
 """
 
 import contextlib
+import itertools
 import json
 import signal
 import threading
@@ -31,6 +32,7 @@ from keyfob.jose import keys
 from keyfob.server.cli import cli
 from mail_server import taking_mail
 from server.wire.conftest import RESOURCE, until
+from server.wire.test_dpop import proof
 from server.wire.test_notices import configure
 
 pytestmark = [pytest.mark.on("postgresql"), pytest.mark.skipif(HAPROXY is None, reason="no HAProxy on this machine")]
@@ -138,10 +140,18 @@ def test_a_new_signing_key_a_suspension_and_a_revocation_are_seen_by_every_node_
     tokens = [node.token(doomed).document["access_token"] for node in nodes]
 
     def within(condition):
-        began = time.monotonic()
-        for node in nodes:
-            until(lambda node=node: condition(node))
-        assert time.monotonic() - began < SOON
+        """At each node a request that begins within five seconds sees it."""
+        changed_at = time.monotonic()
+
+        def sees(node):
+            while True:
+                began = time.monotonic()
+                if condition(node):
+                    return began - changed_at
+                assert began - changed_at < 60
+
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            assert max(pool.map(sees, nodes)) < SOON
 
     with cluster.load() as load:
         made = operator.run("key", "rotate")["kid"]
@@ -177,11 +187,22 @@ def test_an_assertion_works_once_whichever_node_it_reaches_and_of_all_at_once_on
 def test_who_fails_too_often_at_one_node_is_slowed_down_at_the_others(cluster):
     """Failures of a network are counted by all nodes together; a good secret from there is taken as ever."""
     first, second, _ = cluster.nodes.values()
+    numbers = itertools.count()
     guesser = {"x-forwarded-for": "203.0.113.9"}
-    wrong = [basic(cluster.info, f"kfs_wrong{number}") | guesser for number in range(60)]
-    said = [first.request("POST", "/oauth2/token", basic_body(), headers).status for headers in wrong]
-    assert (said[0], said[-1]) == (401, 429)
-    until(lambda: second.request("POST", "/oauth2/token", basic_body(), wrong[0]).status == 429)
+
+    def guess(node):
+        headers = basic(cluster.info, f"kfs_wrong{next(numbers)}") | guesser
+        return node.request("POST", "/oauth2/token", basic_body(), headers).status
+
+    assert guess(first) == 401
+    with ThreadPoolExecutor(4) as pool:  # faster than they are forgotten, however slow the machine is
+        until(lambda: 429 in pool.map(guess, [first] * 8))
+    for _ in range(25):  # half of what the second would let pass by its own count
+        if guess(second) == 429:
+            break
+        time.sleep(0.5)
+    else:
+        pytest.fail("the second node has not heard of it")
     assert second.token(cluster.info, **guesser).status == 200
 
 
@@ -229,7 +250,8 @@ def test_while_the_database_is_away_every_node_says_503_and_when_to_ask_again(cl
     asserted = cluster.signer.assertion()
     database.stop()
     for node in nodes:
-        for answer in (node.assertion(asserted), node.token(cluster.info)):
+        bound = node.token(cluster.info, dpop=proof(cluster.operator))
+        for answer in (node.assertion(asserted), node.token(cluster.info), bound):
             assert (answer.status, answer.headers["retry-after"]) == (503, "2")
     until(lambda: set(cluster.states().values()).isdisjoint({"UP"}))
     database.start()

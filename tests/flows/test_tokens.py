@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import json
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from flows.conftest import RESOURCE
-from flows.test_rotation import ended, started
+from flows.test_rotation import KILLED, ended, started
 from keyfob.partner import TokenDenied, open_authorizer
 
 SCOPE = frozenset({"studies:read"})
@@ -105,6 +106,11 @@ def test_a_key_takes_the_place_of_the_secret_by_the_signature_of_the_partners_ce
     assert refused["error"] == "older-message", "the secret's message cannot take the key's place"
     stored = b"".join(path.read_bytes() for path in vault.path.rglob("*") if path.is_file())
     assert b"PRIVATE KEY" not in stored
+    # And by the key it reads why it was refused.
+    with pytest.raises(TokenDenied) as denied:
+        authorizer(vault).source.token(frozenset({"audit:read"}), resource=RESOURCE)
+    told = vault.run("explain", denied.value.error_id)
+    assert (told["reason"], told["error_id"]) == ("scope_not_granted", denied.value.error_id)
 
 
 def test_an_upgrade_that_is_refused_leaves_the_secret_alone(stage):
@@ -126,6 +132,9 @@ def test_a_key_takes_the_place_of_the_key_before_without_one_failed_request(stag
     done = vault.rotate()
     assert (done["client_id"], done["announcement_id"][:4]) == (client_id, "ann_")
     assert {first["credential_id"], done["credential_id"]} < set(vault.ids())
+    listed = {one["credential_id"]: one["state"] for one in vault.run("vault", "list")["credentials"]}
+    states = (listed[first["credential_id"]], listed[done["credential_id"]])
+    assert states in (("current", "coming"), ("older", "current")), "its time may have come already"
     source = authorizer(vault).source
     deadline = time.monotonic() + 60
     while (held := source.token(SCOPE, resource=RESOURCE)).credential_id != done["credential_id"]:
@@ -145,15 +154,45 @@ def test_a_key_takes_the_place_of_the_key_before_without_one_failed_request(stag
     assert vault.works()
 
 
-def test_a_client_with_a_key_reads_why_it_was_refused(stage):
-    client_id, _, (vault,) = stage.vaults("asks")
-    vault.run("upgrade-to-key", "--private-key", vault.private_key)
+KEY_KILLS = {
+    "the key is in the vault": "after(folder.FolderStore, 'write')",
+    "the issuer has it": "after(transport.HttpsTransport, 'send')",
+    "its date is noted": "after(folder.FolderStore, 'write', 2)",
+}
+
+
+def killed(vault, command, step):
+    process = vault.start(command, "--private-key", vault.private_key, entry=KILLED.replace("STEP", KEY_KILLS[step]))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err
+
+
+def test_killed_at_any_step_there_is_a_key_that_counts_and_the_next_rotation_comes_to_its_end(stage):
+    client_id, _, (vault,) = stage.vaults("killed-key")
+    killed(vault, "upgrade-to-key", "the issuer has it")
+    assert vault.works(), "by the secret, until the key counts"
     await_method(stage, client_id, "private_key_jwt")
-    assert vault.works()
-    with pytest.raises(TokenDenied) as denied:
-        authorizer(vault).source.token(frozenset({"audit:read"}), resource=RESOURCE)
-    told = vault.run("explain", denied.value.error_id)
-    assert (told["reason"], told["error_id"]) == ("scope_not_granted", denied.value.error_id)
+    source = authorizer(vault).source
+    first = source.token(SCOPE, resource=RESOURCE)
+    assert first.identity.method == "private_key_jwt"
+    for step in KEY_KILLS:
+        killed(vault, "rotate", step)
+        assert vault.works()
+        await_no_announcement(stage, client_id)
+    done = vault.rotate()
+    deadline = time.monotonic() + 60
+    while authorizer(vault).source.token(SCOPE, resource=RESOURCE).credential_id != done["credential_id"]:
+        assert time.monotonic() < deadline
+    vault.rotate("--finish")
+    await_no_announcement(stage, client_id)
+    assert keys_of(stage, client_id) == [done["key_id"]], "what was left of each attempt has gone, too"
+    assert [one for one in vault.ids() if one.startswith("key-")] == [done["credential_id"]]
+
+
+def await_no_announcement(stage, client_id):
+    deadline = time.monotonic() + 60
+    while stage.operator.run("client", "show", client_id)["announced"]:
+        assert time.monotonic() < deadline
 
 
 def await_method(stage, client_id, method):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from keyfob.partner import opening
+
 USER = 10001
 SOURCE = Path(__file__).parents[2] / "src"
 ENTRY = "from keyfob.partner.cli import main; main()"
@@ -62,7 +64,7 @@ class Container:
         python = Path(sys.executable).resolve().relative_to(Path(sys.base_prefix).resolve())
         done = self.run(f"{self.place}/python/{python}", "-c", ENTRY, *arguments, **environ)
         assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == status, (arguments, done.stdout, done.stderr)
+        assert done.returncode == status, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done
 
 
@@ -104,7 +106,7 @@ def test_a_program_gets_tokens_and_data_from_what_is_mounted(container, service)
     shown = json.loads(container.keyfob("status", "--json", **at).stdout)
     assert shown["clients"][0]["client_id"] == "cl_1"
     assert json.loads(container.keyfob("scan", f"{container.place}/vault", "--json", **at).stdout)["findings"] == []
-    chosen = [word for name in ("vault", "permissions", "dotfiles") for word in ("--only", name)]
+    chosen = [word for name in ("vault", "key", "permissions", "dotfiles") for word in ("--only", name)]
     checks = json.loads(container.keyfob("doctor", "--offline", *chosen, "--json", **at).stdout)["checks"]
     assert {one["name"]: one["status"] for one in checks}["permissions"] == "pass", checks
 
@@ -125,6 +127,28 @@ def test_an_exported_vault_in_a_mounted_file_or_a_variable_works_alike(container
         done = container.keyfob("call", "GET", f"{service.url}/api/v1/studies", **vault, **key)
         assert json.loads(done.stdout) == {"items": []}
         assert "cannot be stored" in done.stderr
+
+
+def test_a_vault_in_a_database_file_is_read_there_too(container, handoff, service):
+    named = f"sqlite:{container.place}/vault.db"
+    opening.receive_file(
+        handoff.message(),
+        vault=named,
+        keeping=opening.Keeping.FILE,
+        private_key=handoff.private_key,
+        key_file=Path(f"{handoff.vault}.key"),
+        ca=service.ca,
+        certificate=handoff.operator.armored,
+        fingerprint=handoff.operator.fingerprint,
+        confirm=lambda _: False,
+        acknowledging=False,
+    )
+    for path in container.place.glob("vault.db*"):
+        os.chown(path, USER, USER)
+    at = {"KEYFOB_VAULT": named, "KEYFOB_KEY_FILE": f"{container.place}/vault.key"}
+    assert container.keyfob("token", "--scope", "studies:read", **at).stdout.startswith("token-")
+    told = json.loads(container.keyfob("rotate", "--json", status=1, **at).stdout)
+    assert "ead-only file system" in told["message"], told
 
 
 def test_what_must_write_says_that_it_cannot(container, handoff):

@@ -23,7 +23,6 @@ class _Range:
 
     @property
     def precision(self) -> tuple[int, int]:
-        """RFC 9110 §12.5.1: of the ranges that fit, the most precise one counts."""
         return 2 - self.kind.count("*"), len(self.parameters)
 
 
@@ -35,6 +34,7 @@ def choose(accept: str | None, offers: Sequence[str]) -> str:
     best, best_weight = None, 0.0
     for offer in offers:
         fitting = [one for one in ranges if one.fits(_parse(offer))]
+        # RFC 9110 §12.5.1: of the ranges that fit, the most precise one counts.
         weight = max(fitting, key=lambda one: one.precision).weight if fitting else 0.0
         if weight > best_weight:
             best, best_weight = offer, weight

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 
 from keyfob.ambient import Clock, monotonic
-from keyfob.cdms import allowance, coding, problems
+from keyfob.cdms import allowance, coding, digests, problems
 from keyfob.cdms.allowance import Allowance
 from keyfob.cdms.answers import answer_to
 from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
@@ -22,7 +22,7 @@ from keyfob.cdms.running import Running
 from keyfob.guard import Guard, presented_certificate, refusal
 from keyfob.oauth import resource_metadata
 from keyfob.oauth.access_token import AccessToken
-from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.errors import InsufficientScope, OAuthError
 from keyfob.oauth.wire import values
 from keyfob.problem import Problem
 from keyfob.serving import App, Receive, Scope, Send, edge, live, read_body, respond
@@ -121,6 +121,8 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
 
     async def _body(scope: Scope, receive: Receive) -> bytes:
         body = await read_body(receive)
+        # RFC 9530 §2: of the content as it came, coded as it is.
+        digests.check(scope["headers"], body)
         if not values(scope["headers"], b"content-encoding"):
             return body
         decode = functools.partial(coding.decoded, scope["headers"], body, max_bytes=settings.max_body_bytes)
@@ -131,6 +133,15 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
             return None
         method, path = scope["method"], scope["raw_path"]
         certificate = presented_certificate(scope)
+        if route.other_scopes:
+            token = await guard.identify(
+                scope["headers"], scope["query_string"], method=method, path=path, certificate=certificate
+            )
+            held = sorted(token.scope & (route.other_scopes | {route.scope}))
+            if not held:
+                raise InsufficientScope(route.scope, detail=f"the token of client {token.client_id} lacks it")
+            guard.count_use(token, held[0], method=method, route=route.template)
+            return token
         return await guard.admit(
             scope["headers"],
             scope["query_string"],

@@ -155,6 +155,12 @@ class Call:
             self.used.add(scope)
         return held
 
+    def reaches_form(self, study: str, form: str) -> bool:
+        """Whether the token reaches this form for the scope of the route at any site."""
+        assert self.scope is not None
+        details = self.granted.authorization_details
+        return authorization_details.permits(details, study=study, scope=self.scope, form=form)
+
     def holds_whole(self, study: str) -> bool:
         """Whether one element alone allows the scope of the route in all of the study, limited to no site or form."""
         assert self.scope is not None

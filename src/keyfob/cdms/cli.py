@@ -17,6 +17,7 @@ _COMMANDS = command.Imported(
         "init": ["commands:init"],
         "load": ["commands:load"],
         "site": ["commands:site"],
+        "dataset": ["dataset_commands:dataset"],
         "serve": ["serve:serve"],
         "move-store": ["commands:move_store"],
         "audit": ["auditing:audit"],

@@ -10,7 +10,7 @@ from keyfob import client_secret
 from keyfob.ambient import Entropy
 from keyfob.cdms.odm import checking
 from keyfob.cdms.odm.checking import Findings
-from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemDef, ItemValue, SubjectData
+from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemValue, SubjectData
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import OPEN, Status, StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
@@ -278,11 +278,6 @@ def _plan_item(
     if item.transaction == "Remove":
         return ItemWrite(None, was, [], reason)
     definition = design.items[item.oid]
-    if was is not None and (item.value, _unit(definition, item)) == (was.value, _unit(definition, was)):
+    if was is not None and (item.value, definition.unit_of(item)) == (was.value, definition.unit_of(was)):
         return None
     return ItemWrite(item, was, soft_checks(design, item), reason)
-
-
-def _unit(definition: ItemDef, item: ItemValue) -> str | None:
-    """One that is not said is the only one that there can be."""
-    return item.unit or (definition.units[0] if len(definition.units) == 1 else None)

@@ -42,13 +42,15 @@ def _operation(route: Route) -> dict[str, object]:
     operation: dict[str, object] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"oauth2": [route.scope]}] if route.scope else [],
+        # OpenAPI 3.1 §4.8.30: of several requirements one is enough.
+        "security": [{"oauth2": [scope]} for scope in (route.scope, *sorted(route.other_scopes)) if scope],
         "parameters": list(_parameters(route)),
         "responses": _responses(route),
     }
     if route.request is not None:
-        schema = {} if route.takes is None else {"schema": _reference(route.takes)}
-        operation["requestBody"] = {"required": True, "content": {route.request: schema}}
+        operation["requestBody"] = {
+            "required": True, "content": _content((route.request, *route.other_types), route.takes),
+        }  # fmt: skip
     return operation
 
 
@@ -56,23 +58,30 @@ def _parameters(route: Route) -> Iterator[dict[str, object]]:
     for name in _PARAMETER.findall(route.template):
         yield {"name": name, "in": "path", "required": True, "schema": _SEGMENT}
     for name in sorted(route.query):
-        yield {"name": name, "in": "query", "schema": PARAMETERS.get(name, IN_QUERY)}
+        own = PARAMETERS.get(f"{route.handler.__name__} {name}")
+        yield {"name": name, "in": "query", "schema": own or PARAMETERS.get(name, IN_QUERY)}
     for name in (*sorted(route.headers), *(_ON_WRITES if route.writes else ())):
         yield {"name": name, "in": "header", "schema": HEADERS[name]}
 
 
 def _responses(route: Route) -> dict[str, object]:
-    content = {} if route.gives is None else {"schema": _reference(route.gives)}
+    kinds = (route.response, *(() if route.request else route.other_types))
     found: dict[str, object] = {
         str(status): {"description": _PHRASES[status]}
         | ({"headers": _TAGGED} if status != 204 else {})
-        | ({"content": {route.response: content}} if status in (200, 201) else {})
+        | ({"content": _content(kinds, route.gives)} if status in (200, 201) else {})
         for status in (*route.statuses, *((304,) if route.method == "GET" else ()))
     }
     refusal = {"application/problem+json": {"schema": _reference("Problem")}}
     return {**found, "default": {"description": "Not done", "content": refusal}}
 
 
+def _content(kinds: tuple[str, ...], shape: str | None) -> dict[str, object]:
+    """Of each media type what it holds: a shape is of JSON."""
+    return {kind: {"schema": _reference(shape)} if shape and kind == _JSON else {} for kind in kinds}
+
+
+_JSON = "application/json"
 _TAGGED = {"ETag": {"schema": {"type": "string"}}}
 
 

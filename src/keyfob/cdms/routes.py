@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers import (
+    batches,
     clinical_data,
+    datasets,
     feeds,
     item_groups,
+    lab_data,
     new_versions,
     public,
     studies,
@@ -26,6 +29,9 @@ SCOPES = {
     "subjects:write": "Register subjects, change their status and site",
     "clinical-data:read": "Read clinical data",
     "clinical-data:write": "Write and remove clinical data",
+    "lab-data:write": "Add rows to the external datasets of a study",
+    "datasets:read": "Read datasets",
+    "batches:read": "Read the receipts of what was sent",
     "changes:read": "Follow the changes of clinical data",
     "audit:read": "Read the audit trail",
     "identifiers:read": "See items that identify a person, wherever clinical data are read",
@@ -40,6 +46,7 @@ class Route:
     """`scope` None: public, and answered from memory. `query` names the parameters that are known; others are refused.
 
     `exports`: its answer holds a snapshot until it is read, so that a client has only a few of them at once.
+    `other_types`: media types that it takes besides `request`, or where it takes nothing gives besides `response`.
     `takes`, `gives`: the shapes (keyfob.cdms.shapes) of its JSON; `headers`: of conditions and reasons; `statuses`: of
     success.
     """
@@ -52,7 +59,10 @@ class Route:
     query: frozenset[str] = field(default=frozenset(), kw_only=True)
     request: str | None = field(default=None, kw_only=True)
     response: str = field(default="application/json", kw_only=True)
+    other_types: tuple[str, ...] = field(default=(), kw_only=True)
     exports: bool = field(default=False, kw_only=True)
+    other_scopes: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Scopes each of which opens the route as well as `scope` does."""
     takes: str | None = field(default=None, kw_only=True)
     gives: str | None = field(default=None, kw_only=True)
     headers: frozenset[str] = field(default=frozenset(), kw_only=True)
@@ -84,10 +94,13 @@ ROUTES = (
     Route("GET", _STUDY, "studies:read", studies.get_study, "One study", gives="StudyDetails"),
     Route("GET", _STUDY + "/sites", "studies:read", studies.list_sites, "The sites of a study", gives="Sites"),
     Route("GET", _STUDY + "/sites/{site}", "studies:read", studies.get_site, "One site", gives="Site"),
-    Route("GET", _STUDY + "/metadata", "metadata:read", studies.get_metadata, "The live design, as ODM", response=_XML),
+    Route(
+        "GET", _STUDY + "/metadata", "metadata:read", studies.get_metadata, "The live design, as ODM",
+        response=_XML, other_types=(_JSON,), gives="OdmDesign",
+    ),
     Route(
         "GET", _STUDY + "/metadata/{version}", "metadata:read", studies.get_metadata_version, "One design, as ODM",
-        response=_XML,
+        response=_XML, other_types=(_JSON,), gives="OdmDesign",
     ),
     Route(
         "PUT", _STUDY + "/metadata/{version}", "metadata:write", new_versions.put_version,
@@ -113,7 +126,7 @@ ROUTES = (
     ),
     Route(
         "GET", _SUBJECT + "/clinical-data", "clinical-data:read", clinical_data.get_subject_clinical_data,
-        "All data of a subject, as ODM", response=_XML, exports=True,
+        "All data of a subject, as ODM", response=_XML, exports=True, other_types=(_JSON,), gives="OdmClinicalData",
     ),
     Route(
         "GET", _GROUP, "clinical-data:read", item_groups.get_group, "One item group", query=item_groups.QUERY,
@@ -130,10 +143,12 @@ ROUTES = (
     Route(
         "POST", _STUDY + "/clinical-data", "clinical-data:write", clinical_data.post_clinical_data,
         "Store an ODM file, whole or not at all", request=_XML, query=clinical_data.QUERY, gives="Receipt",
+        other_types=(_JSON,), takes="OdmClinicalData",
     ),
     Route(
         "GET", _STUDY + "/clinical-data", "clinical-data:read", clinical_data.get_clinical_data,
         "All data of a study, as ODM", response=_XML, exports=True, query=clinical_data.EXPORT_QUERY,
+        other_types=(_JSON,), gives="OdmClinicalData",
     ),
     Route(
         "GET", _STUDY + "/changes", "changes:read", feeds.get_changes, "Changes", query=feeds.CHANGES_QUERY,
@@ -141,6 +156,23 @@ ROUTES = (
     ),
     Route(
         "GET", _STUDY + "/audit", "audit:read", feeds.get_audit, "Audit trail", query=feeds.AUDIT_QUERY,
-        gives="AuditTrail",
+        gives="AuditTrail", other_types=(_XML,),
+    ),
+    Route(
+        "GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study",
+        gives="Datasets",
+    ),
+    Route(
+        "GET", _STUDY + "/datasets/{dataset}", "datasets:read", datasets.get_dataset,
+        "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True, gives="Dataset",
+    ),
+    Route(
+        "PATCH", _STUDY + "/datasets/{dataset}", "lab-data:write", lab_data.patch_dataset,
+        "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY, takes="Rows", gives="RowReceipt",
+        headers=frozenset({"Keyfob-Reason"}),
+    ),
+    Route(
+        "GET", "/v1/batches/{batch}", "batches:read", batches.get_batch, "The receipt of a batch of one's own",
+        other_scopes=batches.WRITERS, gives="Batch",
     ),
 )  # fmt: skip

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from keyfob.cdms.call import MAX_REASON
+from keyfob.cdms.odm.datasets import DATA_TYPES
+from keyfob.cdms.odm_shapes import ODM_SCHEMAS
 from keyfob.cdms.problems import MAX_SHOWN
 from keyfob.cdms.storage.records import Status
 
@@ -74,7 +76,26 @@ _ENTRY: Mapping[str, Schema] = {
     "subject_id": _TEXT_OR_NULL,
 }
 
+_ROWS: Schema = {"type": "array", "items": {"type": "array"}}
+_DATASET: Mapping[str, Schema] = {
+    "datasetJSONCreationDateTime": _TEXT, "datasetJSONVersion": {"type": "string", "pattern": r"^1\.1(\.|$)"},
+    "fileOID": _TEXT, "dbLastModifiedDateTime": _TEXT, "originator": _TEXT,
+    "sourceSystem": _object({"name": _TEXT, "version": _TEXT}), "studyOID": _TEXT, "metaDataVersionOID": _TEXT,
+    "metaDataRef": _TEXT, "itemGroupOID": _TEXT, "records": _COUNT, "name": _TEXT, "label": _TEXT,
+    "columns": _many("Column"),
+}  # fmt: skip
+_DATASET_NEEDS = frozenset({"datasetJSONVersion", "itemGroupOID", "records", "columns"})
+_ROW_RECEIPT: Mapping[str, Schema] = {
+    "batch": {**_TEXT_OR_NULL, "description": "null when nothing was kept: a dry run."},
+    "sent": _COUNT, "stored": _COUNT, "unchanged": _COUNT, "refused": _COUNT,
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the body."},
+    "warnings": _many("Finding", maxItems=MAX_SHOWN), "warnings_total": _COUNT,
+    "errors": _many("Finding", maxItems=MAX_SHOWN), "errors_total": _COUNT,
+    "errors_by_code": {"type": "object", "additionalProperties": _COUNT},
+}  # fmt: skip
+
 SCHEMAS: Mapping[str, Schema] = {
+    **ODM_SCHEMAS,
     "Problem": _object(
         {
             "type": _TEXT,
@@ -160,9 +181,46 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "batch": {**_TEXT_OR_NULL, "description": "null when nothing was kept: a dry run."},
             "stored": _COUNT, "unchanged": _COUNT, "refused": _COUNT, "subjects_registered": _COUNT,
-            "warnings": _many("Finding", maxItems=MAX_SHOWN), "warnings_total": _COUNT, "errors": _many("Finding"),
+            "subjects_refused": _COUNT, "warnings": _many("Finding", maxItems=MAX_SHOWN), "warnings_total": _COUNT,
+            "errors": _many("Finding", maxItems=MAX_SHOWN), "errors_total": _COUNT,
         },
         description="sent = stored + unchanged + refused.",
+    ),
+    "DatasetEntry": _object(
+        {
+            "itemGroupOID": _TEXT, "name": _TEXT, "label": _TEXT, "records": _COUNT,
+            "href": {"type": "string", "format": "uri"}, "datasetJSONCreationDateTime": _TIME,
+            "external": {"type": "boolean", "description": "Rows may be added, with lab-data:write."},
+        }
+    ),
+    "Datasets": {"type": "array", "items": _ref("DatasetEntry")},
+    "Column": _object(
+        {
+            "itemOID": _TEXT, "name": _TEXT, "label": _TEXT,
+            "dataType": {"enum": sorted(DATA_TYPES)},
+            "targetDataType": {"enum": ["integer", "decimal"]}, "length": {"type": "integer", "minimum": 1},
+            "displayFormat": _TEXT, "keySequence": {"type": "integer", "minimum": 1},
+        },
+        "targetDataType", "length", "displayFormat", "keySequence",
+    ),
+    "Dataset": _object(
+        {**_DATASET, "rows": _ROWS}, *_DATASET, "rows",
+        description="CDISC Dataset-JSON 1.1; without `rows`, or with nothing else, where that was asked for.",
+    ),
+    "Rows": {
+        "anyOf": [
+            _object({"rows": _ROWS}, closed=True, description="In the order of the dataset's columns."),
+            _object({**_DATASET, "rows": _ROWS}, *_DATASET.keys() - _DATASET_NEEDS, description="Dataset-JSON 1.1."),
+        ]
+    },
+    "RowReceipt": _object(_ROW_RECEIPT, description="sent = stored + unchanged + refused."),
+    "Batch": _object(
+        {
+            "batch": _TEXT, "study": _TEXT, "at": _TIME, "file_oid": _TEXT, "sha256": _TEXT, "stored": _COUNT,
+            "unchanged": _COUNT, "refused": _COUNT, "warnings": _many("Finding"), "errors": _many("Finding"),
+        },
+        "stored", "unchanged", "refused", "warnings", "errors",
+        description="A receipt as it was given, and when. Of a batch of earlier versions the receipt was not kept.",
     ),
     "Place": _object(
         dict.fromkeys(
@@ -187,6 +245,7 @@ SCHEMAS: Mapping[str, Schema] = {
 
 PARAMETERS: Mapping[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+    "get_dataset limit": {**_COUNT, "maximum": 10**9 - 1, "default": 0, "description": "0: all."},
     "after": {**_COUNT, "default": 0, "description": "At most the study's high_water."},
     "as_of_seq": {**_COUNT, "description": "At most the study's high_water: what was there then."},
     "epoch": {**IN_QUERY, "description": "As in the page before: 409 when it is another by now."},
@@ -194,6 +253,9 @@ PARAMETERS: Mapping[str, Schema] = {
     "cursor": {**IN_QUERY, "description": "`next` of the page before, with the same filter."},
     "status": _STATUS,
     "state": {"enum": ["draft", "live"], "default": "draft"},
+    "metadataonly": {"type": "boolean", "default": False},
+    "dataonly": {"type": "boolean", "default": False},
+    "offset": {**_COUNT, "maximum": 10**9 - 1, "default": 0},
     "dry_run": {"type": "boolean", "default": False},
     "strict": {"type": "boolean", "default": False},
     "on_error": {"enum": ["refuse", "skip"], "default": "refuse"},
@@ -201,7 +263,7 @@ PARAMETERS: Mapping[str, Schema] = {
     "frk": {**IN_QUERY, "description": "FormRepeatKey."},
     "igrk": {**IN_QUERY, "description": "ItemGroupRepeatKey."},
 }
-"""Of queries; those that are not here are IN_QUERY."""
+"""Of queries, by name, or by operation and name; those that are not here are IN_QUERY."""
 
 HEADERS: Mapping[str, Schema] = {
     "If-Match": {**_TEXT, "description": "The ETag of what is to be changed (428 without)."},

@@ -34,6 +34,9 @@ def broker(
       keyfob broker --socket "$XDG_RUNTIME_DIR/keyfob/broker.sock"
     """
     from keyfob.partner import opening
+    from keyfob.partner.broker import peer
+
+    peer.check_possible()
     from keyfob.partner.broker.serving import Tokens, serving
     from keyfob.partner.token_source import TokenSource
     from keyfob.partner.vault.entries import Entry

@@ -17,6 +17,7 @@ _CONTENT_TYPES = {
     ".xml": "application/xml",
     ".json": "application/json",
     ".ndjson": "application/x-ndjson",
+    ".dsjc": "application/zlib",
     ".csv": "text/csv; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }

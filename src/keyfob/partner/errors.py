@@ -135,13 +135,13 @@ def _again(seconds: int | None) -> str:
     return "" if seconds is None else f"; it is asked again in {seconds} s"
 
 
-ASK_FOR_SCOPE = "what a client may do never changes: for another scope ask the operator for a new client"
+ASK_FOR_SCOPE = "for another scope ask the operator; once it is granted, keyfob rotate brings it into the vault"
 _HINT_ELSE = "ask for the reason: keyfob explain ERROR_ID, or tell the operator the error_id"
 _HINTS = {
     "invalid_client": "the credential was withdrawn, has expired, was replaced or suspended: ask the operator, and "
     "keyfob receive the new sealed message if there is one",
     "invalid_scope": ASK_FOR_SCOPE,
-    "invalid_target": "what a client may do never changes: for another API ask the operator for a new client",
+    "invalid_target": "for another API ask the operator; once it is granted, keyfob rotate brings it into the vault",
     "invalid_authorization_details": "ask for less, or ask the operator for a client that reaches the study, site or "
     "form",
     "slow_down": "wait, then try again",

@@ -23,7 +23,8 @@ from keyfob.partner.asking import ask, read_jwks
 from keyfob.partner.authorizer import Authorizer
 from keyfob.partner.errors import Unreachable
 from keyfob.partner.issuer import Issuer
-from keyfob.partner.opening import AnyPath, default_keeper, default_vault, new_keeper
+from keyfob.partner.opening import AnyPath, default_keeper, new_keeper
+from keyfob.partner.places import default_vault
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.steps import Request, Transport
@@ -52,8 +53,9 @@ def open_keyed(
     """What a session is made of, for the client that signs with `private_key` (P-256, PKCS#8 PEM, mode 0600).
 
     With `certificate` (PEM, the chain after it) the connections prove it, to the issuer and to the API, and tokens are
-    bound to it (RFC 8705); without, each request for a token is signed (RFC 7523). `scope`: what the client is
-    registered for. Raises Misuse or Problem for files that cannot be used.
+    bound to it (RFC 8705); without, each request for a token is signed (RFC 7523), by the key that is in the file then:
+    another one is taken up without a restart. `scope`: what the client is registered for. Raises Misuse or Problem for
+    files that cannot be used.
 
     >>> from keyfob.partner import Session, open_keyed
     >>> with Session(*open_keyed("https://id.example", "cl_1", scope="studies:read", resource="https://api.example",
@@ -62,28 +64,32 @@ def open_keyed(
     """
     key_file = Path(private_key)
     context = tls.client_context(None if ca is None else Path(ca), environ=os.environ)
-    pem = _read_key(key_file)
+    _read_key(key_file)  # what is wrong with it is said now
     if certificate is not None:
         _present(context, Path(certificate), key_file)
     transport = HttpsTransport(context)
     held = scopes.parse(scope)
 
     @functools.cache
+    def token_endpoint() -> str:
+        return _find_token_endpoint(safe_url.check(issuer), transport)
+
     def open_credential() -> ClientInformation:
+        pem = None if certificate is not None else _read_key(key_file)
         return ClientInformation(
             client_id=client_id,
             client_secret=None,
             client_id_issued_at=0,
             client_secret_expires_at=0,
             issuer=issuer,
-            token_endpoint=_find_token_endpoint(safe_url.check(issuer), transport),
+            token_endpoint=token_endpoint(),
             scope=held,
             resource=(resource,),
-            credential_id="certificate" if certificate is not None else "key",
+            credential_id="certificate" if pem is None else f"key-{_kid(pem)}",
             message_id="",
             issued_at=0,
             recipient_fingerprint="",
-            client_key=None if certificate is not None else pem,
+            client_key=pem,
         )
 
     issuer_clock = IssuerClock(ambient.system_clock_precise)
@@ -261,6 +267,14 @@ def _read_key(path: Path) -> Secret:
         raise Misuse("private-key", f"{path} cannot be read: {failed.strerror}", hint="name the key's file") from None
     home.check_private(path)
     return pem
+
+
+def _kid(pem: Secret) -> str:
+    """What tells one key from the next; what is no key of ours is said where it is used."""
+    try:
+        return client_key.load(pem).kid[:16]
+    except ValueError:
+        return "unusable"
 
 
 def _present(context: ssl.SSLContext, certificate: Path, private_key: Path) -> None:

@@ -7,7 +7,7 @@ import getpass
 import os
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from keyfob.partner.broker.asking import Broker
 from keyfob.partner.errors import VaultProblem
 from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
+from keyfob.partner.places import default_vault
 from keyfob.partner.possession import Prover
 from keyfob.partner.proving import Proving
 from keyfob.partner.receive import Operator, Receipt, receive
@@ -369,27 +370,6 @@ def ask_secret(prompt: str) -> Secret:
 def attended() -> bool:
     """Whether somebody sits at a terminal who could be asked for something."""
     return sys.stdin is not None and sys.stdin.isatty()
-
-
-def default_vault(environ: Mapping[str, str]) -> Named:
-    """KEYFOB_VAULT, else the platform's per-user data folder."""
-    if named := environ.get("KEYFOB_VAULT"):
-        return named
-    if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "keyfob"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "keyfob"
-    return Path(environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "keyfob"
-
-
-def _home() -> Path:
-    """Raises Misuse: a container's user may have none."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        raise Misuse(
-            "no-vault", "this user has no home, so no vault", hint="name it: --vault or KEYFOB_VAULT"
-        ) from None
 
 
 def _resource(entry: Entry, url: str | None) -> str:

@@ -40,7 +40,7 @@ def status(*, with_use: bool, vault: str | None, ca: Path | None) -> Result:
     """
     import os
 
-    from keyfob.partner.opening import default_vault
+    from keyfob.partner.places import default_vault
     from keyfob.partner.vault.vault import Vault
 
     opened = Vault.open(vault or default_vault(os.environ))

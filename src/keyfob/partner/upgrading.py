@@ -7,7 +7,7 @@ signature of the partner's OpenPGP certificate (RFC 7523 in the place of RFC 674
 
 In the place of a secret, which ends by itself after the key's first use: killed after 1 or 2, the vault holds both, and
 whoever uses it tries the key first and the secret then, see issuer.py. In the place of a key, which goes on counting
-until `retire`: nobody tries the new one before 3, so killed before that, it is never used.
+until `retire`: nobody tries the new one before 3, so killed before that, it is never used, and `retire` ends it, too.
 
 Refused, the key is forgotten again. The private key is never anywhere else.
 """
@@ -72,7 +72,9 @@ class Upgrader:
         current = self.vault.current(client_id, now=now)
         information = self.keeper.open(current)
         if information.client_secret is None:
-            raise VaultProblem("has-key", f"{client_id} proves itself by a key already", hint="nothing is to be done")
+            raise VaultProblem(
+                "has-key", f"{client_id} proves itself by a key already", hint="keyfob rotate puts another in its place"
+            )
         return self._put_beside(current, information, now)
 
     def renew(self, client_id: str, *, now: int) -> Upgrade:
@@ -122,10 +124,21 @@ class Upgrader:
         counts_from = at if information.client_key is None else at + _SETTLING
         with self.vault.locked():
             self.vault.put(replace(entry, usable_from=counts_from))
-        # What was announced before and stopped never counts.
-        waiting = {one.credential_id for one in self.vault.entries(current.client_id) if one.usable_from > now}
-        self.vault.forget(current.client_id, sorted(waiting - {entry.credential_id}))
+        self._pass_over(entry, is_first=information.client_key is None, now=now)
         return Upgrade(current.client_id, entry.credential_id, key.kid, announced, counts_from)
+
+    def _pass_over(self, entry: Entry, *, is_first: bool, now: int) -> None:
+        """What was announced before and stopped never counts. A key that comes beside others may yet have come to count
+        there, when this is too soon after: it is not used, and `retire` takes it away there, too.
+        """
+        found = [one for one in self.vault.entries(entry.client_id) if now < one.usable_from < _NEVER]
+        waiting = [one for one in found if one.credential_id != entry.credential_id]
+        if is_first:
+            self.vault.forget(entry.client_id, [one.credential_id for one in waiting])
+            return
+        with self.vault.locked():
+            for one in waiting:
+                self.vault.put(replace(one, usable_from=_NEVER))
 
     def _ask(
         self, current: Entry, now: int, *, jwks: str | None = None, add_keys: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keyfob import command
+from keyfob import ambient, command
 from keyfob.command import Result, shows_result
 from keyfob.partner.options import FILE, KEYS, vault_option
 from keyfob.problem import Misuse
@@ -52,9 +52,11 @@ def list_(**options: str | None) -> Result:
     rows: list[tuple[str, ...]] = []
     listed: list[dict[str, object]] = []
     damaged: list[str] = []
+    now = ambient.system_clock()
     for client in found.clients():
-        for index, entry in enumerate(found.entries(client)):
-            state = "current" if index == 0 else "older"
+        current = found.current(client, now=now) if found.entries(client) else None
+        for entry in found.entries(client):
+            state = "current" if entry == current else "coming" if entry.usable_from > now else "older"
             listed.append({"state": state, **_document(entry)})
             for_what = ", ".join(entry.resource)
             rows.append((client, entry.credential_id, state, _key(entry), _date(entry.expires_at), for_what))
@@ -235,10 +237,10 @@ def import_(*, file: Path, operator_fingerprint: str | None, **options: str | No
     Example:
       keyfob vault import vault.json --vault postgresql://me@db.example/vaults --operator-fingerprint "7F3A ... 09C1"
     """
-    from keyfob.partner import opening
+    from keyfob.partner.places import default_vault
     from keyfob.partner.vault import importing
 
-    named = options["vault"] or opening.default_vault(os.environ)
+    named = options["vault"] or default_vault(os.environ)
     done = importing.bring_in(file, named, fingerprint=operator_fingerprint, environ=os.environ)
     document = {
         "vault": done.vault.where,
@@ -260,10 +262,10 @@ def _as_stored(found: "Vault", client: str | None) -> bytes:
 
 
 def _open(named: str | None) -> "Vault":
-    from keyfob.partner import opening
+    from keyfob.partner.places import default_vault
     from keyfob.partner.vault.vault import Vault
 
-    return Vault.open(named or opening.default_vault(os.environ))
+    return Vault.open(named or default_vault(os.environ))
 
 
 def _rewrapped(found: "Vault", done: "Rewrapped") -> Result:

@@ -62,6 +62,7 @@ class Settings:
     limits: Limits
     failures_per_network_per_minute: int
     tokens_per_client_per_minute: int
+    clients_in_memory: int
     signing_algorithm: str
     signing_key_days: int
     jwks_uri_ca: Path | None
@@ -188,6 +189,13 @@ SETTINGS = (
         unit="a minute",
     ),
     Setting(
+        "limits",
+        "clients_in_memory",
+        10_000,
+        "Clients that a worker keeps in memory; beyond, the one that it heard of longest ago is read anew.",
+        positive,
+    ),
+    Setting(
         "keys", "algorithm", "ES256", f"What the next signing key signs with: {', '.join(ALGORITHMS)}.", _algorithm
     ),
     Setting(
@@ -252,6 +260,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         limits=limits.read(values),
         failures_per_network_per_minute=int(values["limits.failures_per_network_per_minute"]),
         tokens_per_client_per_minute=int(values["limits.tokens_per_client_per_minute"]),
+        clients_in_memory=int(values["limits.clients_in_memory"]),
         signing_algorithm=str(values["keys.algorithm"]),
         signing_key_days=int(values["keys.rotation_days"]),
         jwks_uri_ca=optional_path(home, values["keys.jwks_uri_ca"]),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +65,6 @@ from keyfob.server.throttle import Throttle
 from keyfob.serving import Anchors
 from keyfob.serving.rates import network_of
 
-_MAX_CLIENTS = 10_000
 _HERE = ""
 """Where the server itself asks from."""
 
@@ -74,6 +74,8 @@ _REPLAYED: dict[Used, Callable[[], OAuthError]] = {
 }
 
 
+# To check that a key is a point of its curve takes as long as to verify a signature by it.
+@functools.lru_cache(1024)
 def read_keys(jwks: str) -> ClientKeys | None:
     try:
         return ClientKeys.parse(jwks.encode())
@@ -164,7 +166,7 @@ class ServerState:
             else operators.as_client(operator, self.settings.issuer)
         )
         self._clients[key] = view
-        if len(self._clients) > _MAX_CLIENTS:
+        if len(self._clients) > self.settings.clients_in_memory:
             self._clients.popitem(last=False)
         return view
 

@@ -26,6 +26,7 @@ SUCCESSORS = 120
 HELD = 0.5
 """Seconds that the answer to one token too many is kept back: whoever asks in a loop asks less often by that alone."""
 _MAX_HELD = 1_000
+_STEPS = 16
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
 
@@ -92,7 +93,8 @@ class Throttle:
         if self._held < _MAX_HELD:
             self._held += 1
             try:
-                await asyncio.sleep(HELD)
+                # Up to twice as long, so that many that came together do not come together again.
+                await asyncio.sleep(HELD * (1 + self._held % _STEPS / _STEPS))
             finally:
                 self._held -= 1
 

@@ -238,6 +238,20 @@ def test_too_many_items_are_refused_in_json_too(monkeypatch):
     assert (refused.value.code, refused.value.status) == ("too-many-items", 413)
 
 
+def test_cdiscs_own_transform_is_read_as_what_it_was_made_of(test_data: Path):
+    """But for units, which it drops, and what a float is and how precise, which 2.0 says otherwise or not at all."""
+    (older,) = reading.read((test_data / "odm132" / "MetaData_Dave_1_3_2.xml").read_bytes()).designs
+    (newer,) = reading.read((test_data / "odm2" / "MetaData_Dave_as_ODMv2.xml").read_bytes()).designs
+    assert (newer.events, newer.forms, newer.groups, newer.code_lists) == (
+        older.events, older.forms, older.groups, older.code_lists,
+    )  # fmt: skip
+    assert set(newer.items) == set(older.items)
+    for oid, item in older.items.items():
+        other = newer.items[oid]
+        assert (other.name, other.length, other.code_list) == (item.name, item.length, item.code_list)
+        assert other.data_type == item.data_type.replace("float", "double")
+
+
 def test_json_says_the_same_as_xml():
     xml = demo("data").clinical[0]
     (read,) = json_reading.read(b"".join(json_writing.write_clinical(HEAD, xml.subjects))).clinical

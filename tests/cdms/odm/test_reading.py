@@ -1,6 +1,7 @@
 """keyfob.cdms.odm.reading and writing: any bytes are read or refused, and what is written is read back."""
 
 import contextlib
+from collections import Counter
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -153,6 +154,24 @@ def test_several_units_demand_one():
 def test_public_files_are_read(test_data: Path, name: str, designs: int, subjects: int):
     file = reading.read((test_data / "odm132" / name).read_bytes())
     assert (len(file.designs), sum(len(one.subjects) for one in file.clinical)) == (designs, subjects)
+
+
+def test_raves_audit_records_are_read_with_their_reasons_and_removals(test_data: Path):
+    """1,113 records of 92 subjects; of the reasons those that are of values, of the removals those that name none."""
+    file = reading.read((test_data / "odm132" / "rave-clinical-audit-records.xml").read_bytes())
+    subjects = [subject for clinical in file.clinical for subject in clinical.subjects]
+    items = [item for subject in subjects for group in subject.groups for item in group.items]
+    assert len({subject.key for subject in subjects}) == 92
+    assert Counter(item.transaction for item in items) == {"Upsert": 685, "Remove": 55}
+    assert sum(item.reason is not None for item in items) == 28
+    assert [one.code for subject in subjects for one in subject.found] == ["removal-unnamed"] * 11
+
+
+@pytest.mark.parametrize("name", ["odmlib-cdash-metadata.xml", "odmlib-cdash-metadata-invalid.xml"])
+def test_a_design_that_refers_to_code_lists_that_it_lacks_is_refused_by_name(test_data: Path, name: str):
+    with pytest.raises(OdmError) as refused:
+        reading.read((test_data / "odm132" / name).read_bytes())
+    assert "ODM.IT.DM.SEX refers to the code list CL.SEX, which is not defined" in refused.value.message
 
 
 def test_the_demonstrations_files_are_valid(test_data: Path):

@@ -66,6 +66,14 @@ def test_what_is_there_is_listed_and_shown_without_a_secret(vault):
     assert document("show", "cl_9", status=2)["error"] == "unknown-client"
 
 
+def test_what_does_not_count_yet_is_shown_as_coming(vault):
+    newest = vault.vault.current("cl_1")
+    vault.vault.put(dataclasses.replace(newest, usable_from=4_000_000_000))
+    listed = {one["credential_id"]: one["state"] for one in document("list")["credentials"]}
+    assert listed == {"b": "coming", "a": "current", "c": "current"}
+    assert "counts    from 2096-10-02 07:06Z" in keyfob("show", "cl_1").stdout
+
+
 def test_another_key_is_put_in_place_and_the_old_file_is_told(vault):
     changed = document("rewrap", "--key", "passphrase")
     assert {one["key"] for one in changed["credentials"]} == {"passphrase"}

@@ -118,22 +118,33 @@ def test_on_the_way_to_each_other_kind_of_key(changes, scene, new_way, keeping):
     assert {entry.keeping for entry in Vault.open(scene.kept.place.named).all_entries()} == {keeping}
 
 
+@pytest.mark.parametrize("keeping", [Keeping.PASSPHRASE, Keeping.KEYRING])
 @pytest.mark.parametrize("scene", ["folder"], indirect=True)
-def test_while_a_new_key_of_the_keyring_takes_the_place_of_another(changes, scene, new_way):
-    """The old one leaves the keyring when nothing opens with it any more, and not before."""
-    new_way(Keeping.KEYRING)
-    options = {"old": str(scene.kept.folder / scene.kept.key_file), "keeping": "keyring", "key_name": None}
-    named, environ = scene.kept.place.named, dict(os.environ)
-    assert changes.make("under", named, options, environ=environ)
-    scene.start = scene.kept.folder.with_name("start-under-keyring")
+def test_while_a_new_passphrase_or_key_of_the_keyring_takes_the_place_of_another(
+    changes, scene, new_way, keeping, tmp_path, monkeypatch
+):
+    """The old key leaves the keyring when nothing opens with it any more, and not before."""
+    new_way(keeping)
+    options = {"old": str(scene.kept.folder / scene.kept.key_file), "keeping": str(keeping), "key_name": None}
+    named = scene.kept.place.named
+    assert changes.make("under", named, options, environ=dict(os.environ))
+    new = tmp_path / "new-passphrase"
+    new.touch(mode=0o600)
+    new.write_text("another horse")
+    monkeypatch.setenv("KEYFOB_NEW_PASSPHRASE_FILE", str(new))
+    scene.start = scene.kept.folder.with_name("start-under-it")
     shutil.copytree(scene.kept.folder, scene.start)
     for step in range(MOST_STEPS):
         scene.again()
-        if changes.make("rotate", named, {}, environ=environ, dies_at=step):
+        if changes.make("rotate", named, {}, environ=dict(os.environ), dies_at=step):
             break
         scene.check("rotate", is_done=False)
     assert 3 < step < MOST_STEPS - 1
     scene.check("rotate", is_done=True)
+    if keeping is Keeping.PASSPHRASE:
+        monkeypatch.delenv("KEYFOB_NEW_PASSPHRASE_FILE")
+        new.replace(tmp_path / "passphrase")
+        scene.check("rotate", is_done=True)
 
 
 @pytest.mark.parametrize("scene", FAR, indirect=True)

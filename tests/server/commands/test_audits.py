@@ -43,6 +43,17 @@ def test_a_whole_trail_is_said_to_be_whole_and_its_end_unproven(program, home):
     assert "unproven" not in program.run("audit", "verify", "--home", home, "--expect", shown["head"]).out
 
 
+def test_what_was_found_whole_is_not_walked_again(program, acme):
+    head = program.run("audit", "verify", "--home", acme.home, "--json").json["head"]
+    later = program.run("audit", "verify", "--home", acme.home, "--since", head, "--json").json
+    assert (later["records"], later["head"], later["since"]) == (0, head, head)
+    both = program.run("audit", "verify", "--home", acme.home, "--since", head, "--expect", head, "--json", code=2)
+    assert both.json["error"] == "two-heads"
+    write(acme.home, "DELETE FROM audit_record WHERE sequence > 2")
+    refused = program.run("audit", "verify", "--home", acme.home, "--since", head, "--json", code=1)
+    assert "not there as it was seen" in refused.json["message"]
+
+
 def test_a_cut_tail_is_found_with_the_head_that_was_noted(program, acme):
     head = program.run("audit", "verify", "--home", acme.home, "--json").json["head"]
     write(acme.home, "DELETE FROM audit_record WHERE sequence > 2")

@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyfob.oauth.client_authentication import Method
 from keyfob.server.notices import due as dates
@@ -140,3 +142,12 @@ def test_the_schedule_replaces_the_current_credential_and_waits_for_an_unopened_
     assert asked(NOW, ahead=ahead).next_at == END - 90 * DAY
     key = standing(sealed_at=None, expires_at=253402300799)
     assert dates.rotations_due((key,), 253402300799 - 1, ahead=ahead) == ()
+
+
+@given(after=st.integers(1, 800 * DAY), ahead=st.sampled_from([0, 10 * DAY, 200 * DAY]), days=st.integers(11, 1000))
+def test_what_ends_beyond_the_horizon_asks_for_nothing(after, ahead, days):
+    """So the calendar need not even read it."""
+    one = standing(expires_at=dates.horizon(NOW, ahead=ahead) + after)
+    certified = Certified("ptr_1", "Acme", "A" * 40, NOW + days * DAY)
+    assert dates.due((one,), (certified,), NOW, ahead=ahead).notices == ()
+    assert dates.rotations_due((one,), NOW, ahead=ahead) == ()

@@ -56,7 +56,10 @@ def test_who_lets_go_leads_no_more_and_who_lost_its_connection_may_not_know_it_y
         assert first.is_mine() and first.is_mine() and not second.is_mine()
         if made.store._database.has_many_writers:
             with other._database.write() as connection:
-                ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 27496"
+                ended = (
+                    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                    "WHERE l.locktype = 'advisory' AND l.classid = 27496 AND d.datname = current_database()"
+                )
                 assert connection.exec_driver_sql(ended).scalar_one() is True
             until(second.is_mine)
             assert not first.is_mine()

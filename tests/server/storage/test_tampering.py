@@ -177,3 +177,24 @@ def test_an_emptied_trail_is_found_against_the_head(trail):
     write(trail, sa.delete(table))
     assert trail.store.audit_verdict(expect=head).findings
     assert str(trail.store.audit_head()) == str(ledger.Head(0, ledger.GENESIS))
+
+
+def test_what_was_found_whole_before_is_not_walked_again_but_must_be_there(trail):
+    seen = trail.store.audit_verdict().heads
+    trail.store.record_grants([trail.grant(n) for n in range(20, 25)], trail.now + 50)
+    verdict = trail.store.audit_verdict(since=seen)
+    assert (verdict.count, verdict.findings) == (5, ())
+    assert str(verdict.heads) == str(trail.store.audit_head())
+    assert trail.store.audit_verdict(since=verdict.heads).count == 0
+    write(trail, sa.update(table).where(table.c.sequence == seen.of["main"].sequence + 2).values(payload=b"{}"))
+    (finding,) = trail.store.audit_verdict(since=seen).findings
+    assert "altered" in finding
+
+
+@pytest.mark.parametrize("cut", [sa.delete(table), sa.delete(table).where(table.c.sequence > 5)])
+def test_a_trail_that_lost_what_was_found_whole_is_found_out(trail, cut):
+    seen = trail.store.audit_verdict().heads
+    write(trail, cut)
+    assert "not there as it was seen" in trail.store.audit_verdict(since=seen).findings[0]
+    trail.store.record_grants([trail.grant(n) for n in range(20, 60)], trail.now + 50)
+    assert trail.store.audit_verdict(since=seen).findings, "also when it has grown again"

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from client_certs import DAY, Pair, make
 from keyfob import tls
 from keyfob.oauth import client_cert_header, mutual_tls
-from keyfob.partner import open_keyed
+from keyfob.partner import CredentialRefused, client_key, open_keyed
 from keyfob.problem import Misuse, Problem
 from keyfob.server import settings
 
@@ -393,7 +393,14 @@ def test_the_partners_library_has_tokens_by_its_certificate_and_by_its_key(mutua
     path.write_bytes(OWN.private_key)
     signs = create(mutual, "signs", "--auth-method", "private_key_jwt", "--jwks", jwks_of(OWN, tmp_path))
     authorizer, _ = open_keyed(mutual.issuer, signs, private_key=path, **common)
-    assert authorizer.source.token(scope, resource=RESOURCE).identity.method == "private_key_jwt"
+    held = authorizer.source.token(scope, resource=RESOURCE)
+    assert held.identity.method == "private_key_jwt"
+    # Another key in the file is taken up without a restart, also one that does not count.
+    path.write_bytes(client_key.generate().to_secret().reveal_bytes())
+    with pytest.raises(CredentialRefused):
+        authorizer.source.token(scope, resource=RESOURCE, refused=held)
+    path.write_bytes(OWN.private_key)
+    assert authorizer.source.token(scope, resource=RESOURCE).credential_id == held.credential_id
     path.chmod(0o644)
     with pytest.raises(Problem):
         open_keyed(mutual.issuer, signs, private_key=path, **common)

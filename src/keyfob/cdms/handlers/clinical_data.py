@@ -68,11 +68,12 @@ def _store(
         status = 409 if all(one.code in ingest.CONFLICTS for one in plan.found.errors) else 422
         raise ApiProblem(status, plan.found.errors[0].code, "nothing was stored", findings=plan.found.errors)
     batch = None if dry_run else client_secret.new_id("bat_", call.surroundings.entropy(16))
+    receipt = write_receipt(file, plan, batch, refused)
     if batch is not None:
         digest = hashlib.sha256(call.body).hexdigest()
-        writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body)
+        writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body, receipt=receipt)
         ingest.carry_out(plan, writing, batch=batch)
-    return json_response(200, write_receipt(file, plan, batch, refused))
+    return json_response(200, receipt)
 
 
 def _plan(

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from keyfob import ledger
-from keyfob.cdms import paging
+from keyfob.cdms import events, paging
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers import forms, odm_audit
 from keyfob.cdms.handlers.sight import ItemSight
@@ -28,21 +28,24 @@ def get_changes(call: Call) -> Answer:
         sight = _Sight(call, reading, study)
         items = []
         for entry, event in entries:
-            if event.get("action") in _DATA_ACTIONS and sight.sees(event):
-                new = event.get("new")
-                value = new.get("value") if isinstance(new, dict) else None
+            if event.get("action") in _DATA_ACTIONS and (seen := sight.of(event)):
+                # Of a whole row: one change, with all that may be seen of it.
+                value = _new_row(seen) if events.is_row(event) else _new_value(event)
                 items.append(_head(entry, event) | {"place": event["place"], "value": value})
         return json_response(200, _document(reading, study, entries, items))
 
 
 def get_audit(call: Call) -> Answer:
-    """Who, when, why, old and new value, of every change; for the sites and forms that were granted."""
+    """Who, when, why, old and new value, of every change; for the sites and forms that were granted.
+
+    A row of a dataset is shown value by value, each under the number of the one record that it has.
+    """
     kind = forms.accepted(call, forms.JSON, forms.ODM_1)
     with call.store.reading() as reading:
         study = call.study(reading)
         entries = _page(call, reading, study)
         sight = _Sight(call, reading, study)
-        seen = [(entry, sight.told(event)) for entry, event in entries if sight.sees(event)]
+        seen = [(entry, one) for entry, event in entries for one in sight.of(event)]
         if kind == forms.ODM_1:
             last = entries[-1][0].sequence if entries else study.seq
             return odm_audit.answer(call, reading, study, seen, sight.subjects, last=last)
@@ -57,6 +60,16 @@ _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
     "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
+
+
+def _new_value(event: dict[str, object]) -> object:
+    new = event.get("new")
+    return new.get("value") if isinstance(new, dict) else None
+
+
+def _new_row(seen: list[events.Event]) -> dict[str, object]:
+    return {str(place["item"]): _new_value(one) for one in seen if isinstance(place := one["place"], dict)}
+
 
 _Entries = list[tuple[ledger.Entry, dict[str, object]]]
 
@@ -105,7 +118,11 @@ class _Sight:
         self.subjects = {one.id: one for one in reading.subjects(study.oid, sites=self._sites)}
         self._items = ItemSight(call, reading, study)
 
-    def told(self, event: dict[str, object]) -> dict[str, object]:
+    def of(self, event: events.Event) -> list[events.Event]:
+        """What may be seen of an event, value by value; nothing when it is hidden."""
+        return [self._told(one) for one in events.by_value(event) if self._sees(one)]
+
+    def _told(self, event: dict[str, object]) -> dict[str, object]:
         """The event without the names of sites that are not this client's: a subject may have come from one."""
         if self._sites is None or isinstance(event.get("place"), dict):
             return event
@@ -116,11 +133,12 @@ class _Sight:
             return {name: value for name, value in state.items() if name != "site"}
         return state
 
-    def sees(self, event: dict[str, object]) -> bool:
+    def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
-            # A site's own record: another site's name is not this client's to read.
-            return self._sites is None or event.get("site") is None or event["site"] in self._sites
+            # Another site's name is not this client's to read, nor why something of whomever was redacted.
+            is_anybodys = event.get("site") is None and event.get("action") != "redact"
+            return self._sites is None or is_anybodys or event.get("site") in self._sites
         subject = self.subjects.get(str(subject_id))
         if subject is None:
             return False

@@ -1,5 +1,6 @@
 """A page of the audit trail as an ODM file of type Transactional, for programs that read audit trails so."""
 
+import json
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
@@ -24,10 +25,7 @@ _TRANSACTIONS = {
 def answer(
     call: Call, reading: Reading, study: Study, seen: _Seen, subjects: dict[str, Subject], *, last: int
 ) -> Response:
-    """The records of `seen` that are of subjects; `last` is the number of the last one that was looked at.
-
-    A `Link` to the next page is there as long as there is one (RFC 8288).
-    """
+    """The records of `seen` that are of subjects; `last` is the number of the last one that was looked at."""
     after = int(call.query.get("after", "0"))
     head = Head(study.oid, _version(reading, study), f"{study.oid}.audit.{after}-{last}", call.now)
     sites = {site.oid: site.name for site in reading.sites(study.oid)}
@@ -36,6 +34,7 @@ def answer(
     body = audit_writing.write(head, records, sites=sites, effective_at=effective).encode()
     more = {"after": last, **{name: call.query[name] for name in ("limit", "subject_id") if name in call.query}}
     url = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key, safe='')}/audit?{urlencode(more)}"
+    # RFC 8288 §3: the header Link leads to the next page, as long as there is one.
     link = ((b"link", f'<{url}>; rel="next"'.encode()),) if last < study.seq else ()
     return Response(200, (*forms.headers(forms.ODM_1), *link), body)
 
@@ -52,6 +51,8 @@ def _records(
     call: Call, reading: Reading, study: Study, version: str, seen: _Seen, subjects: dict[str, Subject]
 ) -> Iterator[Record]:
     reached = call.sites(study.oid)
+    shown = {str(event.get("subject_id")) for _, event in seen} & set(subjects)
+    sites = _Sites(reading, study, [subjects[one] for one in shown], after=seen[0][0].sequence if seen else 0)
     known: str | None = None
     for entry, event in seen:
         if event.get("action") == "live":
@@ -61,8 +62,7 @@ def _records(
             continue
         if known is None:
             known = reading.live_version(study.oid, at=entry.sequence) or version
-        place = event.get("place")
-        site = subject.site if isinstance(place, dict) else _site(event, subject)
+        place, site = event.get("place"), sites.of(subject, at=entry.sequence)
         yield Record(
             seq=entry.sequence,
             at=entry.at,
@@ -78,9 +78,21 @@ def _records(
         )
 
 
-def _site(event: dict[str, object], subject: Subject) -> str | None:
-    new = event.get("new")
-    return _text(new, "site") if isinstance(new, dict) and "site" in new else subject.site
+class _Sites:
+    """At which site a subject was when something was recorded."""
+
+    def __init__(self, reading: Reading, study: Study, subjects: Sequence[Subject], *, after: int) -> None:
+        # A subject of its first version was never anywhere else.
+        changed = [subject.id for subject in subjects if subject.version > 1]
+        self._left: dict[str, list[tuple[int, str | None]]] = {}
+        for entry in reading.audit(study.oid, after=after, subjects=changed) if changed else ():
+            event = {} if entry.payload is None else json.loads(entry.payload)
+            if event.get("action") == "change-subject" and "site" in event["old"]:
+                self._left.setdefault(event["subject_id"], []).append((entry.sequence, event["old"]["site"]))
+
+    def of(self, subject: Subject, *, at: int) -> str | None:
+        """The one that it left next, or where it still is."""
+        return next((site for left, site in self._left.get(subject.id, ()) if left > at), subject.site)
 
 
 def _status(event: dict[str, object]) -> str | None:

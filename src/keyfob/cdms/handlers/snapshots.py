@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from keyfob.cdms import events
 from keyfob.cdms.call import Call
 from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, SubjectData
@@ -127,7 +128,8 @@ def _former(reading: Reading, study: Study, subjects: Sequence[Subject], as_of: 
     for entry in reading.audit(study.oid, after=as_of, subjects=tuple(former)):
         if entry.payload is not None:
             event = json.loads(entry.payload)
-            former[event["subject_id"]].take(event)
+            for one in events.by_value(event):
+                former[event["subject_id"]].take(one)
     return former
 
 

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from keyfob.cdms.odm import datatypes
-from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemDef, ItemValue, RangeCheck, SubjectData
+from keyfob.cdms.odm.model import (
+    SUBJECT,
+    ClinicalData,
+    Design,
+    Finding,
+    GroupData,
+    ItemDef,
+    ItemValue,
+    RangeCheck,
+    SubjectData,
+)
 
 _SHOWN_CODES = 10
 _OF_LENGTH = frozenset({"text", "string", "integer", "float"})
@@ -90,7 +100,8 @@ def check_group(design: Design, group: GroupData, found: Findings) -> None:
 def missing_mandatory(design: Design, group: GroupData, present: frozenset[str]) -> Iterator[Finding]:
     """Mandatory items that would still be absent when `present` are there."""
     for oid, mandatory in design.groups[group.group].members.items():
-        if mandatory and oid not in present:
+        # Whose row it is says the subject that the group stands below.
+        if mandatory and oid not in present and SUBJECT not in design.items[oid].marks:
             yield Finding("mandatory", f"the item {oid} is mandatory in {group.group}", group.where, group.line, oid)
 
 
@@ -113,9 +124,10 @@ def _check_place(design: Design, group: GroupData) -> Iterator[Finding]:
             yield Finding("repeat-key", f"the {what} {oid} does not repeat", group.where, group.line, oid)
         elif repeat is not None and not (0 < len(repeat) <= 256 and datatypes.is_text(repeat)):
             yield Finding("repeat-key", _BAD_REPEAT_KEY, group.where, group.line, oid)
-    if group.within is not None and group.within != design.nesting.get((group.form, group.group), ()):
-        message = f"{group.group[:256]} does not stand in these item groups in {group.form[:256]}"
-        yield Finding("misplaced-oid", message, group.where, group.line, group.group[:256])
+    known = group.form in design.forms and group.group in design.groups
+    if known and group.within is not None and group.within != design.nesting.get((group.form, group.group), ()):
+        message = f"{group.group} does not stand in these item groups in {group.form}"
+        yield Finding("misplaced-oid", message, group.where, group.line, group.group)
 
 
 def _missing_repeats(design: Design, group: GroupData) -> Iterator[Finding]:
@@ -148,8 +160,9 @@ def check_item(design: Design, definition: ItemDef, item: ItemValue, found: Find
     found.errors.extend(_check_size(definition, item))
     found.errors.extend(_check_code(design, definition, item))
     found.errors.extend(_check_unit(definition, item))
+    unit = definition.unit_of(item)
     for check in definition.range_checks:
-        if not _in_range(check, item.value, definition.data_type):
+        if check.unit in (None, unit) and not _in_range(check, item.value, definition.data_type):
             target = found.errors if check.hard else found.warnings
             target.append(_finding("range", f"the value is not {check.comparator} {', '.join(check.values)}", item))
 

@@ -37,7 +37,10 @@ def write(found: etree._Element) -> bytes:
 def tree(body: bytes, *, study: str, version: str, edition: Edition) -> etree._Element:
     """The document of that design alone. Raises OdmError (406) when the edition cannot say it."""
     root = parse(body)
-    (found,) = [one for one in children(root, "Study") if one.get("OID") == study]
+    found = next(
+        one for one in children(root, "Study")
+        if one.get("OID") == study and any(version == each.get("OID") for each in children(one, "MetaDataVersion"))
+    )  # fmt: skip
     for other in children(found, "MetaDataVersion"):
         if other.get("OID") != version:
             found.remove(other)

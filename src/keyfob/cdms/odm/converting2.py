@@ -107,12 +107,18 @@ def _item(source: etree._Element, units: dict[str, str]) -> etree._Element:
     return fill(
         made,
         _to.texts(source, "Description", "Question"),
-        (_range_check(one) for one in children(source, "RangeCheck")),
+        (_range_check(one) for one in children(source, "RangeCheck") if _is_of_any_unit(one, named)),
         (_to.like(one, "CodeListOID") for one in children(source, "CodeListRef")),
         (_to.make("Coding", Code=one, System=UNIT_SYSTEM, Label=units.get(one) or one) for one in named),
         _to.aliases(source),
         _to.attributes_as_aliases(source, "SignificantDigits SASFieldName SDSVarName Origin Comment"),
     )
+
+
+def _is_of_any_unit(check: etree._Element, units: list[str]) -> bool:
+    """ODM 2.0 cannot say of which unit a check is: it can have those that hold in any that the item may have."""
+    reference = child(check, "MeasurementUnitRef")
+    return reference is None or [reference.get("MeasurementUnitOID")] == units
 
 
 def _range_check(source: etree._Element) -> etree._Element:

@@ -5,7 +5,18 @@ from typing import TypeVar
 
 from lxml import etree
 
-from keyfob.cdms.odm.model import IDENTIFYING_ALIAS, Container, Design, ItemDef, OdmError, RangeCheck
+from keyfob.cdms.odm import datasets
+from keyfob.cdms.odm.elements import LANGUAGE, former_attributes, words
+from keyfob.cdms.odm.model import (
+    COLUMN_CONTEXT,
+    IDENTIFYING,
+    MARK_CONTEXT,
+    Container,
+    Design,
+    ItemDef,
+    OdmError,
+    RangeCheck,
+)
 from keyfob.cdms.odm.xml import attribute, child, children, pointer, required
 
 T = TypeVar("T", Container, ItemDef)
@@ -39,7 +50,14 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             version_oid=required(version, "OID"),
             events=containers(version, "StudyEventDef", "FormRef", "FormOID"),
             forms=containers(version, "FormDef", "ItemGroupRef", "ItemGroupOID"),
-            groups=containers(version, "ItemGroupDef", "ItemRef", "ItemOID"),
+            groups=once(
+                [
+                    item_group(element, repeating=element.get("Repeating") == "Yes")
+                    for element in children(version, "ItemGroupDef")
+                ],
+                version,
+                "ItemGroupDef",
+            ),
             items=once([_item(element) for element in children(version, "ItemDef")], version, "ItemDef"),
             code_lists=dict(code_list(element) for element in children(version, "CodeList")),
             units=units,
@@ -59,6 +77,21 @@ def containers(version: etree._Element, name: str, reference: str, oid: str) -> 
         for element in children(version, name)
     ]
     return once(found, version, name)
+
+
+def item_group(element: etree._Element, *, repeating: bool) -> Container:
+    """An ItemGroupDef of either edition that holds items."""
+    items = children(element, "ItemRef")
+    return Container(
+        oid=required(element, "OID"),
+        name=element.get("Name", ""),
+        repeating=repeating,
+        members={required(one, "ItemOID"): one.get("Mandatory") == "Yes" for one in items},
+        label=_translated(element, "Description"),
+        sas_name=element.get("SASDatasetName") or element.get("DatasetName") or element.get("Domain") or "",
+        keys={required(one, "ItemOID"): key for one in items if (key := number(one, "KeySequence")) is not None},
+        marks=_marks(element),
+    )
 
 
 def once(found: list[T], version: etree._Element, name: str) -> dict[str, T]:
@@ -83,7 +116,7 @@ def item(
     range_checks: list[etree._Element],
 ) -> ItemDef:  # fmt: skip
     """An ItemDef of either edition; what they say differently is given."""
-    aliases = {(alias.get("Context"), alias.get("Name")) for alias in children(element, "Alias")}
+    marks = _marks(element)
     code_list = child(element, "CodeListRef")
     return ItemDef(
         oid=required(element, "OID"),
@@ -93,20 +126,47 @@ def item(
         significant_digits=significant_digits,
         code_list=None if code_list is None else required(code_list, "CodeListOID"),
         units=units,
-        range_checks=tuple(check for one in range_checks if (check := _range_check(one)) is not None),
-        identifying=IDENTIFYING_ALIAS in aliases,
+        range_checks=tuple(check for one in range_checks if (check := _range_check(one, units)) is not None),
+        identifying=IDENTIFYING in marks,
+        label=_translated(element, "Description") or _translated(element, "Question"),
+        sas_name=element.get("SASFieldName") or former_attributes(element, "SASFieldName").get("SASFieldName", ""),
+        column={
+            context.removeprefix(COLUMN_CONTEXT): alias.get("Name", "")
+            for alias in children(element, "Alias")
+            if (context := alias.get("Context", "")).startswith(COLUMN_CONTEXT)
+        },
+        marks=marks,
     )
 
 
-def _range_check(element: etree._Element) -> RangeCheck | None:
-    """None for a check in a programming language (FormalExpression): scripts are not run here."""
+def _marks(element: etree._Element) -> frozenset[str]:
+    named = [alias for alias in children(element, "Alias") if alias.get("Context") == MARK_CONTEXT]
+    return frozenset(alias.get("Name", "") for alias in named)
+
+
+def _translated(element: etree._Element, name: str) -> str:
+    """The text of a Description or Question in the language that stands first, which is the study's own."""
+    found = child(element, name)
+    texts = [] if found is None else children(found, "TranslatedText")
+    # ODM 2.0 may have a language twice, as plain text and as XHTML.
+    by_language = {text.get(LANGUAGE): words(text) for text in texts}
+    return next(iter(by_language.values()), "")
+
+
+def _range_check(element: etree._Element, units: tuple[str, ...]) -> RangeCheck | None:
+    """None for one in a programming language (FormalExpression: scripts are not run here), or in none of the units."""
+    reference = child(element, "MeasurementUnitRef")
+    unit = None if reference is None else required(reference, "MeasurementUnitOID")
+    if unit is not None and unit not in units:
+        return None
     comparator = element.get("Comparator")
     values = tuple(value.text or "" for value in children(element, "CheckValue"))
     if comparator is None or not values:
         return None
     if comparator not in COMPARATORS:
         raise OdmError("bad-comparator", "a Comparator is none of ODM's", where=pointer(element))
-    return RangeCheck(comparator, element.get("SoftHard", "Soft") == "Hard", values)
+    is_hard = element.get("SoftHard", "Soft") == "Hard"
+    return RangeCheck(comparator, is_hard, values, unit if len(units) > 1 else None)
 
 
 def code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
@@ -131,10 +191,16 @@ def check_references(design: Design, version: etree._Element) -> None:
     for item in design.items.values():
         if item.code_list is not None and item.code_list not in design.code_lists:
             raise OdmError(
-                "unknown-oid", f"{item.oid} refers to a code list that is not defined", where=pointer(version)
+                "unknown-oid",
+                f"{item.oid} refers to the code list {item.code_list}, which is not defined",
+                where=pointer(version),
             )
         if not set(item.units) <= design.units:
             raise OdmError("unknown-oid", f"{item.oid} refers to a unit that is not defined", where=pointer(version))
+    try:
+        datasets.check(design)
+    except ValueError as wrong:
+        raise OdmError("bad-dataset", str(wrong), where=pointer(version)) from None
 
 
 def _text(parent: etree._Element | None, name: str) -> str:

@@ -35,7 +35,7 @@ def read_study(study: etree._Element) -> Iterator[Design]:
             events=events,
             forms={one: _form(groups, one, nesting) for one in groups if one in forms},
             groups={
-                one: _group(element)
+                one: designs.item_group(element, repeating=repeats(element))
                 for one, element in groups.items()
                 if children(element, "ItemRef") or (one not in forms and holds_items(element))
             },
@@ -102,11 +102,6 @@ def flat(groups: dict[str, etree._Element], form: etree._Element) -> Iterator[tu
                 yield path, oid, mandatory
             inner.append(((*path, oid), group, mandatory))
         waiting[:0] = inner
-
-
-def _group(element: etree._Element) -> Container:
-    members = {required(one, "ItemOID"): one.get("Mandatory") == "Yes" for one in children(element, "ItemRef")}
-    return Container(required(element, "OID"), element.get("Name", ""), repeats(element), members)
 
 
 def _item(element: etree._Element) -> ItemDef:

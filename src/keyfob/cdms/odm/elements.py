@@ -9,7 +9,7 @@ from keyfob.cdms.odm.xml import child, children
 
 FORMER = "odm-1.3.2:"
 """`<Alias Context="odm-1.3.2:SignificantDigits" Name="1"/>`: what 1.3.2 says by an attribute that 2.0 does not have."""
-_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _SAS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,7}")
 _SAS_FORMAT = re.compile(r"[A-Za-z_$][A-Za-z0-9_.]{0,7}")
 _SAS = {"SASDatasetName": _SAS_NAME, "SASFieldName": _SAS_NAME, "SDSVarName": _SAS_NAME, "SASFormatName": _SAS_FORMAT}
@@ -51,7 +51,7 @@ class Maker:
         for language, text in texts:
             translated = self.make("TranslatedText", Type=self._text_type)
             if language:
-                translated.set(_LANGUAGE, language)
+                translated.set(LANGUAGE, language)
             translated.text = text
             made.append(translated)
         return made
@@ -63,7 +63,7 @@ class Maker:
             # Each language once: 2.0 may have it as plain text and as XHTML.
             self.described(
                 etree.QName(one).localname,
-                *{text.get(_LANGUAGE): words(text) for text in children(one, "TranslatedText")}.items(),
+                *{text.get(LANGUAGE): words(text) for text in children(one, "TranslatedText")}.items(),
             )
             for one in found
         ]

@@ -107,10 +107,10 @@ class _Object:
 def _object(value: object, where: str, known: set[str]) -> _Object:
     if not isinstance(value, dict):
         raise OdmError("bad-member", "this is an object", where=where, status=422)
-    unknown = sorted(set(value) - known)
-    if unknown:
-        shown = f" ({unknown[0]})" if unknown[0].isidentifier() and len(unknown[0]) <= 64 else ""
-        raise OdmError("unknown-member", f"a member is unknown here{shown}", where=where, status=422)
+    if not set(value) <= known:
+        # The names that are known, and not the one that is not: it may be anything.
+        message = f"this has other members than {', '.join(sorted(known))}"
+        raise OdmError("unknown-member", message, where=where, status=422)
     return _Object(value, where)
 
 

@@ -21,21 +21,34 @@ NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
 NAMESPACES = {NAMESPACE: Edition.V1, "http://www.cdisc.org/ns/odm/v2.0": Edition.V2}
 UNIT_SYSTEM = "urn:keyfob:measurement-unit"
 """ODM 2.0 has no measurement units: there a Coding of this system names one by its OID in 1.3.2."""
-IDENTIFYING_ALIAS = ("keyfob", "identifying")
+MARK_CONTEXT = "keyfob"
+IDENTIFYING = "identifying"
 """`<Alias Context="keyfob" Name="identifying"/>` in an ItemDef: withheld without the scope identifiers:read."""
+EXTERNAL = "external"
+"""The same in an ItemGroupDef: its data come from outside, row by row, with the scope lab-data:write."""
+SUBJECT = "subject"
+VISIT = "visit"
+"""In an ItemDef of such a group: it holds the subject's key, or says which event a row belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
 class RangeCheck:
-    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN."""
+    """Hard refuses, Soft warns. `comparator` is one of LT LE GT GE EQ NE IN NOTIN. `unit` None: of values in any."""
 
     comparator: str
     hard: bool
     values: tuple[str, ...]
+    unit: str | None = None
+
+
+COLUMN_CONTEXT = "dataset-json:"
+"""`<Alias Context="dataset-json:displayFormat" Name="DATE9."/>`: what Dataset-JSON says of a column, and ODM cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemDef:
+    """`column` has what the aliases of COLUMN_CONTEXT say, by attribute; `marks` those of MARK_CONTEXT."""
+
     oid: str
     name: str
     data_type: str
@@ -45,16 +58,31 @@ class ItemDef:
     units: tuple[str, ...]
     range_checks: tuple[RangeCheck, ...]
     identifying: bool
+    label: str = ""
+    sas_name: str = ""
+    column: Mapping[str, str] = field(default_factory=dict)
+    marks: frozenset[str] = frozenset()
+
+    def unit_of(self, item: "ItemValue") -> str | None:
+        """The unit of a value: one that is not said is the only one that there can be."""
+        return item.unit or (self.units[0] if len(self.units) == 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory."""
+    """An event, form or item group definition; `members` maps the OIDs below it to whether they are mandatory.
+
+    Of item groups alone `label` and what follows: `keys` is the KeySequence of those members that have one.
+    """
 
     oid: str
     name: str
     repeating: bool
     members: Mapping[str, bool]
+    label: str = ""
+    sas_name: str = ""
+    keys: Mapping[str, int] = field(default_factory=dict)
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -11,10 +12,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from keyfob import ledger
 from keyfob.cdms.odm.model import GroupData, ItemValue, Site
 from keyfob.cdms.storage import schema, statements
-from keyfob.cdms.storage.records import Status, StoredAnswer, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import Batch, Status, StoredAnswer, StoredGroup, Study, Subject
 
 _SUBJECTS_AT_ONCE = 200
 _RECORDS_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
+_ITEMS_AT_ONCE = 1000
 _PER_VALUE = 100
 """Characters that stand for what a value is besides its text."""
 
@@ -153,12 +156,19 @@ class Reading:
         row = self._connection.execute(statements.SUBJECT_BY[name], {"of": study, "wanted": wanted}).one_or_none()
         return None if row is None else _subject(row)
 
-    def groups(self, subjects: Sequence[str], *, removed: bool = False) -> dict[str, list[StoredGroup]]:
-        """The item groups of these subjects, by subject id, in the order in which they were first stored."""
+    def groups(
+        self, subjects: Sequence[str], *, removed: bool = False, oid: str | None = None
+    ) -> dict[str, list[StoredGroup]]:
+        """The item groups of these subjects, by subject id, in the order in which they were first stored.
+
+        `oid`: only those of this definition.
+        """
         found: dict[str, list[StoredGroup]] = {subject_id: [] for subject_id in subjects}
         for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
             chunk = list(subjects[start : start + _SUBJECTS_AT_ONCE])
-            for group in self._groups(schema.item_group.c.subject.in_(chunk), removed=removed):
+            columns = schema.item_group.c
+            wanted = sa.and_(columns.subject.in_(chunk), sa.true() if oid is None else columns.oid == oid)
+            for group in self._groups(wanted, removed=removed):
                 found[group.subject_id].append(group)
         return found
 
@@ -171,6 +181,50 @@ class Reading:
         items = self._connection.execute(statements.ITEMS_OF, {"row": row.id})
         return _group(row, tuple(ItemValue(one.oid, one.value, one.unit) for one in items))
 
+    def counted(self, study: str) -> Counter[tuple[str, str | None, str]]:
+        """How many item groups there are, by definition, site of the subject, and form."""
+        group, subject = schema.item_group.c, schema.subject.c
+        by = (group.oid, subject.site, group.form)
+        chosen = (
+            sa.select(*by, sa.func.count())
+            .join(schema.subject, subject.id == group.subject)
+            .where(subject.study == study, group.removed.is_(False))
+            .group_by(*by)
+        )
+        return Counter({(oid, site, form): count for oid, site, form, count in self._connection.execute(chosen)})
+
+    def rows(
+        self, study: str, oid: str, places: Iterable[tuple[str | None, str]], *, offset: int, limit: int | None
+    ) -> Iterator[tuple[Subject, StoredGroup]]:
+        """The item groups of a definition in the order in which they came, of these sites and forms."""
+        group, subject = schema.item_group.c, schema.subject.c
+        allowed = [(site or "", form) for site, form in places]
+        chosen = (
+            sa.select(group.id, schema.subject)
+            .join(schema.subject, subject.id == group.subject)
+            .where(
+                subject.study == study, group.oid == oid, group.removed.is_(False),
+                sa.tuple_(sa.func.coalesce(subject.site, ""), group.form).in_(allowed),
+            )
+            .order_by(group.id)
+        )  # fmt: skip
+        last, left = 0, limit
+        while left is None or left > 0:
+            page = chosen.where(group.id > last).offset(offset).limit(min(_ROWS_AT_ONCE, left or _ROWS_AT_ONCE))
+            found = {row[0]: _subject(row) for row in self._connection.execute(page)}
+            if not found:
+                return
+            for one in sorted(self._groups(group.id.in_(list(found)), removed=False), key=lambda one: one.row):
+                yield found[one.row], one
+            last, offset, left = max(found), 0, None if left is None else left - len(found)
+
+    def find_batch(self, batch_id: str) -> Batch | None:
+        columns = schema.batch.c
+        names = (columns.id, columns.study, columns.client_id, columns.file_oid, columns.sha256, columns.at)
+        chosen = sa.select(*names, columns.receipt).where(columns.id == batch_id)
+        row = self._connection.execute(chosen).one_or_none()
+        return None if row is None else Batch(*row)
+
     def _groups(self, wanted: sa.ColumnElement[bool], *, removed: bool) -> Iterator[StoredGroup]:
         table = schema.item_group
         chosen = sa.select(table).where(wanted).order_by(table.c.subject, table.c.id)
@@ -179,9 +233,13 @@ class Reading:
         rows = self._connection.execute(chosen).all()
         values = schema.item_value
         items: dict[int, list[ItemValue]] = {}
-        below = sa.select(values).join(table, table.c.id == values.c.item_group).where(wanted)
-        for row in self._connection.execute(below.order_by(values.c.item_group, values.c.seq)):
-            items.setdefault(row.item_group, []).append(ItemValue(row.oid, row.value, row.unit))
+        told = sa.select(values.c.item_group, values.c.oid, values.c.value, values.c.unit)
+        below = told.join(table, table.c.id == values.c.item_group).where(wanted)
+        found = self._connection.execute(below.order_by(values.c.item_group, values.c.seq))
+        # Many at a time: each fetch costs more than what it fetches.
+        for part in found.partitions(_ITEMS_AT_ONCE):
+            for group, oid, value, unit in part:
+                items.setdefault(group, []).append(ItemValue(oid, value, unit))
         for row in rows:
             yield _group(row, tuple(items.get(row.id, ())))
 

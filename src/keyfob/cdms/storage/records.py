@@ -84,3 +84,16 @@ class StoredAnswer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was sent at once, and by whom. `receipt` is JSON; None where it was stored before receipts were kept."""
+
+    id: str
+    study: str
+    client_id: str
+    file_oid: str
+    sha256: str
+    at: int
+    receipt: str | None

@@ -81,6 +81,7 @@ item_group = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("removed", sa.Boolean(name="removed"), nullable=False),
     sa.UniqueConstraint("subject", "event", "event_repeat", "form", "form_repeat", "oid", "oid_repeat"),
+    sa.Index("ix_item_group_oid", "oid", "id"),  # a dataset's rows in the order in which they came
 )
 
 item_value = sa.Table(
@@ -131,6 +132,7 @@ batch = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),  # zlib
     sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("receipt", sa.Text),  # JSON; empty for what came before receipts were kept
 )
 
 # DPoP proofs that were used (RFC 9449 §11.1), by the SHA-256 of key and `jti`: forgotten when they would work no more.

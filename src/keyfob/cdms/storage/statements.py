@@ -1,6 +1,7 @@
 """The statements of every request, made once: to make one takes longer than to run it."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from keyfob.cdms.storage import schema
 
@@ -42,11 +43,10 @@ END_STUDY = (
     .where(schema.study.c.oid == sa.bindparam("wanted"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("seq", "head")})
 )
-INSERT_SUBJECT, INSERT_ITEM, INSERT_AUDIT = (
-    sa.insert(schema.subject),
-    sa.insert(schema.item_value),
-    sa.insert(schema.audit),
-)
+INSERT_SUBJECT = sa.insert(schema.subject)
+INSERT = {table: sa.insert(table) for table in (schema.item_value, schema.audit)}
+SQLITE_INSERT = {table: str(insert.compile(dialect=sqlite.dialect())) for table, insert in INSERT.items()}
+"""The same with a question mark for each column, in the order of the table."""
 INSERT_GROUP = sa.insert(schema.item_group).returning(schema.item_group.c.id, sort_by_parameter_order=True)
 UPDATE_GROUP = (
     sa.update(schema.item_group)

@@ -18,6 +18,7 @@ from keyfob.cdms.storage.writing import Writing, study_key
 from keyfob.database import Database, open_sqlite
 from keyfob.problem import Problem
 from keyfob.secret import Secret
+from keyfob.shared_writes import SharedWrites
 
 
 class Store:
@@ -25,6 +26,7 @@ class Store:
 
     def __init__(self, database: Database, *, chain_key: Secret, entropy: Entropy) -> None:
         self._database = database
+        self._shared = SharedWrites(database)
         self._chain_key = chain_key
         self._entropy = entropy
 
@@ -38,9 +40,9 @@ class Store:
     def writing(self, *, actor: Actor, now: int, brief: bool = False) -> Iterator[Writing]:
         """One transaction: the changes and their audit records come together or not at all.
 
-        `brief`: others who are brief may share it and its flush of the disk (see Database.write_together).
+        `brief`: others who are brief may share it and its flush of the disk (see keyfob.shared_writes).
         """
-        with self._database.write_together() if brief else self._database.write() as connection:
+        with self._shared.write() if brief else self._database.write() as connection:
             writing = Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
             yield writing
             writing.finish()

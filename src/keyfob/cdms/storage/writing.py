@@ -15,10 +15,12 @@ import sqlalchemy as sa
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
+from keyfob.cdms import events
 from keyfob.cdms.odm.model import Design, GroupData, ItemValue, Site
 from keyfob.cdms.storage import redacting, schema, statements, times
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
+from keyfob.cdms.storage.waiting import Waiting
 from keyfob.secret import Secret
 
 ANSWERS_KEPT = 30 * 24 * 3600
@@ -35,6 +37,7 @@ def fold(key: str) -> str:
     return key.strip().casefold()
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _AT_ONCE = 1000
 """Rows that wait to be written."""
 _ANSWERS = 0x6B68
@@ -64,7 +67,7 @@ class Writing:
         self._actor = actor
         self._now = now
         self._trails: dict[str, _Trail] = {}
-        self._waiting: dict[sa.Executable, list[Mapping[str, object]]] = {}
+        self._waiting = Waiting(connection)
         self.reading = Reading(connection)
 
     def take(self, study: str) -> Study | None:
@@ -157,7 +160,7 @@ class Writing:
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
             "site": subject.site, "status": subject.status.value, "version": subject.version, "created_at": self._now,
         }  # fmt: skip
-        self._write_later(statements.INSERT_SUBJECT, row)
+        self._waiting.change(statements.INSERT_SUBJECT, row)
         new = {"key": subject.key, "site": subject.site, "status": subject.status.value}
         self._record(subject.study, subject.id, {"action": "register", "new": new, "reason": reason})
 
@@ -178,10 +181,12 @@ class Writing:
         """The row of the group at each of these places, with its version moved on; made where there is none."""
         self.settle()
         known = [existing for _, _, existing in groups if existing is not None]
-        self._write(statements.UPDATE_GROUP, [
+        again = [
             {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
             for one in known
-        ])  # fmt: skip
+        ]
+        if again:
+            self._connection.execute(statements.UPDATE_GROUP, again)
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
         made = iter(self._connection.execute(statements.INSERT_GROUP, fresh).scalars().all() if fresh else ())
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
@@ -195,36 +200,63 @@ class Writing:
             subject.id,
             {
                 "action": "insert" if old is None else "update",
-                "place": _place(data, item.oid),
-                "old": None if old is None else _value(old),
-                "new": _value(item),
+                "place": events.write_place(data, item.oid),
+                "old": None if old is None else events.write_value(old),
+                "new": events.write_value(item),
                 "reason": reason,
                 "batch": batch,
                 "soft_checks": soft_checks or None,
             },
         )
         if old is None:
-            new = {"item_group": row, "oid": item.oid, "value": item.value, "unit": item.unit, "seq": seq}
-            self._write_later(statements.INSERT_ITEM, new)
+            self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
         else:
             changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
-            self._write_later(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
+            self._waiting.change(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
+
+    def put_row(
+        self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
+        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None, soft_checks: Sequence[str],
+    ) -> None:  # fmt: skip
+        """All items of a group that change, under one record; one without a value in `new` is taken away.
+
+        `old` has what each of them was, if it was there.
+        """
+        event: dict[str, object] = {
+            "action": "update" if old else "insert",
+            "place": events.write_place(data, None),
+            "old": events.write_row([old[item.oid] for item in new if item.oid in old]) if old else None,
+            "new": events.write_row(new),
+            "reason": reason,
+            "batch": batch,
+            "soft_checks": soft_checks or None,
+        }
+        seq = self._record(study.oid, subject.id, event)
+        for item in new:
+            known = item.oid in old
+            if item.value is None:
+                self._waiting.change(statements.DELETE_ITEM, {"row": row, "item": item.oid})
+            elif known:
+                changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
+                self._waiting.change(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
+            else:
+                self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
 
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
         batch: str | None,
     ) -> None:  # fmt: skip
         """Take a value away; what it was stays in the audit trail."""
-        place = _place(data, old.oid)
+        place = events.write_place(data, old.oid)
         event: dict[str, object] = {
             "action": "remove",
             "place": place,
-            "old": _value(old),
+            "old": events.write_value(old),
             "reason": reason,
             "batch": batch,
         }
         self._record(study.oid, subject.id, event)
-        self._write_later(statements.DELETE_ITEM, {"row": row, "item": old.oid})
+        self._waiting.change(statements.DELETE_ITEM, {"row": row, "item": old.oid})
 
     def remove_group(self, group: StoredGroup) -> None:
         """Mark a group as removed, its values having been removed before."""
@@ -267,25 +299,20 @@ class Writing:
             )
         )  # fmt: skip
 
-    def keep_batch(self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes) -> None:
+    def keep_batch(
+        self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes, receipt: object = None
+    ) -> None:
+        """What was sent, and what it was answered."""
         self._connection.execute(
             sa.insert(schema.batch).values(
                 id=batch_id, study=study, client_id=self._actor.client_id or "", file_oid=file_oid, sha256=sha256,
-                body=zlib.compress(body), at=self._now,
+                body=zlib.compress(body), at=self._now, receipt=None if receipt is None else json.dumps(receipt),
             )
         )  # fmt: skip
 
     def settle(self) -> None:
         """Write what waits."""
-        waiting, self._waiting = self._waiting, {}
-        for statement in (
-            statements.INSERT_SUBJECT,
-            statements.INSERT_ITEM,
-            statements.UPDATE_ITEM,
-            statements.DELETE_ITEM,
-            statements.INSERT_AUDIT,
-        ):
-            self._write(statement, waiting.get(statement, []))
+        self._waiting.settle()
 
     def finish(self) -> None:
         """Write what waits, and how far each study has come."""
@@ -296,13 +323,6 @@ class Writing:
                     statements.END_STUDY, {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
                 )
 
-    def _write(self, statement: sa.Executable, rows: Sequence[Mapping[str, object]]) -> None:
-        if rows:
-            self._connection.execute(statement, rows)
-
-    def _write_later(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
-        self._waiting.setdefault(statement, []).append(row)
-
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
         """Number, commit to and chain one event, of a study that was taken."""
         trail = self._trails[study]
@@ -310,17 +330,13 @@ class Writing:
         document = {name: value for name, value in {**event, **who}.items() if value is not None}
         if subject_id is not None:
             document["subject_id"] = subject_id
-        payload = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        payload = _ENCODE(document).encode()
         salt = self._entropy(ledger.SALT_BYTES)
         commitment = ledger.commit(salt, payload)
         trail.seq += 1
         trail.head = ledger.link(trail.key, trail.head, sequence=trail.seq, at=trail.at, commitment=commitment)
-        row = {
-            "study": study, "seq": trail.seq, "at": trail.at, "subject": subject_id, "salt": salt, "payload": payload,
-            "commitment": commitment, "link": trail.head,
-        }  # fmt: skip
-        self._write_later(statements.INSERT_AUDIT, row)
-        if len(self._waiting[statements.INSERT_AUDIT]) >= _AT_ONCE:
+        row = (study, trail.seq, trail.at, subject_id, salt, payload, commitment, trail.head)
+        if self._waiting.add(schema.audit, row) >= _AT_ONCE:
             self.settle()
         return trail.seq
 
@@ -336,19 +352,3 @@ def _group_row(subject: Subject, data: GroupData, version: str) -> dict[str, obj
         "subject": subject.id, "event": event, "event_repeat": event_repeat, "form": form, "form_repeat": form_repeat,
         "oid": group, "oid_repeat": group_repeat, "metadata_version": version, "version": 1, "removed": False,
     }  # fmt: skip
-
-
-def _place(data: GroupData, item: str) -> dict[str, str | None]:
-    return {
-        "event": data.event,
-        "event_repeat": data.event_repeat,
-        "form": data.form,
-        "form_repeat": data.form_repeat,
-        "item_group": data.group,
-        "item_group_repeat": data.group_repeat,
-        "item": item,
-    }
-
-
-def _value(item: ItemValue) -> dict[str, str | None]:
-    return {"value": item.value, "unit": item.unit} if item.unit is not None else {"value": item.value}

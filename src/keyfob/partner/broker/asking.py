@@ -30,6 +30,7 @@ class Broker:
         return (yield from local(lambda: self._ask(question)))
 
     def _ask(self, question: Question) -> HeldToken:
+        peer.check_possible()
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(_SECONDS)

@@ -11,7 +11,8 @@ from keyfob.partner.doctor.checks import CHECKS
 from keyfob.partner.doctor.network import Network
 from keyfob.partner.doctor.report import Told
 from keyfob.partner.doctor.scene import Scene
-from keyfob.partner.opening import default_vault, granted_scopes
+from keyfob.partner.opening import granted_scopes
+from keyfob.partner.places import default_vault
 from keyfob.partner.scope_use import GrantedScope
 from keyfob.partner.vault import stores
 from keyfob.partner.vault.vault import Vault

@@ -41,6 +41,12 @@ class Scene:
         found = (self.vault.entries(client_id)[:1] for client_id in self.vault.clients())
         return tuple(entry for one in found for entry in one)
 
+    def key_file(self, entry: Entry) -> Path:
+        """What opens the envelope of `entry` that is under a key file, as a call finds it: on another machine than it
+        was received on, that is named."""
+        named = self.environ.get("KEYFOB_KEY_FILE") or entry.opened_with
+        return Path(named or f"{self.vault_path or self.vault_name}.key")
+
     def issuers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(entry.issuer for entry in self.entries()))
 

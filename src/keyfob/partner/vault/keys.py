@@ -115,6 +115,10 @@ class Keys:
         path = self.key_file_of(None)
         if not path.exists():
             _check_unneeded(path, others)
+            if path == self.usual_key_file:
+                # A new user has no data folder yet; the vault will lie in the same.
+                with contextlib.suppress(OSError):
+                    path.parent.mkdir(parents=True, exist_ok=True)
             if not path.parent.is_dir():
                 raise Misuse("key-file", f"there is no folder {path.parent} for a key file", hint=_OTHER_KEY_FILE)
             # Another `receive` may make it in the same moment: then that one is taken.

@@ -21,9 +21,10 @@ _LOOKS, _PAUSE = 10, 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`expect`: a head that was noted earlier."""
+    """`expect`: a head that was noted earlier. `since`: one up to which the trail was found whole: it is not walked."""
 
     expect: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None
+    since: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,11 @@ def _tail(desk: Desk, asked: Page) -> Document:
 
 
 def _verify(desk: Desk, asked: Verdict) -> Document:
+    if asked.expect is not None and asked.since is not None:
+        raise Misuse("two-heads", "one head is enough: what `since` names must be there, too", hint="leave one out")
     expected = None if asked.expect is None else chain.Heads.parse(asked.expect)
-    verdict = desk.installation.store.audit_verdict(expect=expected)
+    since = None if asked.since is None else chain.Heads.parse(asked.since)
+    verdict = desk.installation.store.audit_verdict(expect=expected, since=since)
     if verdict.findings:
         raise Problem(
             "audit-not-whole",
@@ -55,6 +59,7 @@ def _verify(desk: Desk, asked: Verdict) -> Document:
         "records": verdict.count,
         "head": str(verdict.heads),
         "expected": None if expected is None else str(expected),
+        "since": None if since is None else str(since),
     }
 
 

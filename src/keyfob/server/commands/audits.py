@@ -42,22 +42,25 @@ def tail(surroundings: Surroundings, *, place: Place, count: int) -> Result:
 @audit.command(short_help="Walk the trail and say whether it is whole.")
 @place_options()
 @click.option("--expect", metavar="HEAD", help="A head that was noted earlier: finds a tail that was cut off since.")
+@click.option("--since", metavar="HEAD", help="A head up to which it was found whole: only what came later is walked.")
 @click.pass_obj
 @shows_result
-def verify(surroundings: Surroundings, *, place: Place, expect: str | None) -> Result:
+def verify(surroundings: Surroundings, *, place: Place, expect: str | None, since: str | None) -> Result:
     """Walk the whole trail and say whether a record was altered, deleted, inserted or moved.
 
     A chain cannot show that its end was cut off. So note the head that is printed somewhere else, and give it with
-    --expect the next time. Exit status 1 when the trail is not whole.
+    --expect the next time; or, where the trail has grown long, with --since: then what it names must still be there,
+    and what came after it is walked. Exit status 1 when the trail is not whole.
 
     \b
     Example:
       keyfob-server audit verify --home ./operator --expect 17:5f0c...
     """
-    expected = None if expect is None else str(chain.Heads.parse(expect))
+    expected, begun = (None if head is None else str(chain.Heads.parse(head)) for head in (expect, since))
     with progress("verifying the audit trail"):
-        document = perform(surroundings, place, audits.VERIFY, Verdict(expect=expected)).document
-    is_proven = document["expected"] is not None
+        document = perform(surroundings, place, audits.VERIFY, Verdict(expect=expected, since=begun)).document
+    # A server of an older version walks all, and says nothing of it.
+    is_proven = document["expected"] is not None or document.get("since") is not None
     completeness = "it holds the expected head" if is_proven else "whether its end was cut off: unproven (--expect)"
     return Result(document, f"whole: {document['records']} records; {completeness}\nhead {document['head']}")
 

@@ -18,7 +18,7 @@ from keyfob.server.commands.surroundings import Surroundings, actor, home_option
 from keyfob.server.nodes import Differing, Request
 
 
-@click.group()
+@click.group(short_help="Add further machines to this installation.")
 def node() -> None:
     """Further nodes of this installation, on other machines: the same keys, the same database."""
 

@@ -65,7 +65,8 @@ class Calendar:
 
     def _look(self, now: int) -> None:
         with self._installation.store.reading() as reading:
-            standings, certified = reading.standings(), read_certified(reading)
+            standings = reading.standings(until=dates.horizon(now, ahead=self._ahead) + _LOOK_AGAIN)
+            certified = read_certified(reading)
             announced = announcements.waiting(reading)
         found = dates.due(standings, certified, now, ahead=self._ahead)
         self._fingerprints = {each.partner_id: each.fingerprint for each in certified}

@@ -35,6 +35,12 @@ class Due:
     next_at: int | None
 
 
+def horizon(now: int, *, ahead: int) -> int:
+    """What ends later is nobody's business yet: no notice of it, no rotation, no certificate that ends in one."""
+    in_rotation = CERTIFICATE_DAYS[0] * DAY + max(ahead, rotation.UNOPENED_LIFETIME)
+    return now + max(CREDENTIAL_DAYS[0] * DAY, in_rotation)
+
+
 def due(standings: Sequence[Standing], certified: Iterable[Certified], now: int, *, ahead: int) -> Due:
     """All notices that should have been written by `now`. `ahead`: see `rotation_at`."""
     notices: list[Notice] = []
@@ -50,10 +56,11 @@ def due(standings: Sequence[Standing], certified: Iterable[Certified], now: int,
                 notices += _both(
                     NoticeKind.CREDENTIAL_EXPIRES, one.credential.id, one.partner_id, credential_facts(one), now, days
                 )
+    of_partner: dict[str, list[Standing]] = {}
+    for one in standings:
+        of_partner.setdefault(one.partner_id, []).append(one)
     for each in certified:
-        found, later = _of_certificate(
-            each, [one for one in standings if one.partner_id == each.partner_id], now, ahead
-        )
+        found, later = _of_certificate(each, of_partner.get(each.partner_id, []), now, ahead)
         notices += found
         coming += later
     return Due(tuple(notices), min(coming, default=None))
@@ -65,8 +72,10 @@ def rotations_due(standings: Sequence[Standing], now: int, *, ahead: int) -> tup
     While a successor is unopened no other is made. `ahead` 0: there is no schedule.
     """
     found = []
-    for client_id in dict.fromkeys(one.credential.client_id for one in standings if ahead):
-        of_client = [one for one in standings if one.credential.client_id == client_id]
+    by_client: dict[str, list[Standing]] = {}
+    for one in standings if ahead else ():
+        by_client.setdefault(one.credential.client_id, []).append(one)
+    for of_client in by_client.values():
         all_of_it = [one.credential for one in of_client]
         current = rotation.current(all_of_it, now)
         for one in of_client:

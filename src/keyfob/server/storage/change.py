@@ -46,6 +46,9 @@ _USED = Prepared(
     .where(schema.credential_observation.c.credential_id == sa.bindparam("used"))
     .values(last_used_at=sa.bindparam("at"), last_used_from=sa.bindparam("from"))
 )
+_PRESENTED = sa.tuple_(schema.presented_jti.c.client_id, schema.presented_jti.c.jti)
+_OVER = sa.select(*_PRESENTED.clauses).where(schema.presented_jti.c.expires_at < sa.bindparam("now"))
+_FORGET = Prepared(sa.delete(schema.presented_jti).where(_PRESENTED.in_(_OVER.with_for_update(skip_locked=True))))
 _USE_ONCE = {
     dialect: Prepared(
         insert(schema.presented_jti)
@@ -374,10 +377,7 @@ class Change:
 
     def forget_used(self) -> None:
         """Rows whose time is over; what another writer is forgetting already is left to it."""
-        table = schema.presented_jti
-        over = sa.select(table.c.client_id, table.c.jti).where(table.c.expires_at < self._now)
-        mine = over.with_for_update(skip_locked=True)
-        self._connection.execute(sa.delete(table).where(sa.tuple_(table.c.client_id, table.c.jti).in_(mine)))
+        _FORGET.execute(self._connection, {"now": self._now})
 
     def finish(self) -> None:
         """Bump the revision and append the records. A change of rights without a record is a bug, and rolls back."""

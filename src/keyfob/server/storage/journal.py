@@ -109,27 +109,47 @@ def heads(connection: sa.Connection) -> dict[str, ledger.Head]:
     return {name: last for name, last in found if last is not None}
 
 
-def verify(connection: sa.Connection, chain_key: Secret, expect: chain.Heads | None) -> chain.Verdict:
-    """Walk every chain, and look for each record that another chain's first one names."""
+def verify(
+    connection: sa.Connection, chain_key: Secret, expect: chain.Heads | None, since: chain.Heads | None = None
+) -> chain.Verdict:
+    """Walk every chain, and look for each record that another chain's first one names.
+
+    `since`: heads up to which the chains were found whole before. Each must be in its chain as it was, and what came
+    after it is walked.
+    """
     expected = {} if expect is None else expect.of
+    begin = {} if since is None else since.of
     count, last, findings = 0, dict[str, ledger.Head](), list[str]()
     found = writers(connection)
-    for name in sorted({*found, *expected}):
+    for name in sorted({*found, *expected, *begin}):
         if name not in chain.WRITERS:
             findings.append(f"there is a chain of an unknown writer: {name!r}")
             continue
-        entries = _entries(connection, name)
+        after = begin.get(name)
+        entries = _entries(connection, name, after=0 if after is None else after.sequence)
         first = next(entries, None)
         walked = itertools.chain([] if first is None else [first], entries)
-        verdict = ledger.verify(walked, chain.writer_key(chain_key, name), expect=expected.get(name))
+        verdict = ledger.verify(walked, chain.writer_key(chain_key, name), expect=expected.get(name), after=after)
         said = list(verdict.findings)
-        if first is not None:
+        if after is not None:
+            said += _gone(connection, name, after)
+        elif first is not None:
             said += _missing(connection, first)
         findings += said if name == chain.MAIN else [f"{name}: {finding}" for finding in said]
         count += verdict.count
-        if first is not None:
+        if first is not None or after is not None:
             last[name] = verdict.head
     return chain.Verdict(count, chain.Heads(last), tuple(findings))
+
+
+def _gone(connection: sa.Connection, writer: str, seen: ledger.Head) -> list[str]:
+    """That a record which was seen is not there as it was."""
+    columns = audit_record.c
+    there = sa.select(columns.link).where(columns.writer == writer, columns.sequence == seen.sequence)
+    found = connection.execute(there).scalar_one_or_none()
+    if seen.sequence == 0 or (found is not None and bytes(found) == seen.link):
+        return []
+    return [f"entry {seen.sequence} is not there as it was seen: the log was cut or rewritten"]
 
 
 def glance(connection: sa.Connection, chain_key: Secret, count: int) -> chain.Verdict:
@@ -196,9 +216,11 @@ def page(
     return found[:count], {**before, **{one.writer: one.sequence for one in found[:count]}}
 
 
-def _entries(connection: sa.Connection, writer: str) -> Iterator[ledger.Entry]:
-    """A whole chain, in order, a few at a time."""
+def _entries(connection: sa.Connection, writer: str, *, after: int = 0) -> Iterator[ledger.Entry]:
+    """A chain, or what comes `after` a number of it, in order, a few at a time."""
     statement = sa.select(*_COLUMNS).where(audit_record.c.writer == writer).order_by(audit_record.c.sequence)
+    if after:
+        statement = statement.where(audit_record.c.sequence > after)
     for row in connection.execute(statement, execution_options={"yield_per": _BATCH}):
         yield _record(row, writer)
 

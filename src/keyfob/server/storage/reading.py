@@ -12,6 +12,7 @@ from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
 from keyfob.server.storage import announcements, operators, schema, standing, usage
+from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.records import (
     Allowance,
     Announcement,
@@ -37,6 +38,36 @@ from keyfob.server.storage.records import (
 )
 from keyfob.server.storage.standing import Standing
 from keyfob.server.storage.usage import Narrowing, ScopeUse, Watched
+
+# What a client is, for its first token in a while: with very many clients that is most of their tokens.
+_ASKED: sa.BindParameter[str] = sa.bindparam("asked")
+_FIRST = sa.select(sa.func.min(schema.client.c.id)).scalar_subquery()
+_CLIENT = Prepared(
+    sa.select(schema.client, schema.partner.c.state.label("partner_state"))
+    .join(schema.partner, schema.partner.c.id == schema.client.c.partner_id)
+    .where(sa.or_(schema.client.c.id == _ASKED, schema.client.c.id == _FIRST))
+    .order_by(schema.client.c.id != _ASKED)
+)
+_GRANTS = Prepared(
+    sa.select(schema.client_grant)
+    .select_from(schema.client_resource.join(schema.client_grant))
+    .where(schema.client_resource.c.client_id == _ASKED)
+    .order_by(schema.client_resource.c.position)
+)
+_NETWORKS = Prepared(
+    sa.select(schema.client_network.c.network)
+    .where(schema.client_network.c.client_id == _ASKED)
+    .order_by(schema.client_network.c.network)
+)
+_CREDENTIALS = Prepared(
+    sa.select(
+        *(column for column in schema.credential.c if column.name != "generation"),
+        *(column for column in schema.credential_observation.c if column.name != "credential_id"),
+    )
+    .join(schema.credential_observation, schema.credential_observation.c.credential_id == schema.credential.c.id)
+    .where(schema.credential.c.client_id == _ASKED)
+    .order_by(schema.credential.c.generation)
+)
 
 
 class Reading:
@@ -95,17 +126,10 @@ class Reading:
 
     def find_client(self, client_id: str) -> ClientView | None:
         """The client, or None. For an unknown id another client is read, and put away: the time must be the same."""
-        table = schema.client
-        other = sa.select(sa.func.min(table.c.id)).scalar_subquery()
-        row = self._connection.execute(
-            sa.select(table, schema.partner.c.state.label("partner_state"))
-            .join(schema.partner, schema.partner.c.id == table.c.partner_id)
-            .where(sa.or_(table.c.id == client_id, table.c.id == other))
-            .order_by(table.c.id != client_id)
-            .limit(1)
-        ).one_or_none()
-        if row is None:
+        rows = _CLIENT.execute(self._connection, {"asked": client_id}).all()
+        if not rows:
             return None
+        row = rows[0]
         client = _client(row, self._grants(row.id), self._networks(row.id))
         view = ClientView(client, State(row.partner_state), self.credentials(row.id))
         return view if client.id == client_id else None
@@ -126,21 +150,11 @@ class Reading:
 
     def credentials(self, client_id: str) -> tuple[Credential, ...]:
         """All credentials that a client ever had, the oldest first."""
-        observed = schema.credential_observation
-        rows = self._connection.execute(
-            sa.select(
-                *(column for column in schema.credential.c if column.name != "generation"),
-                *(column for column in observed.c if column.name != "credential_id"),
-            )
-            .join(observed, observed.c.credential_id == schema.credential.c.id)
-            .where(schema.credential.c.client_id == client_id)
-            .order_by(schema.credential.c.generation)
-        )
-        return tuple(_credential(row) for row in rows)
+        return tuple(_credential(row) for row in _CREDENTIALS.execute(self._connection, {"asked": client_id}))
 
-    def standings(self) -> tuple[Standing, ...]:
-        """All credentials that are not at their end, of active clients and partners."""
-        return standing.read(self._connection)
+    def standings(self, *, until: int | None = None) -> tuple[Standing, ...]:
+        """The credentials that are not at their end, of active clients and partners. `until`: see standing.read."""
+        return standing.read(self._connection, until=until)
 
     def find_message(self, credential_id: str) -> SealedMessage | None:
         chosen = sa.select(schema.sealed_message).where(schema.sealed_message.c.credential_id == credential_id)
@@ -266,22 +280,13 @@ class Reading:
         return RegistrationToken(**self._connection.execute(chosen).one()._asdict())
 
     def _grants(self, client_id: str) -> tuple[ResourceGrant, ...]:
-        joined = schema.client_resource.join(schema.client_grant)
-        rows = self._connection.execute(
-            sa.select(schema.client_grant)
-            .select_from(joined)
-            .where(schema.client_resource.c.client_id == client_id)
-            .order_by(schema.client_resource.c.position)
-        ).all()
         granted: dict[str, list[tuple[str, bool]]] = {}
-        for row in rows:
+        for row in _GRANTS.execute(self._connection, {"asked": client_id}):
             granted.setdefault(row.resource, []).append((row.scope, row.is_default))
         return tuple(_grant(resource, scopes) for resource, scopes in granted.items())
 
     def _networks(self, client_id: str) -> tuple[str, ...]:
-        table = schema.client_network
-        chosen = sa.select(table.c.network).where(table.c.client_id == client_id).order_by(table.c.network)
-        return tuple(self._connection.execute(chosen).scalars())
+        return tuple(_NETWORKS.execute(self._connection, {"asked": client_id}).scalars())
 
 
 def _grant(resource: str, scopes: Sequence[tuple[str, bool]]) -> ResourceGrant:
@@ -312,6 +317,9 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
                 "state": State(fields["state"]),
                 "auth_method": Method(fields["auth_method"]),
                 "profile": Profile(fields["profile"]),
+                # A driver by itself may know only numbers.
+                "dpop_bound": bool(fields["dpop_bound"]),
+                "certificate_bound": bool(fields["certificate_bound"]),
                 "grants": grants,
                 "networks": networks,
                 "authorization_details": read_details(fields["authorization_details"]),

@@ -201,10 +201,13 @@ class Store:
         with self._database.read() as connection:
             return chain.Heads(journal.heads(connection))
 
-    def audit_verdict(self, *, expect: chain.Heads | None = None) -> chain.Verdict:
-        """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before."""
+    def audit_verdict(self, *, expect: chain.Heads | None = None, since: chain.Heads | None = None) -> chain.Verdict:
+        """Whether the audit trail is whole; with `expect` also whether it still has all that was seen before.
+
+        `since`: what was found whole up to there before is not walked again, but must be there.
+        """
         with self._database.read() as connection:
-            return journal.verify(connection, self._chain_key, expect)
+            return journal.verify(connection, self._chain_key, expect, since)
 
     def audit_glance(self) -> chain.Verdict:
         """Whether the newest records of the trail are whole: quick, however long it is."""

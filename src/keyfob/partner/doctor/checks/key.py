@@ -28,7 +28,7 @@ def _judge(scene: Scene, entry: Entry) -> Outcome:
         case Keeping.MESSAGE:
             return passed(f"{where}: the sealed message, opened by gpg with {entry.recipient_fingerprint[-16:]}")
         case Keeping.FILE:
-            path = Path(entry.opened_with or f"{scene.vault_path or scene.vault_name}.key")
+            path = scene.key_file(entry)
             return _beside(scene, path, f"{where}: an envelope under the key file {path}")
         case Keeping.PASSPHRASE:
             named = scene.environ.get(PASSPHRASE_FILE)

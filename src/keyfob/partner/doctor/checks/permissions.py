@@ -1,5 +1,6 @@
 """Nobody else may read the vault, or what opens it."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from keyfob.partner.vault.keys import PASSPHRASE_FILE
 
 def _look(scene: Scene) -> Outcome:
     if os.name != "posix":
-        return unknown("on this system the folder's access control list decides, which is not read here")
+        return unknown(
+            "on this system the folder's access control list decides, which is not read here",
+            f'icacls "{scene.vault_name}": it should name you, SYSTEM and Administrators alone',
+        )
     vault = scene.vault_path
     if vault is not None and not vault.exists():
         return unknown("there is no vault here")
@@ -36,10 +40,13 @@ def _look(scene: Scene) -> Outcome:
 
 def _openers(scene: Scene) -> Iterator[Path]:
     """Key files, private keys and the passphrase's file, where they are."""
-    named = [entry.opened_with for entry in scene.entries() if entry.keeping in (Keeping.FILE, Keeping.MESSAGE)]
+    entries = scene.entries()
+    named = [one.opened_with for one in entries if one.keeping is Keeping.MESSAGE]
+    named += [str(scene.key_file(one)) for one in entries if one.keeping is Keeping.FILE]
     for name in {*named, scene.environ.get(PASSPHRASE_FILE), f"{scene.vault_path}.key"}:
-        if name and Path(name).is_file():
-            yield Path(name)
+        with contextlib.suppress(PermissionError):  # who may not look there cannot have it open to others
+            if name and Path(name).is_file():
+                yield Path(name)
 
 
 def _roots(paths: list[Path]) -> list[Path]:

@@ -31,7 +31,9 @@ def _judge(scene: Scene, client_id: str) -> Outcome:
             map(_line, unused),
         )
     if unsure := told[Verdict.UNKNOWN]:
-        return unknown(f"{client_id}: of {len(unsure)} of its {len(held)} scopes it is not known: {unsure[0].why}")
+        return unknown(
+            f"{client_id}: whether {len(unsure)} of its {len(held)} scopes were used is not known: {unsure[0].why}"
+        )
     return passed(f"{client_id} has used each of its {len(held)} scopes within 90 days")
 
 

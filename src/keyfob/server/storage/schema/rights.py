@@ -70,6 +70,7 @@ client = sa.Table(
     sa.Column("certificate_bound", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("token_lifetime BETWEEN 1 AND 900", name="token_lifetime"),
 )
+sa.Index("ix_client_created_at_id", client.c.created_at, client.c.id)
 # Among the living, a partner's client is known by its name; a revoked one gives its name free.
 sa.Index(
     "uq_client_live_name",
@@ -123,6 +124,7 @@ credential = sa.Table(
     sa.Column("overlap_ends_at", sa.BigInteger),
     sa.UniqueConstraint("client_id", "generation"),
 )
+sa.Index("ix_credential_expires_at", credential.c.expires_at)
 
 sealed_message = sa.Table(
     "sealed_message",
