@@ -21,7 +21,7 @@ _MAX_FILE_BYTES = 256 * 1024 * 1024
 
 @click.group()
 def dataset() -> None:
-    """The datasets of a study that come from outside, a laboratory's for one."""
+    """The datasets of a study that come from outside."""
 
 
 @dataset.command("add")
