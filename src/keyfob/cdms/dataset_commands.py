@@ -24,7 +24,7 @@ def dataset() -> None:
     """The datasets of a study that come from outside."""
 
 
-@dataset.command("add")
+@dataset.command("add", short_help="Add datasets to the design of a study.")
 @click.argument("study")
 @click.argument("files", type=PATH, nargs=-1, required=True, metavar="FILE...")
 @home_option
