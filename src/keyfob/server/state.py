@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,8 @@ _REPLAYED: dict[Used, Callable[[], OAuthError]] = {
 }
 
 
+# To check that a key is a point of its curve takes as long as to verify a signature by it.
+@functools.lru_cache(1024)
 def read_keys(jwks: str) -> ClientKeys | None:
     try:
         return ClientKeys.parse(jwks.encode())
