@@ -120,6 +120,8 @@ def test_a_redaction_takes_away_what_was_told_and_keeps_the_trail_whole(api, tmp
     trail = api.get(f"{STUDY}/audit?limit=1000").document["items"]
     assert (trail[-1]["action"], trail[-1]["redacted"], trail[-1]["reason"]) == ("redact", both, "a relative's name")
     assert [one["seq"] for one in trail if one["action"] == "redacted"] == both
+    limited = api.token(details=[{"type": "cdms_study", "identifier": "KF.DEMO", "sites": ["701"]}])
+    assert b"relative" not in api.get(f"{STUDY}/audit?limit=1000", token=limited).body
     assert PRIVATE.encode() not in api.get(f"{STUDY}/changes?limit=1000").body
     again = api.post_odm("KF.DEMO", odm.encode(), headers={"idempotency-key": "k"})
     assert "idempotent-replay" not in again.headers, "the answer that was kept is gone, too"

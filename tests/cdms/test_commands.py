@@ -155,6 +155,8 @@ def test_a_site_is_added_and_renamed(api):
     assert api.run("site", "add", "KF.DEMO", "703", "Clinic by the sea")["state"] == "known"
     assert api.get("/v1/studies/KF.DEMO/sites/703").document["name"] == "Clinic by the sea"
     assert api.run("site", "add", "NONE", "1", "x", status=2)["error"] == "unknown-study"
+    # What XML cannot carry could never be exported.
+    assert api.run("site", "add", "KF.DEMO", "704", "a\x01b", status=2)["error"] == "bad-site"
     assert api.run("audit", "verify", "KF.DEMO")["whole"] is True
     # An empty trail is whole: a typing error must not be taken for a proof.
     assert api.run("audit", "verify", "KF.DMEO", status=2)["error"] == "unknown-study"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ITEMS = int(os.environ.get("KEYFOB_EXPORT_ITEMS", "30000"))
+ITEMS = int(os.environ.get("KEYFOB_EXPORT_ITEMS", "12000"))
 IN_SUBJECT = 300
 TEXT = "x" * (120_000_000 // ITEMS)
 MOST = 200_000_000

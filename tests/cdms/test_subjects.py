@@ -213,6 +213,7 @@ def test_studies_sites_and_designs_are_read(shared_api, demo_study):
         "ODM-XML 1.3.2",
         "ODM-XML 2.0",
         "ODM JSON",
+        "Dataset-JSON 1.1",
     ]
     assert shared_api.get("/healthz", anonymous=True).document == {"status": "ok"}
 

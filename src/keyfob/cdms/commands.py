@@ -143,7 +143,7 @@ def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> 
     Example:
       keyfob-cdms site add S.1 701 "University hospital" --home ./cdms
     """
-    if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip():
+    if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip() or not name.isprintable():
         raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
     actor = Actor(None, None, command.system_user())
     with (

@@ -42,7 +42,7 @@ def verify_access_token(token: Secret, keys: KeySet, *, issuer: str, audience: s
 
 
 def _read_details(value: object) -> Details:
-    """As authorization_details.read_claim: each of the few that come with a client's tokens is read and kept once."""
+    """As authorization_details.read_claim; what comes with every token of a client is read, and kept, once."""
     return _read_written(msgspec.json.encode(value))
 
 

@@ -65,7 +65,7 @@ def list_datasets(call: Call) -> Answer:
     """A JSON array, as CDISC's Dataset-JSON API has it, of the datasets of which a form is granted."""
     with call.store.reading() as reading:
         study = call.study(reading)
-        changed = reading.last_change(study.oid)
+        changed = reading.last_time(study)
         if (unchanged := _unchanged(call, changed)) is not None:
             return unchanged
         design = live_design(reading, study)
@@ -98,7 +98,7 @@ def get_dataset(call: Call) -> Answer:
     with ExitStack() as stack:
         reading = stack.enter_context(call.store.reading())
         study = call.study(reading)
-        changed = reading.last_change(study.oid)
+        changed = reading.last_time(study)
         if (unchanged := _unchanged(call, changed)) is not None:
             return unchanged
         design = live_design(reading, study)

@@ -136,8 +136,9 @@ class _Sight:
     def _sees(self, event: dict[str, object]) -> bool:
         subject_id, place = event.get("subject_id"), event.get("place")
         if subject_id is None:
-            # A site's own record: another site's name is not this client's to read.
-            return self._sites is None or event.get("site") is None or event["site"] in self._sites
+            # Another site's name is not this client's to read, nor why something of whomever was redacted.
+            is_anybodys = event.get("site") is None and event.get("action") != "redact"
+            return self._sites is None or is_anybodys or event.get("site") in self._sites
         subject = self.subjects.get(str(subject_id))
         if subject is None:
             return False

@@ -19,7 +19,7 @@ def about(call: Call) -> Answer:
         "version": __version__,
         "resource": settings.resource,
         "issuer": settings.issuer,
-        "formats": ["ODM-XML 1.3.2", "ODM-XML 2.0", "ODM JSON"],
+        "formats": ["ODM-XML 1.3.2", "ODM-XML 2.0", "ODM JSON", "Dataset-JSON 1.1"],
         "documentation": f"{settings.resource}/openapi.json",
     }
     return json_response(200, document)
