@@ -176,6 +176,7 @@ def test_a_header_that_must_not_be_sent_is_refused(line: str):
 def test_headers_and_content_types():
     assert calling.read_headers(['If-Match: "1"']) == {"if-match": '"1"'}
     assert calling.content_type("a.XML") == "application/xml"
+    assert calling.content_type("lb.dsjc") == "application/zlib"
     assert calling.content_type("a") == "application/octet-stream"
     assert MAX_BYTES > 0
 

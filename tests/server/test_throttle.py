@@ -99,12 +99,12 @@ def test_zero_is_no_limit():
         slowing.admit("cl_1", address=HERE, now=NOW)
 
 
-def test_a_thousand_refusals_are_kept_back_at_a_time_and_what_comes_beyond_is_said_at_once():
+def test_two_thousand_refusals_are_kept_back_at_a_time_and_what_comes_beyond_is_said_at_once():
     """What waits costs its connection: there is a bound to that, too."""
 
     async def crowd() -> None:
         kept = throttle()
-        waiting = [asyncio.create_task(kept.hold()) for _ in range(1_000)]
+        waiting = [asyncio.create_task(kept.hold()) for _ in range(2_000)]
         await asyncio.sleep(0)
         await kept.hold()  # gives nobody else a turn
         assert not any(task.done() for task in waiting)

@@ -19,12 +19,12 @@ from keyfob.problem import Misuse, Problem
 _MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
-@click.group()
+@click.group(short_help="The datasets that come from outside.")
 def dataset() -> None:
     """The datasets of a study that come from outside, a laboratory's for one."""
 
 
-@dataset.command("add")
+@dataset.command("add", short_help="Add external datasets to the design of a study.")
 @click.argument("study")
 @click.argument("files", type=PATH, nargs=-1, required=True, metavar="FILE...")
 @home_option

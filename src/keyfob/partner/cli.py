@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that `--help` is there at once
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -351,6 +352,8 @@ def _receipt_text(document: "dict[str, object]", receipt: "Receipt", *, acknowle
         lines.append(f"  signed  nothing: {receipt.not_acknowledged}")
     if receipt.first:
         lines.append(f"  pinned  {document['issuer']} signs with {document['operator_fingerprint']}")
+    if os.name != "posix":
+        lines.append("  note    who may read it, the folder's access list decides, which is not looked at here: icacls")
     lines.append(f"try: keyfob call GET {_texts(document['resource'])[0]}/...")
     return "\n".join(lines)
 

@@ -23,9 +23,9 @@ MAX_IN_A_ROW = 100
 """NIST SP 800-63B §5.2.2: so many failures of one client from one network, without a success, before each must wait."""
 SUCCESSORS = 120
 """An hour and client: each is sealed and recorded. Enough for all instances of a partner in one rotation."""
-HELD = 0.5
+HELD = 1.0
 """Seconds that the answer to one token too many is kept back: whoever asks in a loop asks less often by that alone."""
-_MAX_HELD = 1_000
+_MAX_HELD = 2_000
 _STEPS = 16
 _MAX_COUNTED = 65_536
 _MINUTE, _HOUR = 60, 3600
