@@ -1,6 +1,5 @@
-"""Events as the servers write them: in order, whole, and with no write for each."""
+"""Events as the servers write them."""
 
-import asyncio
 import io
 import logging
 import sys
@@ -38,44 +37,22 @@ def listen(monkeypatch) -> list[str]:
     return writes
 
 
-async def say(*texts: str) -> None:
-    for text in texts:
-        logging.getLogger("keyfob.test").info(text)
-
-
-def test_events_of_one_turn_are_one_write_in_their_order(monkeypatch):
+def test_an_event_is_one_line_and_written_at_once(monkeypatch):
     written = listen(monkeypatch)
-
-    async def play() -> None:
-        await say("first", "second")
-        assert [text for text in written if text] == []
-        await asyncio.sleep(0)
-
-    asyncio.run(play())
-    (text,) = [text for text in written if text]
-    assert [line.split(" ", 2)[2] for line in text.splitlines()] == ["first", "second"]
-    assert text.splitlines()[0][10] == "T" and text.splitlines()[0][19:26] == "Z INFO "
-
-
-def test_outside_a_loop_an_event_is_written_at_once(monkeypatch):
-    written = listen(monkeypatch)
+    write_logs()
     logging.getLogger("keyfob.test").warning("now %d", 1)
-    assert [text for text in written if text][-1].endswith("Z WARNING now 1\n")
+    text = "".join(written)
+    assert text.endswith("Z WARNING now 1\n") and text.count("\n") == 1
+    assert (text[4], text[10], text[13], text[19]) == ("-", "T", ":", "Z")
 
 
-def test_an_event_is_written_when_the_loop_ends_before_its_turn_is_over(monkeypatch):
+def test_the_second_is_that_of_the_event(monkeypatch):
     written = listen(monkeypatch)
-    asyncio.run(say("last"))
-    for handler in logging.getLogger("keyfob").handlers:
-        handler.flush()
-    assert "last" in "".join(written)
-
-
-def test_nobody_who_reads_is_no_event(monkeypatch):
-    listen(monkeypatch)
-
-    def broken(_text: str) -> int:
-        raise BrokenPipeError
-
-    monkeypatch.setattr(sys.stderr, "write", broken)
-    logging.getLogger("keyfob.test").warning("unheard")
+    write_logs()
+    for second in (0, 0, 1_800_000_000, 59):
+        record = logging.LogRecord("keyfob.test", logging.INFO, "", 0, "at", None, None)
+        record.created = float(second)
+        logging.getLogger("keyfob").handle(record)
+    stamps = [line.partition("Z")[0] for line in "".join(written).splitlines()]
+    epoch = "1970-01-01T00:00:00"
+    assert stamps == [epoch, epoch, "2027-01-15T08:00:00", "1970-01-01T00:00:59"]
