@@ -158,7 +158,7 @@ def _study_url(call: Call, study: Study) -> str:
 
 
 def _validator(call: Call, changed: int) -> tuple[tuple[bytes, bytes], ...]:
-    # RFC 9110 §8.8.2.2: within the same second more may change, and its date would not tell.
+    # (RFC 9110 §8.8.2.2) Within the same second more may change, and its date would not tell.
     if not 0 < changed < call.now:
         return ()
     return ((b"last-modified", format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True).encode()),)
