@@ -9,14 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keyfob.oauth import form
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response
-from keyfob.partner.errors import Unreachable, VaultProblem
-from keyfob.partner.proving import Proof
+from keyfob.partner.errors import Unreachable
+from keyfob.partner.proving import Proof, write_question
 from keyfob.partner.steps import Request
 from keyfob.problem import Misuse, Problem
-from keyfob.secret import Secret
 
 _ERROR_ID = re.compile(r"[0-9a-f]{32}")
 _MAX_SHOWN = 500
@@ -43,13 +41,7 @@ def check_error_id(text: str) -> str:
 
 def write_request(error_id: str, information: ClientInformation, proof: Proof) -> Request:
     """The question, with `proof` of who asks it. Raises VaultProblem."""
-    if not information.issuer.startswith("https://"):
-        raise VaultProblem("plain-http", "the credential names an issuer without HTTPS", hint="ask the operator")
-    url, accept = f"{information.issuer}/partner/v1/refusals/{error_id}", ("accept", "application/json")
-    if proof.authorization is not None:
-        return Request("GET", url, (accept,), authorization=proof.authorization)
-    content_type = ("content-type", "application/x-www-form-urlencoded")
-    return Request("POST", url, (accept, content_type), Secret(form.write(proof.parameters)))
+    return write_question(f"/partner/v1/refusals/{error_id}", information, proof)
 
 
 def read_response(error_id: str, response: Response) -> Told:

@@ -28,7 +28,7 @@ from keyfob.partner.explaining import Told
 from keyfob.partner.issuer import Issuer
 from keyfob.partner.places import default_vault
 from keyfob.partner.possession import Prover
-from keyfob.partner.proving import Proving
+from keyfob.partner.proving import Proof, Proving
 from keyfob.partner.receive import Operator, Receipt, receive
 from keyfob.partner.rotating import Rotation, Rotator
 from keyfob.partner.scope_use import GrantedScope
@@ -150,8 +150,7 @@ def explain(
     entry = folder.choose(client=client, url=None)
     keeper = default_keeper(folder, private_key=private_key, key_file=key_file)
     information = _present(folder, entry.client_id, keeper)
-    proof = Proving(now=ambient.system_clock, entropy=ambient.system_entropy).prove(information)
-    request = explaining.write_request(wanted, information, proof)
+    request = explaining.write_request(wanted, information, _prove(information))
     return explaining.read_response(wanted, HttpsTransport(tls.client_context(ca, environ=environ)).send(request))
 
 
@@ -160,8 +159,13 @@ def granted_scopes(folder: Vault, client_id: str, *, ask: bool, ca: Path | None)
     keeper = default_keeper(folder)
     if not ask:
         keeper = replace(keeper, keys=replace(keeper.keys, ask=None))
-    request = scope_use.write_request(_present(folder, client_id, keeper))
+    information = _present(folder, client_id, keeper)
+    request = scope_use.write_request(information, _prove(information))
     return scope_use.read_response(HttpsTransport(tls.client_context(ca, environ=os.environ)).send(request))
+
+
+def _prove(information: ClientInformation) -> Proof:
+    return Proving(now=ambient.system_clock, entropy=ambient.system_entropy).prove(information)
 
 
 def _present(folder: Vault, client_id: str, keeper: Keeper) -> ClientInformation:

@@ -94,4 +94,14 @@ def write_request(information: ClientInformation, wish: Wish, proof: Proof, *, d
     )
 
 
+def write_question(path: str, information: ClientInformation, proof: Proof) -> Request:
+    """A question to our issuer, at `path`, by whatever proves who asks. Raises VaultProblem."""
+    if not information.issuer.startswith("https://"):
+        raise VaultProblem("plain-http", "the credential names an issuer without HTTPS", hint="ask the operator")
+    url, accept = information.issuer + path, ("accept", "application/json")
+    if proof.authorization is not None:
+        return Request("GET", url, (accept,), authorization=proof.authorization)
+    return Request("POST", url, _HEADERS, Secret(form.write(proof.parameters)))
+
+
 _HINT = "keyfob receive another message"

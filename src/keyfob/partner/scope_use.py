@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.client_information import ClientInformation
 from keyfob.oauth.wire import Response
-from keyfob.partner.errors import Unreachable, VaultProblem
+from keyfob.partner.errors import Unreachable
+from keyfob.partner.proving import Proof, write_question
 from keyfob.partner.steps import Request
 from keyfob.problem import Problem
 
@@ -48,20 +48,9 @@ class GrantedScope:
         }
 
 
-def write_request(information: ClientInformation) -> Request:
-    """The question, authenticated by HTTP Basic. Raises VaultProblem for a client without a secret."""
-    if not information.issuer.startswith("https://"):
-        raise VaultProblem("plain-http", "the credential names an issuer without HTTPS", hint="ask the operator")
-    if information.client_secret is None:
-        raise VaultProblem(
-            "no-secret", "this client has a key, and the issuer tells this to a secret alone", hint="ask the operator"
-        )
-    return Request(
-        "GET",
-        f"{information.issuer}{PATH}",
-        (("accept", "application/json"),),
-        authorization=write_basic(information.client_id, information.client_secret),
-    )
+def write_request(information: ClientInformation, proof: Proof) -> Request:
+    """The question, with `proof` of who asks it. Raises VaultProblem."""
+    return write_question(PATH, information, proof)
 
 
 def read_response(response: Response) -> tuple[GrantedScope, ...]:

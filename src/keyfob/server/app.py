@@ -64,7 +64,7 @@ def routes(state: ServerState) -> dict[str, tuple[tuple[str, ...], Handler]]:
         "/partner/v1/credentials": (GET, credentials(state)),
         "/partner/v1/credentials/next": (POST, successor(state)),
         "/partner/v1/credentials/finish": (POST, finish(state)),
-        "/partner/v1/scopes": (GET, granted(state)),
+        "/partner/v1/scopes": ((*GET, *POST), granted(state)),
         "/partner/v1/acknowledgements": (POST, acknowledgements(state)),
         "/partner/v1/changes": (POST, changes(state)),
         "/handoff/{name}": ((*GET, *POST), handoff(state)),

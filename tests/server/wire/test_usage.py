@@ -18,6 +18,8 @@ from keyfob.oauth.client_authentication import write_basic
 from keyfob.oauth.errors import InvalidToken
 from keyfob.oauth.usage_report import Report, Use
 
+from .test_private_key_jwt import Signer
+
 RESOURCE = "https://api.example"
 OTHER = "https://other.example"
 ENTRY = "from keyfob.server.cli import main; main()"
@@ -128,6 +130,16 @@ def test_a_report_is_counted_once_and_never_for_another_api(operator):
     assert told(operator, report(Use("cl_unknown", "studies:read", "GET", "/", 1, 1), future)) == 204
     held = operator.run("client", "usage", info.client_id)["scopes"][0]
     assert held["count"] == 8 and held["last_used_at"] <= time.time()
+
+
+def test_a_client_with_a_key_sees_it_by_an_assertion(operator):
+    """RFC 7523 §2.2: as at the token endpoint."""
+    signer = Signer(operator, "sees-by-key")
+    answer = operator.form("/partner/v1/scopes", signer.assertion())
+    assert answer.status == 200
+    assert {one["scope"] for one in answer.document["scopes"]} == {"studies:read", "subjects:read"}
+    other = Signer(operator, "sees-nothing")
+    assert operator.form("/partner/v1/scopes", signer.assertion(key=other.key)).status == 401
 
 
 def test_a_client_sees_what_it_holds_and_whether_it_was_used(operator):

@@ -1,7 +1,8 @@
 """`/partner/v1/credentials`: a client sees its credentials, asks for the sealed successor, and ends an overlap; and
 `/partner/v1/scopes`: what it may do, and what it did of that.
 
-It proves who it is by HTTP Basic. What a stolen secret can do here, and what it cannot: `lifecycle/succession.py`.
+It proves who it is by HTTP Basic; at the latter, by POST, as well by whatever the token endpoint takes. What a stolen
+secret can do here, and what it cannot: `lifecycle/succession.py`.
 """
 
 import asyncio
@@ -44,14 +45,14 @@ def credentials(state: ServerState) -> Handler:
 
 
 def granted(state: ServerState) -> Handler:
-    """GET: each scope that the client holds, and whether it was used within the last 90 days, as its APIs tell."""
+    """GET or POST: each scope that the client holds, and whether it was used in the last 90 days, as its APIs tell."""
 
     async def act(request: Request, caller: AuthenticatedClient, _now: int) -> Response:
         advice = await asyncio.to_thread(state.self_service.granted, caller.client.id)
         shown = [_granted(one) for one in advice.held]
         return json_response(200, {"client_id": advice.client_id, "unused_for": advice.unused_for, "scopes": shown})
 
-    return _authenticated(state, act)
+    return _authenticated(state, act, by_form=True)
 
 
 def successor(state: ServerState) -> Handler:
@@ -77,16 +78,21 @@ def finish(state: ServerState) -> Handler:
     return _authenticated(state, act)
 
 
-def _authenticated(state: ServerState, act: Act) -> Handler:
-    """`act` for a client that has proven who it is; how the rest is said."""
+def _authenticated(state: ServerState, act: Act, *, by_form: bool = False) -> Handler:
+    """`act` for a client that has proven who it is; how the rest is said.
+
+    `by_form`: a POST may prove it by parameters or a certificate, too.
+    """
 
     async def answer(request: Request) -> Response:
         now = state.clock()
         presented: PresentedCredential | None = None
         try:
-            if request.query_string or request.body:
+            has_form = by_form and request.method == "POST"
+            if request.query_string or (request.body and not has_form):
                 raise InvalidRequest("there are no parameters here")
-            presented = client_authentication.read(request.headers, {})
+            parameters, certificate = (request.form(), request.certificate) if has_form else ({}, None)
+            presented = client_authentication.read(request.headers, parameters, certificate)
             caller = await authenticated_client(state, presented, address=request.address, now=now)
             state.throttle.admit(caller.client.id, address=request.address, now=now)
             return await act(request, caller, now)
