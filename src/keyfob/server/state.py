@@ -1,10 +1,8 @@
-"""What the running server stands on: its installation, and what it keeps in memory of one revision of the database."""
+"""What the running server stands on: its installation, what it remembers of it, and what it writes and tells."""
 
 import asyncio
-import contextlib
 import functools
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
@@ -33,7 +31,7 @@ from keyfob.server.client_trust import ClientTrust, anchors_of
 from keyfob.server.endpoints.request import Request
 from keyfob.server.installation import Installation
 from keyfob.server.key_sets import KeySets
-from keyfob.server.lifecycle import key_rotation, operators, revocations, signing_keys
+from keyfob.server.lifecycle import key_rotation, revocations
 from keyfob.server.lifecycle.registration import Registrar
 from keyfob.server.lifecycle.signing_keys import Phase
 from keyfob.server.notices.calendar import Calendar
@@ -44,6 +42,7 @@ from keyfob.server.refusals import book
 from keyfob.server.refusals.causes import Cause
 from keyfob.server.refusals.explanation import Explanation
 from keyfob.server.refusals.sighting import Sighting, see
+from keyfob.server.remembered import Remembered
 from keyfob.server.scanner import Scanner
 from keyfob.server.secret_hash import Pepper
 from keyfob.server.self_service import SelfService
@@ -56,14 +55,12 @@ from keyfob.server.storage.records import (
     Purpose,
     Resource,
     RevocationRecord,
-    SigningKeyRecord,
     TokenIssued,
     Used,
 )
 from keyfob.server.storage.store import SERVER
 from keyfob.server.throttle import Throttle
 from keyfob.serving import Anchors
-from keyfob.serving.rates import network_of
 
 _HERE = ""
 """Where the server itself asks from."""
@@ -84,11 +81,7 @@ def read_keys(jwks: str) -> ClientKeys | None:
 
 
 class ServerState:
-    """Everything that is kept is of one revision, which is asked on every request.
-
-    So a change by another process (a client suspended at the command line) holds from the next request on. Requests
-    of one turn of the event loop had all come before it began: one question is enough for them.
-    """
+    """What an endpoint asks, as of this moment: see keyfob.server.remembered."""
 
     database_errors: type[Exception] = sa.exc.DBAPIError
 
@@ -137,43 +130,18 @@ class ServerState:
         self._anchored = -1
         self._anchored_urls: tuple[str, ...] = ()
         self.trust = ClientTrust(self.settings.client_ca if self.settings.asks_for_certificates else None)
-        self._revision = -1
-        self._is_asked = False
-        self._clients: OrderedDict[tuple[str, str], ClientView | None] = OrderedDict()
-        self._signing_keys: dict[Purpose, tuple[SigningKeyRecord, ...]] = {}
-        self._phased: dict[Purpose, tuple[int, list[tuple[SigningKeyRecord, Phase]]]] = {}
+        self._remembered = Remembered(self._store, self.settings)
         self._opened: dict[str, Signer] = {}
         self._verifying: tuple[bytes, KeySet] | None = None
-        self._revocations: tuple[RevocationRecord, ...] | None = None
         self._compared: tuple[tuple[RevocationRecord, ...], Revocations] | None = None
-        self._resources: tuple[Resource, ...] | None = None
 
     def find_client(self, client_id: str, *, address: str) -> ClientView | None:
-        """The client as of this moment, for whoever asks from `address`.
-
-        An unknown id is remembered, too, and each network has a memory of its own: else a stranger's first question
-        would be answered faster for a client that is at work elsewhere than for one that does not exist.
-        """
-        self._forget_what_changed()
-        key = (network_of(address), client_id)
-        if key in self._clients:
-            self._clients.move_to_end(key)
-            return self._clients[key]
-        operator = self.find_operator(client_id) if client_id.startswith(operators.CLIENT_ID) else None
-        view = (
-            self._store.find_client(client_id)
-            if operator is None
-            else operators.as_client(operator, self.settings.issuer)
-        )
-        self._clients[key] = view
-        if len(self._clients) > self.settings.clients_in_memory:
-            self._clients.popitem(last=False)
-        return view
+        """The client, for whoever asks from `address`."""
+        return self._remembered.find_client(client_id, address=address)
 
     def find_operator(self, client_id: str) -> Operator | None:
-        """The living operator whom the token endpoint knows by that id, as of this moment."""
-        with self._store.reading() as reading:
-            return reading.find_operator(client_id.removeprefix(operators.CLIENT_ID))
+        """The living operator whom the token endpoint knows by that id."""
+        return self._remembered.find_operator(client_id)
 
     def desk(self, actor: Actor, *, expected: str | None) -> Desk:
         """Where an operator's operation is performed, in a thread."""
@@ -264,7 +232,7 @@ class ServerState:
 
     def signing_key(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> Signer:
         """The current one. Raises Problem when there is none."""
-        for record, phase in self._phases(purpose, now):
+        for record, phase in self._remembered.signing_keys(purpose, now):
             if phase is Phase.CURRENT:
                 if record.kid not in self._opened:
                     self._opened[record.kid] = self._installation.signing_key(record)
@@ -273,7 +241,7 @@ class ServerState:
 
     def published_jwks(self, now: int, purpose: Purpose = Purpose.ACCESS_TOKENS) -> tuple[dict[str, object], ...]:
         """The public keys to check with, the next one among them."""
-        found = self._phases(purpose, now)
+        found = self._remembered.signing_keys(purpose, now)
         return tuple(json.loads(record.public_jwk) for record, phase in found if phase is not Phase.GONE)
 
     def verify(self, token: Secret, now: int) -> AccessToken | None:
@@ -288,16 +256,10 @@ class ServerState:
         # RFC 7662 §4: what was revoked is not active.
         return None if self._withdrawn().find(found) is not None else found
 
-    def revocations(self) -> tuple[RevocationRecord, ...]:
-        self._forget_what_changed()
-        if self._revocations is None:
-            self._revocations = self._store.revocations()
-        return self._revocations
-
     def feed(self, resource: str, *, since: int, now: int) -> Feed:
         """What concerns `resource` and is new after `since`."""
-        # The number before anything else is asked: what comes meanwhile comes again with the next feed.
-        listed, sequence = self.revocations(), self._revision
+        # What comes meanwhile has a higher number, and comes with the next feed.
+        listed, sequence = self._remembered.revocations()
         new = tuple(
             record.revocation
             for record in listed
@@ -348,25 +310,14 @@ class ServerState:
         return view is not None and any(grant.resource == resource for grant in view.client.grants)
 
     def _withdrawn(self) -> Revocations:
-        listed = self.revocations()
+        listed, _ = self._remembered.revocations()
         if self._compared is None or self._compared[0] is not listed:
             entries = [record.revocation for record in listed]
             self._compared = (listed, Revocations().plus(entries, now=0))
         return self._compared[1]
 
-    def _phases(self, purpose: Purpose, now: int) -> list[tuple[SigningKeyRecord, Phase]]:
-        self._forget_what_changed()
-        if purpose not in self._signing_keys:
-            self._signing_keys[purpose] = self._store.signing_keys(purpose)
-        if self._phased.get(purpose, (None,))[0] != now:
-            self._phased[purpose] = now, signing_keys.phases(self._signing_keys[purpose], now)
-        return self._phased[purpose][1]
-
     def resources(self) -> tuple[Resource, ...]:
-        self._forget_what_changed()
-        if self._resources is None:
-            self._resources = self._store.resources()
-        return self._resources
+        return self._remembered.resources()
 
     async def close(self) -> None:
         """Write what waits, then let the database go."""
@@ -405,21 +356,3 @@ class ServerState:
         except Exception:
             self.alarms.audit_failed(now)
             raise
-
-    def _forget_what_changed(self) -> None:
-        if self._is_asked:
-            return
-        revision = self._store.revision()
-        if revision != self._revision:
-            # The number is read before what it stands for: a change in between is seen at the next request.
-            self._clients.clear()
-            self._signing_keys.clear()
-            self._phased.clear()
-            self._resources = self._revocations = None
-            self._revision = revision
-        with contextlib.suppress(RuntimeError):  # without a loop there are no turns
-            asyncio.get_running_loop().call_soon(self._ask_again)
-            self._is_asked = True
-
-    def _ask_again(self) -> None:
-        self._is_asked = False

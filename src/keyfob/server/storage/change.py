@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from keyfob import moving
 from keyfob.oauth import scope as scopes
@@ -13,7 +12,17 @@ from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.usage_report import Report
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
-from keyfob.server.storage import announcements, clients, forgetting, locks, operators, outbox, schema, usage
+from keyfob.server.storage import (
+    announcements,
+    clients,
+    forgetting,
+    locks,
+    operators,
+    outbox,
+    schema,
+    single_uses,
+    usage,
+)
 from keyfob.server.storage.journal import Journal
 from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.reading import Reading, write_details
@@ -46,18 +55,6 @@ _USED = Prepared(
     .where(schema.credential_observation.c.credential_id == sa.bindparam("used"))
     .values(last_used_at=sa.bindparam("at"), last_used_from=sa.bindparam("from"))
 )
-_PRESENTED = sa.tuple_(schema.presented_jti.c.client_id, schema.presented_jti.c.jti)
-_OVER = sa.select(*_PRESENTED.clauses).where(schema.presented_jti.c.expires_at < sa.bindparam("now"))
-_FORGET = Prepared(sa.delete(schema.presented_jti).where(_PRESENTED.in_(_OVER.with_for_update(skip_locked=True))))
-_USE_ONCE = {
-    dialect: Prepared(
-        insert(schema.presented_jti)
-        .values({column.name: sa.bindparam(column.name) for column in schema.presented_jti.c})
-        .on_conflict_do_nothing()
-        .returning(schema.presented_jti.c.jti)
-    )
-    for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-}
 
 
 class Change:
@@ -365,19 +362,12 @@ class Change:
         return self._write(less, changes_rights=False) > 0
 
     def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
-        """RFC 7523 §3 item 7: whether nobody has used `jti` of that client before. Of two at once, one has.
-
-        The second waits for the end of the first's transaction: several are asked in the order of their keys.
-        """
-        # Escaped: a client may send any character, also those that a database refuses, and its batch is others' too.
-        row = {"client_id": client_id, "jti": jti.encode("unicode_escape").decode(), "expires_at": until}
-        added = _USE_ONCE[self._connection.dialect.name].execute(self._connection, row)
-        # By what came back: a driver need not count what it inserted.
-        return added.one_or_none() is not None
+        """See single_uses.use."""
+        return single_uses.use(self._connection, client_id, jti, until=until)
 
     def forget_used(self) -> None:
-        """Rows whose time is over; what another writer is forgetting already is left to it."""
-        _FORGET.execute(self._connection, {"now": self._now})
+        """See single_uses.forget."""
+        single_uses.forget(self._connection, self._now)
 
     def finish(self) -> None:
         """Bump the revision and append the records. A change of rights without a record is a bug, and rolls back."""
