@@ -13,7 +13,7 @@ TITLES = {
     "nodes": "Two workers",
     "start": "Start, memory, a single client",
     "guard": "The guard",
-    "partner": "The partner's library",
+    "sdk": "The partner's library",
     "scan": "Looking for leaked secrets",
     "clinical": "Clinical data",
     "scale": "A million clients, ten million records",

@@ -22,7 +22,7 @@ PARTS: dict[str, tuple[int, int]] = {
     "nodes": (5, 3000),
     "start": (5, 3000),
     "guard": (31, 200),
-    "partner": (11, 20_000),
+    "sdk": (11, 20_000),
     "scan": (5, 1),
     "clinical": (3, 10_000),
 }

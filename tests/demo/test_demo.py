@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,8 +188,8 @@ def check_lines(folder: Path, lines: list[str]) -> None:
     assert json.loads(done.stdout)["items"][0]["oid"] == "KF.DEMO"
 
 
-def test_the_servers_are_left_running_with_three_commands_to_try_and_start_again(tmp_path):
-    folder = tmp_path / "home"
+def test_the_servers_are_left_running_with_three_commands_to_try_and_start_again(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "home"
     seen = []
     for number in (signal.SIGINT, signal.SIGTERM):
         process, lines = keep_running(folder)
@@ -203,6 +204,15 @@ def test_the_servers_are_left_running_with_three_commands_to_try_and_start_again
         )
         seen.append(lines)
     assert seen[0] == seen[1]
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg")
+def test_a_folder_that_is_too_deep_for_gpg_is_refused_in_words(tmp_path):
+    folder = tmp_path / ("deep" * 20)
+    done = subprocess.run([*DEMO, str(folder)], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "too long for the sockets of gpg's agent" in done.stderr
+    assert "name a shorter folder" in done.stderr
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):

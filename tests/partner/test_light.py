@@ -35,7 +35,7 @@ def test_pip_install_brings_at_most_ten_packages_besides_cryptography():
 
 @pytest.mark.parametrize("statement", ["import keyfob.partner", "from keyfob.partner import Session, AsyncSession"])
 def test_an_import_waits_for_nothing_that_only_a_first_call_needs(statement):
-    """How many milliseconds it takes, `bench/partner.py` shows."""
+    """How many milliseconds it takes, `bench/sdk.py` shows."""
     heavy = "{'httpx2', 'cryptography', 'pysequoia', 'ssl', 'asyncio', 'click', 'subprocess'}"
     script = f"import sys; before = set(sys.modules); {statement}; print(({heavy} & set(sys.modules)) - before)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

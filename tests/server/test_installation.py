@@ -136,6 +136,7 @@ def test_a_database_that_is_none_is_a_problem(home):
 def test_a_database_from_the_future_is_refused(home):
     connection = sqlite3.connect(home / "keyfob.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.execute("UPDATE installation SET least_schema = '9999'")
     connection.commit()
     connection.close()
     with pytest.raises(Misuse, match="newer"):

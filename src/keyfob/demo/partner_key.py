@@ -9,9 +9,12 @@ from keyfob.ambient import system_clock
 from keyfob.demo.stage import Stage
 from keyfob.openpgp import certificate as certificates
 from keyfob.openpgp import keys
+from keyfob.problem import Misuse
 
 USER_ID = "Example CRO <data@cro.example>"
 _MONTH = 30 * 24 * 3600
+_LONGEST = 87
+"""Bytes of its folder: a socket's path has at most 107, and `/S.gpg-agent.browser` 20 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ def make(stage: Stage) -> PartnerKey:
         stage.show("(gpg is not installed: the key was made by Keyfob's OpenPGP library)")
         return PartnerKey(path, certificate.fingerprint, ("--private-key", key_file.name))
     home = stage.folder / "gnupg"
+    if len(str(home).encode()) > _LONGEST:
+        raise Misuse("long-path", f"{home} is too long for the sockets of gpg's agent", hint="name a shorter folder")
     home.mkdir(mode=0o700, exist_ok=True)
     stage.environment["GNUPGHOME"] = str(home)
     # A person leaves --batch and --passphrase out, and is asked for a passphrase.

@@ -22,6 +22,9 @@ HERE_ALONE = {
     "move-store": "needs the home for itself",
     "operator keygen": "makes a private key, which stays where it is made",
     "alarm secret": "hands out a secret, which no answer holds",
+    "node request": "makes the new machine's key, where there is no home yet",
+    "node invite": "seals what is in the home's files",
+    "node join": "makes the home",
     "key rewrap": "moves the home's own key-encryption key",
 }
 """Commands that no server can do for somebody at a distance, and why."""
