@@ -35,7 +35,7 @@ def home(new_operator, free_port_of, monkeypatch):
         yield ground.Ground(copied, copied / "tls" / "ca.pem", info, "", keys.generate(), environ)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc, where a server is seen in fsync")
 def test_nothing_is_reported_unless_records_reach_the_disk(home, tmp_path, capsys):
     """Each token's record is read back after a kill; with fsync stubbed out there is no figure."""
     assert durability.judge(home, 200) >= 200

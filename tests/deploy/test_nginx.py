@@ -40,7 +40,7 @@ def node(operator, port: int):
         started.communicate()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl, which sets what the unit forbids, is Linux's")
 def test_tokens_come_through_nginx_also_when_a_node_is_killed(operator, free_port_of, tmp_path, monkeypatch):
     info = operator.client("balanced")
     monkeypatch.setenv("KEYFOB_HTTP_TRUSTED_PROXY", "127.0.0.1")

@@ -200,7 +200,7 @@ def test_who_fails_too_often_at_one_node_is_slowed_down_at_the_others(cluster):
     for _ in range(25):  # half of what the second would let pass by its own count
         if guess(second) == 429:
             break
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two looks at the condition
     else:
         pytest.fail("the second node has not heard of it")
     assert second.token(cluster.info, **guesser).status == 200

@@ -44,7 +44,7 @@ def ended(process):
 
 def await_time(at):
     while system_clock() < at:
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at the condition
 
 
 def test_three_instances_with_vaults_of_their_own_go_on_without_one_failed_request(stage):
@@ -185,7 +185,7 @@ def test_two_programs_with_one_vault_rotate_once(stage):
         waiting = {str(process.pid) for process in both}
         while not waiting <= set(Path("/proc/locks").read_text().split()):
             assert all(process.poll() is None for process in both)
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at the condition
     told = []
     for process in both:
         out, err = process.communicate(timeout=60)

@@ -54,7 +54,7 @@ def test_two_hundred_tasks_and_fifty_threads_go_over_an_expiry_with_one_grant_ea
     def thread():
         while time.monotonic() < until:
             take(source.token(SCOPE, resource=RESOURCE))
-            time.sleep(0.02)
+            time.sleep(0.02)  # the pace of a program; the end is `until`
 
     async def task():
         while time.monotonic() < until:
@@ -199,7 +199,7 @@ def await_method(stage, client_id, method):
     deadline = time.monotonic() + 60
     while stage.operator.run("client", "show", client_id)["auth_method"] != method:
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks at the condition
 
 
 def keys_of(stage, client_id):
