@@ -33,7 +33,7 @@ def get_group(call: Call) -> Answer:
 
 def put_group(call: Call) -> Answer:
     items, reason = _read_body(call)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 
@@ -65,7 +65,7 @@ def delete_group(call: Call) -> Answer:
     reason = call.reason()
     if reason is None:
         raise ApiProblem(422, "reason-required", "a removal needs a reason: send the header Keyfob-Reason")
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 

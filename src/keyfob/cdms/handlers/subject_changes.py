@@ -27,7 +27,7 @@ class _Asked:
 def change_subject(call: Call) -> Answer:
     """The subject as it is now. Who is at another site afterwards leaves the view of those who see the old one."""
     asked = _read(call)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = call.subject(writing.reading, study)
 

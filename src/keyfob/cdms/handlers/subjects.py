@@ -74,7 +74,7 @@ def register(call: Call) -> Answer:
     site = find_text(document, "site")
     status = _status(document)
     reason = find_reason(document)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
 
         def do() -> Response:

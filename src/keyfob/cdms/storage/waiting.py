@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from keyfob.cdms.storage import schema, statements
+from keyfob.prepared import Prepared
 
 Row = tuple[object, ...]
 _ORDER = (
@@ -18,7 +19,7 @@ class Waiting:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._new: dict[sa.Table, list[Row]] = {}
-        self._other: dict[sa.Executable, list[Mapping[str, object]]] = {}
+        self._other: dict[Prepared, list[Mapping[str, object]]] = {}
 
     def add(self, table: sa.Table, row: Row) -> int:
         """A new row, whole, in the order of the table's columns; how many wait now."""
@@ -26,7 +27,7 @@ class Waiting:
         waiting.append(row)
         return len(waiting)
 
-    def change(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
+    def change(self, statement: Prepared, row: Mapping[str, object]) -> None:
         self._other.setdefault(statement, []).append(row)
 
     def settle(self) -> None:
@@ -37,7 +38,7 @@ class Waiting:
             if isinstance(one, sa.Table):
                 self._insert(one, new.get(one, []))
             elif one in other:
-                self._connection.execute(one, other[one])
+                one.execute(self._connection, other[one])
 
     def _insert(self, table: sa.Table, rows: list[Row]) -> None:
         if rows and self._connection.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""A statement that every token needs, in the words of its driver: the engine renders it, and looks at each of its
+"""A statement that every request needs, in the words of its driver: the engine renders it, and looks at each of its
 parameters, anew for every execution, which takes longer than the database does."""
 
 import functools

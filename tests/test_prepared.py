@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from keyfob.server.storage.prepared import Prepared
+from keyfob.prepared import Prepared
 from keyfob.server.storage.schema import credential_observation, installation
 
 
