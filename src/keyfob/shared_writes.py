@@ -12,6 +12,11 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from keyfob.database import Database
+from keyfob.prepared import Prepared
+
+_SAVEPOINT, _RELEASE, _ROLLBACK = (
+    Prepared(sa.text(f"{verb} rider")) for verb in ("SAVEPOINT", "RELEASE", "ROLLBACK TO")
+)
 
 
 class _Ride:
@@ -72,14 +77,14 @@ class SharedWrites:
 
 @contextlib.contextmanager
 def _savepoint(ride: _Ride, connection: sa.Connection) -> Iterator[None]:
-    connection.exec_driver_sql("SAVEPOINT rider")
+    _SAVEPOINT.run(connection, {})
     try:
         yield
-        connection.exec_driver_sql("RELEASE rider")
+        _RELEASE.run(connection, {})
     except BaseException as failed:
         try:
-            connection.exec_driver_sql("ROLLBACK TO rider")
-            connection.exec_driver_sql("RELEASE rider")
+            _ROLLBACK.run(connection, {})
+            _RELEASE.run(connection, {})
         except sa.exc.DBAPIError:
             # A full disk may have undone the whole transaction, of all who were in it.
             ride.failed = failed

@@ -62,7 +62,7 @@ class Reading:
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
         name, wanted = ("oid", oid) if path_key is None else ("path_key", path_key)
-        row = statements.STUDY_BY[name].execute(self._connection, {"wanted": wanted}).one_or_none()
+        row = statements.STUDY_BY[name].find(self._connection, {"wanted": wanted})
         return None if row is None else read_study(row)
 
     def sites(self, study: str) -> tuple[Site, ...]:
@@ -77,8 +77,8 @@ class Reading:
 
     def find_sha256(self, study: str, oid: str) -> str | None:
         """Of the document that a metadata version was loaded from, in hex."""
-        found = statements.SHA256_OF.execute(self._connection, {"of": study, "wanted": oid}).scalar_one_or_none()
-        return None if found is None else str(found)
+        row = statements.SHA256_OF.find(self._connection, {"of": study, "wanted": oid})
+        return None if row is None else str(row.sha256)
 
     def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
         """The document that a metadata version was loaded from, and its SHA-256 in hex."""
@@ -153,7 +153,7 @@ class Reading:
     ) -> Subject | None:
         asked = {"id": subject_id, "key": key, "key_folded": folded}
         name, wanted = next((name, one) for name, one in asked.items() if one is not None)
-        row = statements.SUBJECT_BY[name].execute(self._connection, {"of": study, "wanted": wanted}).one_or_none()
+        row = statements.SUBJECT_BY[name].find(self._connection, {"of": study, "wanted": wanted})
         return None if row is None else _subject(row)
 
     def groups(
@@ -175,7 +175,7 @@ class Reading:
     def find_group(self, subject_id: str, place: Sequence[str | None]) -> StoredGroup | None:
         """The item group at (event, repeat, form, repeat, group, repeat), a removed one too."""
         asked = {"of": subject_id, **{name: part or "" for name, part in zip(statements.PLACE, place, strict=True)}}
-        row = statements.GROUP_AT.execute(self._connection, asked).one_or_none()
+        row = statements.GROUP_AT.find(self._connection, asked)
         if row is None:
             return None
         items = statements.ITEMS_OF.execute(self._connection, {"row": row.id})
@@ -278,7 +278,7 @@ class Reading:
 
     def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:
         asked = {"client": client_id, "wanted": key}
-        row = statements.ANSWER_TO.execute(self._connection, asked).one_or_none()
+        row = statements.ANSWER_TO.find(self._connection, asked)
         if row is None:
             return None
         headers = tuple((str(name), str(value)) for name, value in json.loads(row.headers))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from keyfob.cdms.storage import schema, statements
-from keyfob.prepared import Prepared
+from keyfob.prepared import Prepared, below
 
 Row = tuple[object, ...]
 _ORDER = (
@@ -38,12 +38,13 @@ class Waiting:
             if isinstance(one, sa.Table):
                 self._insert(one, new.get(one, []))
             elif one in other:
-                one.execute(self._connection, other[one])
+                one.run(self._connection, other[one])
 
     def _insert(self, table: sa.Table, rows: list[Row]) -> None:
         if rows and self._connection.dialect.name == "sqlite":
             # Whole numbers, texts and bytes: SQLAlchemy would look at each value of each row, and change none.
-            self._connection.exec_driver_sql(statements.SQLITE_INSERT[table], rows)
+            with below(self._connection) as driver:
+                driver.executemany(statements.SQLITE_INSERT[table], rows)
         elif rows:
             names = table.columns.keys()
             self._connection.execute(statements.INSERT[table], [dict(zip(names, row, strict=True)) for row in rows])

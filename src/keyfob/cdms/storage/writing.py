@@ -72,7 +72,7 @@ class Writing:
 
     def take(self, study: str) -> Study | None:
         """The study as it is now; to the end of the transaction it is this writer's alone. None when there is none."""
-        row = statements.TAKE_STUDY.execute(self._connection, {"wanted": study}).one_or_none()
+        row = statements.TAKE_STUDY.find(self._connection, {"wanted": study})
         if row is None:
             return None
         if study not in self._trails:
@@ -186,7 +186,7 @@ class Writing:
             for one in known
         ]
         if again:
-            statements.UPDATE_GROUP.execute(self._connection, again)
+            statements.UPDATE_GROUP.run(self._connection, again)
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
         made = iter(self._make_groups(fresh))
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
@@ -195,7 +195,7 @@ class Writing:
         if len(fresh) > 1:
             return self._connection.execute(statements.INSERT_GROUPS, fresh).scalars().all()
         named = [{f"new_{name}": value for name, value in one.items()} for one in fresh]
-        return [int(statements.INSERT_GROUP.execute(self._connection, one).scalar_one()) for one in named]
+        return [int(statements.INSERT_GROUP.find(self._connection, one).id) for one in named]
 
     def put_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, item: ItemValue, old: ItemValue | None, *,
@@ -294,12 +294,12 @@ class Writing:
 
     def keep_answer(self, client_id: str, key: str, answer: StoredAnswer) -> None:
         """Keep it for ANSWERS_KEPT; older ones are forgotten on the way."""
-        statements.FORGET_ANSWERS.execute(self._connection, {"before": self._now - ANSWERS_KEPT})
+        statements.FORGET_ANSWERS.run(self._connection, {"before": self._now - ANSWERS_KEPT})
         row = {
             "client_id": client_id, "key": key, "fingerprint": answer.fingerprint, "status": answer.status,
             "headers": json.dumps(answer.headers), "body": answer.body, "at": self._now,
         }  # fmt: skip
-        statements.INSERT_ANSWER.execute(self._connection, row)
+        statements.INSERT_ANSWER.run(self._connection, row)
 
     def keep_batch(
         self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes, receipt: object = None
@@ -322,7 +322,7 @@ class Writing:
         for study, trail in self._trails.items():
             if trail.seq != trail.began:
                 ended = {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
-                statements.END_STUDY.execute(self._connection, ended)
+                statements.END_STUDY.run(self._connection, ended)
 
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
         """Number, commit to and chain one event, of a study that was taken."""
