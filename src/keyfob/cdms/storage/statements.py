@@ -57,10 +57,11 @@ END_STUDY = Prepared(
     sa.update(schema.study).where(schema.study.c.oid == sa.bindparam("wanted")).values(_new("seq", "head"))
 )
 INSERT_SUBJECT = Prepared(sa.insert(schema.subject))
-INSERT = {table: sa.insert(table) for table in (schema.item_value, schema.audit)}
+INSERT = {table: sa.insert(table) for table in (schema.item_group, schema.item_value, schema.audit)}
 SQLITE_INSERT = {table: str(insert.compile(dialect=sqlite.dialect())) for table, insert in INSERT.items()}
 """The same with a question mark for each column, in the order of the table."""
 _MADE = schema.item_group.c.id
+LAST_GROUP = Prepared(sa.select(sa.func.max(_MADE).label("id")))
 INSERT_GROUPS = sa.insert(schema.item_group).returning(_MADE, sort_by_parameter_order=True)
 INSERT_GROUP = Prepared(
     sa.insert(schema.item_group)

@@ -9,7 +9,8 @@ from keyfob.prepared import Prepared, below
 
 Row = tuple[object, ...]
 _ORDER = (
-    statements.INSERT_SUBJECT, schema.item_value, statements.UPDATE_ITEM, statements.DELETE_ITEM, schema.audit,
+    statements.INSERT_SUBJECT, schema.item_group, schema.item_value, statements.UPDATE_ITEM, statements.DELETE_ITEM,
+    schema.audit,
 )  # fmt: skip
 
 
@@ -21,10 +22,10 @@ class Waiting:
         self._new: dict[sa.Table, list[Row]] = {}
         self._other: dict[Prepared, list[Mapping[str, object]]] = {}
 
-    def add(self, table: sa.Table, row: Row) -> int:
-        """A new row, whole, in the order of the table's columns; how many wait now."""
+    def add(self, table: sa.Table, *rows: Row) -> int:
+        """New rows, whole, in the order of the table's columns; how many wait now."""
         waiting = self._new.setdefault(table, [])
-        waiting.append(row)
+        waiting += rows
         return len(waiting)
 
     def change(self, statement: Prepared, row: Mapping[str, object]) -> None:
