@@ -30,16 +30,14 @@ class Prepared:
         """Once, or once for each of several rows."""
         return connection.exec_driver_sql(self._text(connection.dialect.name), parameters)
 
-    def run(self, connection: sa.Connection, parameters: Rows) -> None:
-        """As `execute`, where nothing is asked."""
+    def run(self, connection: sa.Connection, parameters: Rows) -> int:
+        """As `execute`, where nothing is asked; how many rows were changed in all."""
         if connection.dialect.name != "sqlite":
-            self.execute(connection, parameters)
-            return
+            return self.execute(connection, parameters).rowcount
         with below(connection) as driver:
             if isinstance(parameters, Mapping):
-                driver.execute(self._text("sqlite"), parameters)
-            else:
-                driver.executemany(self._text("sqlite"), parameters)
+                return driver.execute(self._text("sqlite"), parameters).rowcount
+            return driver.executemany(self._text("sqlite"), parameters).rowcount
 
     def find(self, connection: sa.Connection, parameters: Mapping[str, Any]) -> Any:
         """The one row that there is at most, its values by the names of their columns, or None."""

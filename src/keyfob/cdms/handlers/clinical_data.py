@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from keyfob import client_secret
 from keyfob.cdms import ingest, paging, problems
+from keyfob.cdms.ahead import Place, plan_ahead
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
 from keyfob.cdms.handlers import forms, snapshots
 from keyfob.cdms.handlers.bodies import read_data
@@ -30,22 +31,29 @@ def post_clinical_data(call: Call) -> Answer:
     """The receipt of a file. Everything in it is stored in one transaction, or nothing is."""
     file = read_data(call, strictly=_flag(call, "strict"))
     skips = _skips(call)
-    if _flag(call, "dry_run"):
-        with call.store.reading() as reading:
-            study = call.study(reading)
-            planned = _plan(call, reading, study, file, _of_study(file, study), skips=skips)
-        return json_response(200, write_receipt(file, *planned, None))
+
+    def plan(reading: Reading, study: Study) -> tuple[Plan, Refused]:
+        return _plan(call, reading, study, file, _of_study(file, study), skips=skips)
+
+    with call.store.reading() as reading:
+        study = call.study(reading)
+        if _flag(call, "dry_run"):
+            return json_response(200, write_receipt(file, *plan(reading, study), None))
+    asked = fingerprint(b"odm", study.oid.encode(), str(sorted(call.query.items())).encode(), call.body)
+    # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
+    key = call.header(b"idempotency-key") or f"odm:{asked}"
+    held = plan_ahead(call, key, plan, depends=_depends)
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
-        clinical = _of_study(file, study)
 
         def do() -> Response:
-            planned = _plan(call, writing.reading, study, file, clinical, skips=skips)
-            return _store(call, writing, study, file, *planned)
+            return _store(call, writing, study, file, *held(writing, study))
 
-        asked = fingerprint(b"odm", study.oid.encode(), str(sorted(call.query.items())).encode(), call.body)
-        # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
-        return once(call, writing, call.header(b"idempotency-key") or f"odm:{asked}", asked, do)
+        return once(call, writing, key, asked, do)
+
+
+def _depends(planned: tuple[Plan, Refused], subject: str, _place: Place) -> bool:
+    return subject in planned[0].known
 
 
 def _store(call: Call, writing: Writing, study: Study, file: OdmFile, plan: Plan, refused: Refused) -> Response:

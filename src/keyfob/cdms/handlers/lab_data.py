@@ -5,6 +5,7 @@ from collections import Counter
 
 from keyfob import client_secret
 from keyfob.cdms import problems, row_ingest
+from keyfob.cdms.ahead import Place, plan_ahead
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.datasets import reading as dataset_json
 from keyfob.cdms.datasets.reading import MEDIA_TYPES, Transfer
@@ -32,22 +33,29 @@ def patch_dataset(call: Call) -> Answer:
         _dataset(call, reading, call.study(reading))
     transfer = _read(call)
     skips = _skips(call)
+
+    def plan(reading: Reading, study: Study) -> RowPlan:
+        return _plan(call, reading, study, _dataset(call, reading, study), transfer, skips=skips)
+
     if flag(call, "dry_run"):
         with call.store.reading() as reading:
             study = call.study(reading)
-            plan = _plan(call, reading, study, _dataset(call, reading, study), transfer, skips=skips)
-        return json_response(200, _receipt(call, plan, transfer, study, None))
+            return json_response(200, _receipt(call, plan(reading, study), transfer, study, None))
+    # Without a key the transfer is its own: the same bytes are the same batch.
+    key = call.header(b"idempotency-key") or f"dataset:{call.asked}"
+    held = plan_ahead(call, key, plan, depends=_depends)
     with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
-        dataset = _dataset(call, writing.reading, study)
+        _dataset(call, writing.reading, study)  # still there, before what was answered is given again
 
         def do() -> Response:
-            plan = _plan(call, writing.reading, study, dataset, transfer, skips=skips)
-            return _store(call, writing, plan, transfer, study)
+            return _store(call, writing, held(writing, study), transfer, study)
 
-        # Without a key the transfer is its own: the same bytes are the same batch.
-        key = call.header(b"idempotency-key") or f"dataset:{call.asked}"
         return once(call, writing, key, call.asked, do)
+
+
+def _depends(plan: RowPlan, _subject: str, place: Place) -> bool:
+    return place["item_group"] == plan.dataset
 
 
 def _plan(call: Call, reading: Reading, study: Study, dataset: Dataset, transfer: Transfer, *, skips: bool) -> RowPlan:

@@ -70,7 +70,7 @@ INSERT_GROUP = Prepared(
 )
 UPDATE_GROUP = Prepared(
     sa.update(schema.item_group)
-    .where(schema.item_group.c.id == sa.bindparam("row"))
+    .where(schema.item_group.c.id == sa.bindparam("row"), schema.item_group.c.version == sa.bindparam("seen"))
     .values(_new("version", "removed", "metadata_version"))
 )
 _HERE = (schema.item_value.c.item_group == sa.bindparam("row")) & (schema.item_value.c.oid == sa.bindparam("item"))

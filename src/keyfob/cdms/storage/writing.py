@@ -21,6 +21,7 @@ from keyfob.cdms.storage import redacting, schema, statements, times
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.cdms.storage.waiting import Waiting
+from keyfob.problem import Problem
 from keyfob.secret import Secret
 
 ANSWERS_KEPT = 30 * 24 * 3600
@@ -178,15 +179,21 @@ class Writing:
     def put_groups(
         self, groups: Sequence[tuple[Subject, GroupData, StoredGroup | None]], *, version: str
     ) -> tuple[int, ...]:
-        """The row of the group at each of these places, with its version moved on; made where there is none."""
+        """The row of the group at each of these places, with its version moved on; made where there is none.
+
+        Raises Problem when one of them is no longer as it was seen.
+        """
         self.settle()
         known = [existing for _, _, existing in groups if existing is not None]
         again = [
-            {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
+            {
+                "row": one.row, "seen": one.version,
+                "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version,
+            }
             for one in known
-        ]
-        if again:
-            statements.UPDATE_GROUP.run(self._connection, again)
+        ]  # fmt: skip
+        if again and statements.UPDATE_GROUP.run(self._connection, again) != len(again):
+            raise Problem("changed-meanwhile", "an item group was changed meanwhile", hint="try again")
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
         made = iter(self._make_groups(fresh))
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
