@@ -1,11 +1,10 @@
 """A statement that every request needs, in the words of its driver: the engine renders it, and looks at each of its
 parameters, anew for every execution, which takes longer than the database does."""
 
-import contextlib
 import functools
 import sqlite3
 from collections import namedtuple
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,17 +33,13 @@ class Prepared:
         """As `execute`, where nothing is asked; how many rows were changed in all."""
         if connection.dialect.name != "sqlite":
             return self.execute(connection, parameters).rowcount
-        with below(connection) as driver:
-            if isinstance(parameters, Mapping):
-                return driver.execute(self._text("sqlite"), parameters).rowcount
-            return driver.executemany(self._text("sqlite"), parameters).rowcount
+        return below(connection, self._text("sqlite"), parameters).rowcount
 
     def find(self, connection: sa.Connection, parameters: Mapping[str, Any]) -> Any:
         """The one row that there is at most, its values by the names of their columns, or None."""
         if connection.dialect.name != "sqlite":
             return self.execute(connection, parameters).one_or_none()
-        with below(connection) as driver:
-            found = driver.execute(self._text("sqlite"), parameters).fetchone()
+        found = below(connection, self._text("sqlite"), parameters).fetchone()
         return None if found is None else self._row(*found)
 
     @functools.cached_property
@@ -59,13 +54,19 @@ class Prepared:
         return str(compiled)
 
 
-@contextlib.contextmanager
-def below(connection: sa.Connection) -> Iterator[sqlite3.Connection]:
-    """SQLite's own connection, past the engine, which takes five times as long; what it raises, the engine's words."""
+def below(
+    connection: sa.Connection, text: str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any] | tuple[Any, ...]]
+) -> sqlite3.Cursor:
+    """`text` on SQLite's own connection, for each of several rows: past the engine, which takes five times as long.
+
+    Raises what the engine would.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     try:
-        yield driver
+        if isinstance(parameters, Mapping):
+            return driver.execute(text, parameters)
+        return driver.executemany(text, parameters)
     except sqlite3.Error as failed:
         raise sa.exc.DBAPIError.instance(
             None, None, failed, sqlite3.Error, hide_parameters=True, dialect=connection.dialect

@@ -51,7 +51,7 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
     handlers = ThreadPoolExecutor(min(_HANDLERS, share), "handler")
     exporters = ThreadPoolExecutor(_EXPORTERS, "exporter")
     allowed = Allowance(settings.requests_per_client_per_minute)
-    running = Running(surroundings.store.place)
+    running = Running(surroundings.store.sqlite_file)
     in_turn = InTurn(surroundings.store)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -217,8 +217,10 @@ def _new_subject(
 
 def soft_checks(design: Design, item: ItemValue) -> list[str]:
     """The soft range checks that the value does not pass: they go into its audit record."""
-    found = Findings()
-    checking.check_item(design, design.items[item.oid], item, found)
+    definition, found = design.items[item.oid], Findings()
+    if all(check.hard for check in definition.range_checks):
+        return []
+    checking.check_item(design, definition, item, found)
     return [warning.message for warning in found.warnings]
 
 

@@ -49,7 +49,7 @@ def post_clinical_data(call: Call) -> Answer:
         def do() -> Response:
             return _store(call, writing, study, file, *held(writing, study))
 
-        return once(call, writing, key, asked, do)
+        return once(call, writing, key, do, asked=asked)
 
 
 def _depends(planned: tuple[Plan, Refused], subject: str, _place: Place) -> bool:

@@ -40,7 +40,7 @@ def put_group(call: Call) -> Answer:
         def do() -> Response:
             return _put(call, writing, study, subject, _data(call, items, reason))
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:
@@ -72,7 +72,7 @@ def delete_group(call: Call) -> Answer:
         def do() -> Response:
             return _delete(call, writing, study, subject, _data(call, (), reason))
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _delete(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:

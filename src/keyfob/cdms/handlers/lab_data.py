@@ -51,7 +51,7 @@ def patch_dataset(call: Call) -> Answer:
         def do() -> Response:
             return _store(call, writing, held(writing, study), transfer, study)
 
-        return once(call, writing, key, call.asked, do)
+        return once(call, writing, key, do)
 
 
 def _depends(plan: RowPlan, _subject: str, place: Place) -> bool:

@@ -34,7 +34,7 @@ def change_subject(call: Call) -> Answer:
         def do() -> Response:
             return _change(call, writing, subject, asked)
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _read(call: Call) -> _Asked:

@@ -80,7 +80,7 @@ def register(call: Call) -> Answer:
         def do() -> Response:
             return _register(call, writing, study, key=key, site=site, status=status, reason=reason)
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _register(

@@ -70,7 +70,7 @@ class Store:
             return proving.use(connection, proofs, forget_before=forget_before)
 
     @property
-    def place(self) -> Path | None:
+    def sqlite_file(self) -> Path | None:
         """Where the SQLite database is; None on PostgreSQL."""
         where = None if self.has_many_writers else self._database.engine.url.database
         return None if where is None else Path(where)

@@ -44,8 +44,7 @@ class Waiting:
     def _insert(self, table: sa.Table, rows: list[Row]) -> None:
         if rows and self._connection.dialect.name == "sqlite":
             # Whole numbers, texts and bytes: SQLAlchemy would look at each value of each row, and change none.
-            with below(self._connection) as driver:
-                driver.executemany(statements.SQLITE_INSERT[table], rows)
+            below(self._connection, statements.SQLITE_INSERT[table], rows)
         elif rows:
             names = table.columns.keys()
             self._connection.execute(statements.INSERT[table], [dict(zip(names, row, strict=True)) for row in rows])
