@@ -12,8 +12,8 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
+from keyfob.prepared import Prepared
 from keyfob.server.storage import announcements, operators, schema, standing, usage
-from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.records import (
     Allowance,
     Announcement,
