@@ -24,6 +24,7 @@ from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, OAuthError
+from keyfob.oauth.trusted_proxies import TrustedProxies
 from keyfob.oauth.wire import Headers, Response, values
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, live, read_body, respond
 
@@ -83,7 +84,7 @@ def make_app(
         if client_certificates:
             # Whoever may ask here is the proxy: this service listens to nobody else.
             peer = scope.get("client") or ("", 0)
-            certificate = presented_certificate(scope, trusted_proxy=peer[0])
+            certificate = presented_certificate(scope, trusted_proxy=TrustedProxies(frozenset({peer[0]})))
         path, _, query = target.partition(b"?")
         return Presented(headers, query, method.decode("latin-1"), path, certificate)
 

@@ -15,6 +15,7 @@ from keyfob.guard.guard import Guard
 from keyfob.guard.issuer import MAX_FEED_AGE
 from keyfob.guard.route_table import RouteTable
 from keyfob.oauth import resource_indicator, resource_metadata
+from keyfob.oauth.trusted_proxies import TrustedProxies
 from keyfob.problem import Misuse
 
 _PATH = click.Path(path_type=Path)
@@ -127,10 +128,12 @@ def serve(
             guard, table, resource_metadata=metadata, client_certificates=client_certificates, entropy=system_entropy
         )
 
+    # A proxy on this machine comes from the address that it asks.
+    here = TrustedProxies(frozenset({host, *(("127.0.0.1", "::1") if host == "localhost" else ())}))
     scheme = "http" if tls_cert is None else "https"
     listener.serve_workers(
         app, workers=workers, host=host, port=port, certificate=tls_cert, private_key=tls_key,
-        ready=f"{scheme}://{host}:{port}", trusted_proxy=host,
+        ready=f"{scheme}://{host}:{port}", trusted_proxies=here,
     )  # fmt: skip
 
 
