@@ -323,7 +323,7 @@ class Change:
         """Note the last use of each credential, from which address; in the order of their ids."""
         rows = [{"used": one, "at": self._now, "from": addresses[one]} for one in sorted(addresses)]
         if rows:
-            _USED.execute(self._connection, rows)
+            _USED.run(self._connection, rows)
 
     def observe_delivery(self, credential_id: str, *, address: str) -> None:
         """Note that its message was fetched; the last time before its first use is what counts."""

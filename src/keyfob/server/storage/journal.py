@@ -68,7 +68,7 @@ class Journal:
             salts=[random[at : at + chain.SALT_BYTES] for at in range(0, len(random), chain.SALT_BYTES)],
             now=now,
         )
-        _APPEND.execute(
+        _APPEND.run(
             connection,
             [
                 {
@@ -87,7 +87,7 @@ class Journal:
 
 def head(connection: sa.Connection, writer: str) -> ledger.Head | None:
     """The last record of a chain; None when it is empty."""
-    row = _HEAD.execute(connection, {"writer": writer}).one_or_none()
+    row = _HEAD.find(connection, {"writer": writer})
     return None if row is None else ledger.Head(row.sequence, bytes(row.link))
 
 

@@ -142,7 +142,7 @@ class Reading:
 
     def find_client(self, client_id: str) -> ClientView | None:
         """The client, or None. For an unknown id another client is read, and put away: the time must be the same."""
-        row = _CLIENT[self._connection.dialect.name].execute(self._connection, {"asked": client_id}).one_or_none()
+        row = _CLIENT[self._connection.dialect.name].find(self._connection, {"asked": client_id})
         if row is None:
             return None
         fields = row._asdict()

@@ -38,8 +38,8 @@ def use(connection: sa.Connection, presented: Sequence[tuple[str, str, int]]) ->
     ]
     order = sorted(range(len(rows)), key=lambda place: (rows[place]["client_id"], rows[place]["jti"], place))
     connection.exec_driver_sql(_HERE)
-    added = _USE[connection.dialect.name].execute(connection, [rows[place] for place in order])
-    if added.rowcount == len(rows):
+    added = _USE[connection.dialect.name].run(connection, [rows[place] for place in order])
+    if added == len(rows):
         return [True] * len(rows)
     # Somebody comes again, or the driver does not count: each is asked for by itself, and known by what comes back.
     connection.exec_driver_sql(_BACK)
@@ -52,4 +52,4 @@ def use(connection: sa.Connection, presented: Sequence[tuple[str, str, int]]) ->
 
 def forget(connection: sa.Connection, now: int) -> None:
     """Rows whose time is over; what another writer is forgetting already is left to it."""
-    _FORGET.execute(connection, {"now": now})
+    _FORGET.run(connection, {"now": now})
