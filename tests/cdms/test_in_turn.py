@@ -104,9 +104,10 @@ def test_nobody_is_told_that_it_is_stored_when_it_is_not(line):
 
 
 @pytest.mark.on("sqlite")
-def test_who_has_left_keeps_nobody_from_his_answer(line):
+def test_who_has_left_before_his_turn_is_not_begun_and_keeps_nobody_from_his_answer(line):
     answers = line.answers(line.register("a"), line.register("b"), cancel=[0])
     assert asyncio.run(answers) == ["CancelledError", "b"]
+    assert line.keys() == {"b"}
 
 
 def test_only_brief_calls_are_taken_and_only_where_one_writes_at_a_time(line, database_kind):

@@ -47,26 +47,27 @@ class InTurn:
         return await done
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-                outcomes = await loop.run_in_executor(self._thread, self._do, some)
+                # Whose connection has ended, or whose time to drain, is not begun any more.
+                waiting = [one for one in self._waiting if not one[2].done()]
+                some, self._waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+                outcomes = await self._outcomes(some)
                 for (_, _, done), outcome in zip(some, outcomes, strict=True):
                     _tell(done, outcome)
         finally:
             self._running = None
 
-    def _do(self, some: Sequence[_Waiting]) -> list[Answer | Exception]:
-        outcomes: list[Answer | Exception] = []
+    async def _outcomes(self, some: Sequence[_Waiting]) -> Sequence[Answer | Exception]:
         try:
-            with self._store.together():
-                for call, handler, _ in some:
-                    outcomes.append(_outcome(call, handler))
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, some)
         except Exception as failed:
             # Also who was refused: it may have been for what another of them wrote, and that is not there now.
             return [failed] * len(some)
-        return outcomes
+
+    def _do(self, some: Sequence[_Waiting]) -> list[Answer | Exception]:
+        with self._store.together():
+            return [_outcome(call, handler) for call, handler, _ in some]
 
 
 def _outcome(call: Call, handler: Handler) -> Answer | Exception:
@@ -78,7 +79,7 @@ def _outcome(call: Call, handler: Handler) -> Answer | Exception:
 
 def _tell(done: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
     if done.done():
-        return  # its connection ended, or the server's time to drain
+        return  # it ended meanwhile
     if isinstance(outcome, Exception):
         done.set_exception(outcome)
     else:
