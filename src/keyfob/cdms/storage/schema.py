@@ -18,6 +18,8 @@ installation = sa.Table(
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("installation_id", sa.Text, nullable=False),
     sa.Column("epoch", sa.Text, nullable=False),
+    # What a program has to know at least: of a later schema, one that only adds to it.
+    sa.Column("least_schema", sa.Text, nullable=False, server_default="0005"),
     sa.CheckConstraint("id = 1", name="one"),
 )
 
