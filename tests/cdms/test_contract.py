@@ -28,11 +28,13 @@ parameters = {parameters}
 unexpected-methods = ["DELETE"]
 
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "409", "412", "422", "428"]
+expected-statuses = ["2xx", "304", "404", "409", "412", "422", "428"]
 
 [[operations]]
-include-operation-id = ["list_subjects", "get_changes", "get_audit", "post_clinical_data", "put_version"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409", "412", "422", "428"]
+include-operation-id = [
+  "list_subjects", "get_changes", "get_audit", "get_clinical_data", "post_clinical_data", "put_version",
+]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "409", "412", "422", "428"]
 """
 
 

@@ -49,7 +49,7 @@ def is_known(headers: Headers, tag: str) -> bool:
 
 def not_modified(headers: tuple[tuple[bytes, bytes], ...]) -> Response:
     """RFC 9110 §15.4.5."""
-    kept = (b"etag", b"vary", b"cache-control")
+    kept = (b"etag", b"last-modified", b"vary", b"cache-control")
     return Response(304, tuple(one for one in headers if one[0] in kept), b"")
 
 

@@ -268,6 +268,7 @@ PARAMETERS: Mapping[str, Schema] = {
 HEADERS: Mapping[str, Schema] = {
     "If-Match": {**_TEXT, "description": "The ETag of what is to be changed (428 without)."},
     "If-None-Match": {**_TEXT, "description": "On a write: `*`, to create. On a read: the ETag of what is known."},
+    "If-Modified-Since": {**_TEXT, "description": "The Last-Modified of what is known; without If-None-Match."},
     "Idempotency-Key": {
         "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$",
         "description": "The same request again is answered alike for 30 days, and done once.",
