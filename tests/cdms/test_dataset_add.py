@@ -128,6 +128,9 @@ def test_an_external_dataset_in_which_a_place_is_uncertain_is_no_design(new_api,
         "only one of its items": design.replace('<Alias Context="keyfob" Name="identifying"/>', visit),
         "exactly one form": design.replace('<ItemGroupRef ItemGroupOID="IG.LB" Mandatory="No"/>', ""),
         "must have a KeySequence": design.replace(' KeySequence="2"', ""),
+        "must not be marked as identifying": design.replace(
+            visit, visit + '<Alias Context="keyfob" Name="identifying"/>'
+        ),
         "none may repeat": design.replace(
             '<FormRef FormOID="F.AE"', '<FormRef FormOID="F.LB" Mandatory="No"/><FormRef FormOID="F.AE"'
         ),

@@ -49,6 +49,30 @@ def test_identifying_items_are_shown_where_their_own_right_reaches(with_data, de
     assert birth_dates(with_data, token) == [seen] * 5
 
 
+def test_who_may_not_see_an_item_takes_it_away_by_no_silence(api, demo_study, tmp_path):
+    """A whole item group is written by what its writer sees of it; the answer, also a second time, tells no more."""
+    for name in ("design", "data"):
+        (tmp_path / f"{name}.xml").write_bytes(demo_study(name))
+        api.run("load", tmp_path / f"{name}.xml")
+    subject = api.get(f"{HERE}/subjects").document["items"][0]["subject_id"]
+    group = f"{HERE}/subjects/{subject}/events/SE.SCREEN/forms/F.DM/item-groups/IG.DM"
+    blind, seeing = api.token("clinical-data:read clinical-data:write"), api.token()
+    before = {one["oid"]: one for one in api.get(group, token=seeing).document["items"]}
+    seen = api.get(group, token=blind)
+    assert before.keys() - {one["oid"] for one in seen.document["items"]} == {"I.BRTHDAT"}
+    items = [{**one, "value": "170.5"} if one["oid"] == "I.HEIGHT" else one for one in seen.document["items"]]
+    changed = {"items": items, "reason": "measured again"}
+    key = {"idempotency-key": "again"}
+    for _ in range(2):
+        put = api.request("PUT", group, changed, {"if-match": seen.headers["etag"], **key}, token=blind)
+        assert put.status == 200, put.body
+        assert {one["oid"] for one in put.document["items"]} == {one["oid"] for one in items}
+    after = {one["oid"]: one for one in api.get(group, token=seeing).document["items"]}
+    assert after == before | {"I.HEIGHT": {**before["I.HEIGHT"], "value": "170.5"}}
+    told = api.request("PUT", group, changed, {"if-match": put.headers["etag"]}, token=seeing)
+    assert told.codes == ["mandatory"], "who sees it takes it away"
+
+
 def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data):
     """The forms of an element with sites are not lent to one without."""
     subject = with_data.register(STUDY, "no site").document["subject_id"]

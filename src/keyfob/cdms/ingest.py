@@ -126,14 +126,15 @@ def make_plan(
 
 
 def plan_group(
-    design: Design, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None, rights: Rights
-) -> Plan:
-    """The plan for one whole item group: what it does not name is removed (HTTP PUT)."""
+    design: Design, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None, rights: Rights, *,
+    unseen: frozenset[str] = frozenset(),
+) -> Plan:  # fmt: skip
+    """The plan for one whole item group: what it does not name is removed (HTTP PUT), but for what is `unseen`."""
     plan = Plan(study, design.version_oid)
     checking.check_group(design, group, plan.found)
     if plan.found.errors:
         return plan
-    named = {item.oid for item in group.items}
+    named = {item.oid for item in group.items} | unseen
     gone = [] if existing is None or existing.removed else [i for i in existing.data.items if i.oid not in named]
     unchanged = _plan_group(plan, design, subject, group, existing, rights, gone=gone)
     return Plan(study, plan.version, plan.subjects, plan.groups, plan.found, unchanged)

@@ -175,7 +175,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "ItemGroup": _object({"items": _many("Item"), "version": {"type": "integer", "minimum": 1}}),
     "ItemGroupToStore": _object(
         {"items": _many("Item", minItems=1), "reason": _REASON}, "reason", closed=True,
-        description="All of it: what it does not name is removed.",
+        description="All of it: what it does not name is removed, but for what the token does not let be seen.",
     ),
     "Receipt": _object(
         {

@@ -49,7 +49,9 @@ def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: Gr
     existing = writing.reading.find_group(subject.id, group.place)
     preconditions.check_change(call.headers, _tag(existing), what="the item group")
     rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
-    plan = ingest.plan_group(design, study, subject, group, existing, rights)
+    # Who may not see what identifies a person does not say by silence that it is to go.
+    unseen = _unseen(call, writing.reading, study, subject, group, existing)
+    plan = ingest.plan_group(design, study, subject, group, existing, rights, unseen=unseen)
     if plan.found.errors:
         raise ApiProblem(422, plan.found.errors[0].code, "the item group was not stored", findings=plan.found.errors)
     ingest.carry_out(plan, writing, batch=None)
@@ -57,7 +59,19 @@ def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: Gr
         return _answer(201, 1 if existing is None else existing.version + 1, group.items)
     stored = writing.reading.find_group(subject.id, group.place)
     assert stored is not None
-    return _answer(200, stored.version, stored.data.items)
+    return _answer(200, stored.version, [item for item in stored.data.items if item.oid not in unseen])
+
+
+def _unseen(
+    call: Call, reading: Reading, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None
+) -> frozenset[str]:
+    """The items that are there, that `group` does not name, and that are not shown to this call."""
+    named = {item.oid for item in group.items}
+    present = {} if existing is None or existing.removed else existing.values
+    if not (unnamed := present.keys() - named):
+        return frozenset()
+    sight = ItemSight(call, reading, study)
+    return frozenset(oid for oid in unnamed if not sight.shows(subject, group.form, oid))
 
 
 def delete_group(call: Call) -> Answer:
