@@ -248,6 +248,11 @@ PARAMETERS: Mapping[str, Schema] = {
     "get_dataset limit": {**_COUNT, "maximum": 10**9 - 1, "default": 0, "description": "0: all."},
     "after": {**_COUNT, "default": 0, "description": "At most the study's high_water."},
     "as_of_seq": {**_COUNT, "description": "At most the study's high_water: what was there then."},
+    "place": {
+        **IN_QUERY,
+        "pattern": r"^(/[^/\x00]*){0,4}$",
+        "description": "Event, form, item group and item, or the first of them: a JSON Pointer of OIDs (RFC 6901).",
+    },
     "epoch": {**IN_QUERY, "description": "As in the page before: 409 when it is another by now."},
     "updated_after_seq": {**_COUNT, "description": "At most the study's high_water."},
     "cursor": {**IN_QUERY, "description": "`next` of the page before, with the same filter."},
