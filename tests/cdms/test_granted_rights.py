@@ -1,5 +1,6 @@
 """A right holds when one authorization detail alone gives it for the study, site, form and action (RFC 9396)."""
 
+import http.client
 import re
 
 import pytest
@@ -83,6 +84,36 @@ def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data)
     refused = with_data.request("PUT", group, pain, {"if-none-match": "*"}, token=with_data.token(details=details))
     assert refused.status == 404
     assert with_data.request("PUT", group, pain, {"if-none-match": "*"}).status == 201
+
+
+@pytest.mark.on("sqlite")
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"forms": ["F.VS", "F.DIARY"]}, "item_group.form IN ('F.VS', 'F.DIARY')"),
+        ({"sites": ["701"]}, "item_group.subject IN (SELECT id FROM subject WHERE site = '701')"),
+    ],
+)
+def test_what_is_not_granted_is_not_even_read(api, demo_study, tmp_path, limits, kept):
+    """It is no text any more: whoever reads it fails."""
+    for name in ("design", "data"):
+        (tmp_path / f"{name}.xml").write_bytes(demo_study(name))
+        api.run("load", tmp_path / f"{name}.xml")
+    limited = api.token(details=[detail(*READING, "datasets:read", **limits)])
+    subject = api.get(f"{HERE}/subjects?site=701").document["items"][0]["subject_id"]
+    ways = ("clinical-data", "clinical-data?form=F.VS", f"subjects/{subject}/clinical-data", "datasets/IG.VS")
+    before = [_undated(api.get(f"{HERE}/{way}", token=limited).body) for way in ways]
+    api.sql(
+        "UPDATE item_value SET value = CAST(x'ff' AS TEXT) WHERE item_group IN "
+        f"(SELECT id FROM item_group WHERE NOT {kept})"
+    )
+    assert [_undated(api.get(f"{HERE}/{way}", token=limited).body) for way in ways] == before
+    with pytest.raises(http.client.IncompleteRead):
+        api.get(f"{HERE}/clinical-data")
+
+
+def _undated(body: bytes) -> bytes:
+    return re.sub(rb'CreationDateTime":? ?="?[^,> ]*', b"", body)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def listed(items: Sequence[object], *, following: str | None = None) -> Answer:
 
 def list_studies(call: Call) -> Answer:
     with call.store.reading() as reading:
-        found = [study for study in reading.studies() if call.permits(study.oid)]
+        found = reading.studies(call.studies())
     return listed([write_study(study) for study in found])
 
 
@@ -71,9 +71,8 @@ def write_study(study: Study) -> dict[str, object]:
     return {"study": study.path_key, "oid": study.oid, "name": study.name, "high_water": study.seq}
 
 
-def _sites(call: Call, reading: Reading, study: Study) -> list[Site]:
-    granted = call.sites(study.oid)
-    return [site for site in reading.sites(study.oid) if granted is None or site.oid in granted]
+def _sites(call: Call, reading: Reading, study: Study) -> tuple[Site, ...]:
+    return reading.sites(study.oid, call.sites(study.oid))
 
 
 def _version(call: Call, reading: Reading, study: Study, version: str) -> Response:
