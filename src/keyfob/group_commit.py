@@ -4,6 +4,7 @@ The event loop never waits for the disk: batches are written in a thread, one af
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ _log = logging.getLogger("keyfob.commit")
 T = TypeVar("T")
 
 MAX_WAITING = 10_000
+GATHER = 0.002
+"""Seconds that a batch waits at most until as many have come together as in the one before it."""
 PATIENCE = 2.0
 """Seconds that a request waits for its record to be durable, and a batch for its turn to write."""
 NOTE_EVERY = 0.5
@@ -48,6 +51,8 @@ class GroupCommit(Generic[T]):
         self._deadlines: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._failed = False
+        self._last_size = 1
+        self._enough: asyncio.Event | None = None
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
@@ -66,6 +71,8 @@ class GroupCommit(Generic[T]):
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((records, done))
+        if self._enough is not None and len(self._waiting) >= self._last_size:
+            self._enough.set()
         patience = PATIENCE if self._patience is None else self._patience
         while self._deadlines and self._deadlines[0][1].done():
             self._deadlines.popleft()
@@ -88,6 +95,7 @@ class GroupCommit(Generic[T]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._gather()
                 # Who gave up in the meantime is not recorded: its token will never leave.
                 batch = [(records, done) for records, done in self._waiting if not done.done()]
                 self._waiting.clear()
@@ -95,6 +103,20 @@ class GroupCommit(Generic[T]):
                     await self._commit(batch)
         finally:
             self._running = None
+
+    async def _gather(self) -> None:
+        """Who came together last time will soon be here again, if they are at work: one flush does for them all.
+
+        Without this they fall apart into small batches, each with a flush of its own, and a thread that writes while
+        the event loop works: the two then take the interpreter from each other, which costs more than the flush.
+        """
+        if len(self._waiting) < self._last_size:
+            self._enough = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GATHER):
+                    await self._enough.wait()
+            self._enough = None
+        self._last_size = len(self._waiting)
 
     async def _commit(self, batch: list[tuple[tuple[T, ...], asyncio.Future[None]]]) -> None:
         records = [record for some, _ in batch for record in some]

@@ -1,7 +1,6 @@
 """`keyfob-cdms serve`: the clinical data API, until it is told to stop."""
 
 import contextlib
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +22,6 @@ from keyfob.guard import Guard
 from keyfob.serving import Anchors, App, listener
 
 _HTTPS = 443
-_OBJECTS = 50_000
 
 
 @click.command(short_help="Serve the API over HTTPS.")
@@ -59,7 +57,6 @@ def serve(ground: Ground, *, home: Path, host: str, port: int | None, workers: i
         opened = installation.open(home, environ=ground.environ, entropy=ground.entropy)
         with contextlib.closing(opened) as found:
             documents = found.resource_document, openapi.write(settings)
-            _collect_seldom()
             surroundings = Surroundings(found.store, settings, ground.entropy, *documents)
             yield make_app(surroundings, _make_guard(found, ground.clock), clock=ground.clock)
 
@@ -75,12 +72,6 @@ def serve(ground: Ground, *, home: Path, host: str, port: int | None, workers: i
             limits=settings.limits,
             anchors=_read_anchors(settings.client_ca),
         )
-
-
-def _collect_seldom() -> None:
-    """A transfer makes objects by the million and no cycles: to look for some every few hundred costs a fifth of it."""
-    gc.freeze()
-    gc.set_threshold(_OBJECTS, 20, 20)
 
 
 def _make_guard(found: Installation, clock: Clock) -> Guard:

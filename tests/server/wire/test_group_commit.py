@@ -31,6 +31,37 @@ def test_requests_that_wait_share_one_commit():
     assert len(batches) <= 2
 
 
+def written_in(monkeypatch, first, then, *, gather):
+    """The batches in which so many come, who come at once, and after them so many others, one in each turn."""
+    batches = []
+
+    async def some():
+        commits: GroupCommit[int] = GroupCommit(lambda batch: batches.append(list(batch)) or {})
+        await asyncio.gather(*(commits.append(number) for number in range(first)))
+        waiting = []
+        for number in range(then):
+            waiting.append(asyncio.create_task(commits.append(number)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        await commits.close()
+
+    monkeypatch.setattr(group_commit, "GATHER", gather)
+    asyncio.run(some())
+    return [len(batch) for batch in batches]
+
+
+def test_as_many_as_came_together_last_time_are_waited_for_and_flushed_at_once(monkeypatch):
+    assert written_in(monkeypatch, 3, 3, gather=60) == [3, 3]
+
+
+def test_who_comes_alone_after_many_waits_a_moment_and_no_longer(monkeypatch):
+    assert written_in(monkeypatch, 3, 1, gather=0.001) == [3, 1]
+
+
+def test_who_always_comes_alone_waits_for_nobody(monkeypatch):
+    assert written_in(monkeypatch, 1, 1, gather=60) == [1, 1]
+
+
 def test_a_batch_that_fails_fails_each_of_its_requests_and_the_next_one_is_tried():
     broken = [OSError("the disk is gone"), None]
 

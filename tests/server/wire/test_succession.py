@@ -218,14 +218,15 @@ def test_every_step_is_in_the_audit_and_says_who(operator):
     partner.finish(new)
     records = [one for one in operator.audit() if one.get("client_id") == partner.id and one["kind"] != "token_issued"]
     told = [(one["kind"], one["actor"].partition(":")[0]) for one in records][2:]
-    assert told == [
+    # On PostgreSQL they may stand in several chains, between which a second is the order.
+    assert sorted(told) == [
         ("credential_first_used", "client"),
+        ("credential_first_used", "client"),
+        ("credential_retired", "client"),
+        ("credential_retiring", "server"),
         ("credential_sealed", "client"),
         ("message_delivered", "client"),
         ("message_delivered", "client"),
-        ("credential_first_used", "client"),
-        ("credential_retiring", "server"),
-        ("credential_retired", "client"),
     ]
     assert operator.run("audit", "verify")["whole"] is True
 

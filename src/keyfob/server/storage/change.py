@@ -361,9 +361,9 @@ class Change:
         less = sa.update(table).where(alive).values(fetches_left=table.c.fetches_left - 1)
         return self._write(less, changes_rights=False) > 0
 
-    def use_once(self, client_id: str, jti: str, *, until: int) -> bool:
+    def use_once(self, presented: Sequence[tuple[str, str, int]]) -> list[bool]:
         """See single_uses.use."""
-        return single_uses.use(self._connection, client_id, jti, until=until)
+        return single_uses.use(self._connection, presented)
 
     def forget_used(self) -> None:
         """See single_uses.forget."""

@@ -267,11 +267,13 @@ class Store:
 def _used_before(change: Change, batch: Sequence[TokenIssued]) -> dict[int, Used]:
     """Uses up what the grants present; says, by their places, what of it somebody had used up before."""
     presented = [(place, grant.client_id, one) for place, grant in enumerate(batch) for one in grant.single_uses]
-    if presented:
-        change.forget_used()
+    if not presented:
+        return {}
+    change.forget_used()
+    rows = [(client_id, f"{one.what} {one.name}", one.until) for _, client_id, one in presented]
     replayed: dict[int, Used] = {}
-    for place, client_id, one in sorted(presented, key=lambda each: (each[1], each[2].what, each[2].name, each[0])):
-        if not change.use_once(client_id, f"{one.what} {one.name}", until=one.until):
+    for (place, _, one), is_first in zip(presented, change.use_once(rows), strict=True):
+        if not is_first:
             replayed.setdefault(place, one.what)
     return replayed
 
