@@ -131,9 +131,9 @@ class Collected:
 def test_rwslib_reads_it(trail, test_data):
     """Its reader demands of Rave's own: an attribute of the vendor's, times without a zone, and a version in digits.
 
-    None of the three is written, also not for who would ask for it: ODM's schema has no such attribute, a time without a
-    zone is anybody's guess in a trail, and what a version is called is its author's to say. Without the first it reads
-    nothing. (Repeat keys must be digits, too: it reads no rows of datasets.)
+    None of the three is written, also not for who would ask for it: ODM's schema has no such attribute, a time without
+    a zone is anybody's guess in a trail, and what a version is called is its author's to say. Without the first it
+    reads nothing. (Repeat keys must be digits, too: it reads no rows of datasets.)
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,7 +3,7 @@
 As with ODM (keyfob.cdms.ingest) a plan is made inside the transaction that carries it out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -36,7 +36,7 @@ class RowWrite:
     existing: StoredGroup | None
     new: tuple[ItemValue, ...]
     old: dict[str, ItemValue]
-    soft_checks: tuple[str, ...]
+    soft_checks: Mapping[str, list[str]]
 
 
 @dataclass(slots=True)

@@ -8,12 +8,12 @@ from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
 
 from keyfob import __version__
-from keyfob.cdms import accepting, preconditions
+from keyfob.cdms import preconditions
 from keyfob.cdms.call import IDENTIFIERS, Answer, Call, Stream
 from keyfob.cdms.datasets import writing
 from keyfob.cdms.datasets.reading import DSJC, JSON, NDJSON
 from keyfob.cdms.datasets.writing import Described, PlacedRow
-from keyfob.cdms.handlers import validators
+from keyfob.cdms.handlers import forms, validators
 from keyfob.cdms.handlers.designs import live_design
 from keyfob.cdms.handlers.sight import plain_items
 from keyfob.cdms.odm import datasets
@@ -52,10 +52,10 @@ class View:
 _OF_ITEMS = (datasets.Source.ITEM, datasets.Source.UNIT)
 
 
-def view(call: Call, reading: Reading, study: Study, design: Design, forms: Iterable[str]) -> View:
+def view(call: Call, reading: Reading, study: Study, design: Design, asked: Iterable[str]) -> View:
     """What is asked of these forms."""
     sites: set[str | None] = {None, *(site.oid for site in reading.sites(study.oid))}
-    all_places = [(site, form) for site in sites for form in forms]
+    all_places = [(site, form) for site in sites for form in asked]
     assert call.scope is not None
     places = frozenset(place for place in all_places if call.holds(call.scope, study.oid, place[0], form=place[1]))
     identifies = frozenset(place for place in places if call.holds(IDENTIFIERS, study.oid, place[0], form=place[1]))
@@ -92,7 +92,7 @@ def list_datasets(call: Call) -> Answer:
 
 def get_dataset(call: Call) -> Answer:
     """The rows that the client may see; which columns and rows, and in which form, is the client's to ask."""
-    media_type = accepting.choose(call.header(b"accept"), _OFFERED)
+    media_type = forms.accepted(call, *_OFFERED)
     metadata_only, data_only = flag(call, "metadataonly"), flag(call, "dataonly")
     if metadata_only and data_only:
         raise ApiProblem(422, "nothing-left", "metadataonly and dataonly leave nothing")

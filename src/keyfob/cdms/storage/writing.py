@@ -216,11 +216,12 @@ class Writing:
 
     def put_row(
         self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
-        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None, soft_checks: Sequence[str],
+        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None,
+        soft_checks: Mapping[str, Sequence[str]],
     ) -> None:  # fmt: skip
         """All items of a group that change, under one record; one without a value in `new` is taken away.
 
-        `old` has what each of them was, if it was there.
+        `old` has what each of them was, if it was there; `soft_checks` what each of them does not pass.
         """
         event: dict[str, object] = {
             "action": "update" if old else "insert",
