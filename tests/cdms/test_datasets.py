@@ -57,6 +57,28 @@ def test_the_datasets_of_a_study_are_listed_as_cdisc_lists_them(api):
     assert {"itemGroupOID", "name", "label", "records", "href", "datasetJSONCreationDateTime"} <= lb.keys()
 
 
+def test_cdiscs_own_description_of_its_api_fits_ours(api, test_data):
+    """The draft of the Dataset-JSON API 1.0: its shapes hold, and each query that it knows is known."""
+    theirs = json.loads((test_data / "api" / "dataset-json-api-1-0.openapi.json").read_bytes())
+    formats = jsonschema.FormatChecker()
+
+    def valid(path, shape):
+        schema = {**shape, "components": theirs["components"]}
+        jsonschema.Draft202012Validator(schema, format_checker=formats).validate(api.get(path).document)
+
+    below = "#/components/schemas"
+    valid(f"{STUDY}/datasets", {"type": "array", "items": {"$ref": f"{below}/StudyDataset"}})
+    valid(LB, {"$ref": f"{below}/DatasetJson"})
+    ours = api.get("/openapi.json").document["paths"]["/v1/studies/{study}/datasets/{dataset}"]
+    known = {(one["name"].lower(), one["in"]) for one in ours["get"]["parameters"]}
+    wanted = theirs["paths"]["/studies/{studyOID}/datasets/{datasetOID}"]["get"]["parameters"]
+    assert {(one["name"], one["in"]) for one in wanted if one["in"] == "query"} <= known
+    assert ("if-modified-since", "header") in known
+    rows = {"rows": api.get(LB).document["rows"][:2]}
+    jsonschema.validate(rows, {"$ref": f"{below}/RowData", "components": theirs["components"]})
+    assert api.request("PATCH", LB, rows).document["unchanged"] == 2
+
+
 def test_what_was_sent_comes_back_in_its_order_and_valid(api, lab, schemas):
     answer = api.get(LB)
     assert answer.headers["content-type"] == "application/json"
