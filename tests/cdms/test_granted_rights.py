@@ -61,6 +61,11 @@ def test_who_may_not_see_an_item_takes_it_away_by_no_silence(api, demo_study, tm
     before = {one["oid"]: one for one in api.get(group, token=seeing).document["items"]}
     seen = api.get(group, token=blind)
     assert before.keys() - {one["oid"] for one in seen.document["items"]} == {"I.BRTHDAT"}
+    # RFC 9110 §8.8.3: what he has is not what the other has, and yet as good to change it.
+    assert seen.headers["etag"] == '"1.part"'
+    assert api.get(group, headers={"if-none-match": seen.headers["etag"]}, token=blind).status == 304
+    assert api.get(group, headers={"if-none-match": seen.headers["etag"]}, token=seeing).status == 200
+    assert api.get(group, headers={"if-none-match": '"1"'}, token=blind).status == 200
     items = [{**one, "value": "170.5"} if one["oid"] == "I.HEIGHT" else one for one in seen.document["items"]]
     changed = {"items": items, "reason": "measured again"}
     key = {"idempotency-key": "again"}

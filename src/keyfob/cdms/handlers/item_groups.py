@@ -28,7 +28,7 @@ def get_group(call: Call) -> Answer:
             raise not_found()
         sight = ItemSight(call, reading, study)
     shown = [item for item in group.data.items if sight.shows(subject, group.data.form, item.oid)]
-    return _answer(200, group.version, shown)
+    return _answer(200, group.version, shown, whole=len(shown) == len(group.data.items))
 
 
 def put_group(call: Call) -> Answer:
@@ -150,9 +150,10 @@ def _read_item(item: object, place: int) -> ItemValue:
     return ItemValue(oid, value, unit, contradicts=is_null == (value is not None), where=where)
 
 
-def _answer(status: int, version: int, items: Iterable[ItemValue]) -> Response:
+def _answer(status: int, version: int, items: Iterable[ItemValue], *, whole: bool = True) -> Response:
     document = {"items": [_write_item(item) for item in items], "version": version}
-    return json_response(status, document, headers=((b"etag", f'"{version}"'.encode()),))
+    tag = f'"{version}"' if whole else preconditions.in_part(f'"{version}"')
+    return json_response(status, document, headers=((b"etag", tag.encode()),))
 
 
 def _write_item(item: ItemValue) -> dict[str, object]:
