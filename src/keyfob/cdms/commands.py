@@ -12,6 +12,7 @@ from keyfob.cdms.auditing import check_study
 from keyfob.cdms.installation import Plan
 from keyfob.cdms.odm.model import Site
 from keyfob.cdms.options import PATH, Ground, home_option, open_home
+from keyfob.cdms.segments import is_segment
 from keyfob.cdms.storage.records import Actor
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
@@ -143,8 +144,9 @@ def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> 
     Example:
       keyfob-cdms site add S.1 701 "University hospital" --home ./cdms
     """
-    if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip() or not name.isprintable():
-        raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
+    if len(oid) > 64 or not is_segment(oid) or not name.strip() or not name.isprintable():
+        message = "a site has an ID of 1 to 64 printable characters without a slash, and a NAME"
+        raise Misuse("bad-site", message, hint="see --help")
     actor = Actor(None, None, command.system_user())
     with (
         contextlib.closing(open_home(home, ground)) as found,
