@@ -114,3 +114,11 @@ def test_a_condition_hides_no_refusal(api):
     assert api.get(ODM, headers=anything | {"accept": "text/csv"}).status == 406
     unknown = api.get(LB, headers={"if-match": '"other"'})
     assert (unknown.status, unknown.document["code"]) == (412, "precondition-failed")
+
+
+def test_a_date_is_not_asked_where_a_tag_is(api):
+    """RFC 9110 §13.2.2: by its date nothing has changed; by its tag he has another one."""
+    later = {"if-modified-since": "Fri, 31 Dec 2100 00:00:00 GMT"}
+    for path in (LB, f"{STUDY}/datasets"):
+        assert api.get(path, headers=later).status == 304
+        assert api.get(path, headers=later | {"if-none-match": '"other"'}).status == 200
