@@ -65,10 +65,9 @@ bench-compare: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node bench/peers/r
 bench-scale: $(VENV)/ready ## a million clients, ten million records, on SQLite and PostgreSQL: hours (ROWS=100000: so many clients)
 	@$(BIN)/python bench/scale.py $(if $(ROWS),--rows $(ROWS))
 
-bench-attack: $(VENV)/ready ## what time tells a stranger, and what a good client feels of attacks, of greed and of others' writes
+bench-attack: $(VENV)/ready ## what time tells a stranger, and what a good client feels of attacks and of others' writes
 	@$(BIN)/python bench/unknown_or_wrong.py
 	@$(BIN)/python bench/under_attack.py
-	@$(BIN)/python bench/one_greedy_partner.py
 	@$(BIN)/python bench/cdms_put.py
 
 # Whom we are measured beside. Without npm it is left out, and said so.

@@ -1,16 +1,22 @@
 """Two workers beside one, on SQLite and on a PostgreSQL of this machine that flushes what it commits.
 
 On a machine of two cores the load, the workers and PostgreSQL share them: what two workers could do is seen where more
-cores are free. The CPU time is the workers' own.
+cores are free. The CPU time is the workers' own. How much the machine itself makes of two processes is told first, by
+signing alone: where two make less than twice as much as one, no two workers will.
 """
 
 import contextlib
+import multiprocessing
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from ground import PLACE, PLAIN, made
 from loading import Taken, Target, load
 from measuring import ROOT, Figure
@@ -21,6 +27,7 @@ sys.path.append(str(ROOT / "tests"))
 def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
     notes: list[str] = []
     taken: dict[str, list[Taken]] = {}
+    signed = {f"signing alone, {n} process{'es' * (n > 1)}": [signatures(n) for _ in range(rounds)] for n in (1, 2)}
     with contextlib.ExitStack() as ending:
         kinds: dict[str, str | None] = {"SQLite": None}
         if (database := ending.enter_context(postgresql())) is None:
@@ -36,7 +43,8 @@ def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
                         with home.serving(8451, "--workers", str(workers), **PLAIN) as server:
                             seen = load(Target(server.port, server.cpu, credential=pair), count)
                         taken.setdefault(f"{kind}, {workers} worker{'s' * (workers > 1)}", []).append(seen)
-    figures = []
+    one, two = (Figure(name, "signatures/s", tuple(rates), is_rate=True) for name, rates in signed.items())
+    figures = [one, replace(two, floor=one.name)]
     for name, seen in taken.items():
         kind, is_two = name.partition(",")[0], "2" in name
         one = f"{kind}, 1 worker"
@@ -49,6 +57,21 @@ def measure(*, rounds: int, count: int) -> tuple[list[Figure], list[str]]:
         figures.append(Figure(f"{name}, p99", "ms", tuple(each.p99 for each in seen), bound=bound))
         figures.append(Figure(f"{name}, errors", "of all", tuple(float(each.errors) for each in seen), bound=0.0))
     return figures, notes
+
+
+def signatures(processes: int) -> float:
+    """How many a second so many processes make, at the same time."""
+    with multiprocessing.Pool(processes) as pool:
+        return sum(pool.map(_sign, [0.5] * processes, chunksize=1))
+
+
+def _sign(seconds: float) -> float:
+    key, how, count = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(hashes.SHA256()), 0
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        key.sign(b"x" * 400, how)
+        count += 1
+    return count / seconds
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ TITLES = {
     "tokens": "A token",
     "connections": "A new connection for each token",
     "nodes": "Two workers",
+    "greedy": "A greedy partner beside a good one",
     "start": "Start, memory, a single client",
     "guard": "The guard",
     "sdk": "The partner's library",

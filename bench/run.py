@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[int, int]] = {
     "tokens": (5, 4000),
     "connections": (5, 600),
     "nodes": (5, 3000),
+    "greedy": (5, 80),
     "start": (5, 3000),
     "guard": (31, 200),
     "sdk": (11, 20_000),
@@ -52,7 +53,7 @@ def measure(parts: list[str], folder: Path, *, is_quick: bool) -> None:
     for part in parts:
         rounds, count = PARTS[part]
         if is_quick:
-            rounds, count = 2, max(200, count // 20)
+            rounds, count = 2, min(count, max(200, count // 20))
         print(f"{part}:", flush=True)
         module = importlib.import_module(part)
         figures, notes = module.measure(rounds=rounds, count=count)
