@@ -12,7 +12,7 @@ from keyfob.cdms.odm import checking
 from keyfob.cdms.odm.checking import Findings
 from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemValue, SubjectData
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, Status, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import SITE_CLOSED, Status, StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
 
 
@@ -99,7 +99,7 @@ def make_plan(
 ) -> Plan:
     """The plan for `clinical`, whose study and version are known to be these. Nothing is written."""
     plan = Plan(study, design.version_oid, found=checking.check_clinical(design, clinical))
-    sites = frozenset(site.oid for site in reading.sites(study.oid))
+    sites, closed = frozenset(site.oid for site in reading.sites(study.oid)), reading.closed_sites(study.oid)
     subjects = {subject.key: subject for subject in reading.subjects(study.oid, sites=rights.sites)}
     folded = {fold(subject.key): subject for subject in reading.subjects(study.oid)}
     wanted = [subjects[one.key].id for one in clinical.subjects if one.key in subjects]
@@ -110,14 +110,14 @@ def make_plan(
         if known is not None and data.transaction == "Insert":
             plan.found.errors.append(Finding("subject-exists", "the subject exists", data.where, data.line))
             continue
-        subject = known or _new_subject(plan, data, rights, sites, folded, entropy)
+        subject = known or _new_subject(plan, data, rights, sites, closed, folded, entropy)
         if subject is None:
             continue
         if known is not None and data.site not in (None, known.site):
             message = "the subject is of another site: a transfer is not made by a file of data"
             plan.found.errors.append(Finding("other-site", message, data.where, data.line))
-        if subject.status not in OPEN:
-            plan.found.errors.append(Finding("not-open", f"the subject is {subject.status}", data.where, data.line))
+        if subject.closed is not None:
+            plan.found.errors.append(Finding("not-open", subject.closed, data.where, data.line))
             continue
         for group in data.groups:
             existing = stored.get((*group.place, subject.id))
@@ -185,6 +185,7 @@ def _new_subject(
     data: SubjectData,
     rights: Rights,
     sites: frozenset[str],
+    closed: frozenset[str],
     folded: dict[str, Subject],
     entropy: Entropy,
 ) -> Subject | None:
@@ -205,6 +206,9 @@ def _new_subject(
         return None
     if rights.sites is not None and data.site not in rights.sites:
         plan.found.errors.append(Finding("unknown-site", "the study has no such site", *where))
+        return None
+    if data.site in closed:
+        plan.found.errors.append(Finding("not-open", SITE_CLOSED, *where))
         return None
     subject_id = client_secret.new_id("sub_", entropy(16))
     subject = Subject(subject_id, plan.study.oid, data.key, data.site, Status.ENROLLED, 1)

@@ -13,7 +13,7 @@ from keyfob.cdms.datasets.reading import Transfer
 from keyfob.cdms.odm.datasets import NUMBERS, Dataset
 from keyfob.cdms.odm.model import Design, Finding, GroupData, ItemValue
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing
 
 OTHER_VALUES = "other-values"
@@ -98,8 +98,8 @@ def _known(
         if subject is None or not may_write[subject.site]:
             message = "the subject is not registered in this study"
             plan.checked.refuse(row.index, Finding("unknown-subject", message, *where))
-        elif subject.status not in OPEN:
-            plan.checked.refuse(row.index, Finding("not-open", f"the subject is {subject.status}", *where))
+        elif subject.closed is not None:
+            plan.checked.refuse(row.index, Finding("not-open", subject.closed, *where))
         else:
             yield row, subject
 

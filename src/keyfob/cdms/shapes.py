@@ -124,7 +124,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Study": _object(_STUDY),
     "Studies": _list("Study"),
     "StudyDetails": _object({**_STUDY, "protocol": _TEXT, "metadata_version": _TEXT_OR_NULL, "subjects": _COUNT}),
-    "Site": _object({"site": _TEXT, "name": _TEXT}),
+    "Site": _object({"site": _TEXT, "name": _TEXT, "status": {"enum": ["open", "closed"]}}),
     "Sites": _list("Site"),
     "StoredVersion": _object(
         {
@@ -235,10 +235,11 @@ SCHEMAS: Mapping[str, Schema] = {
             "soft_checks": {"type": "array", "items": _TEXT}, "batch": _TEXT, "client_id": _TEXT, "token_id": _TEXT,
             "operator": {**_TEXT, "description": "The client's own, or who acted at the API's command line."},
             "site": _TEXT, "name": _TEXT, "version": _TEXT, "sha256": _TEXT, "epoch": _TEXT,
+            "status": {"enum": ["open", "closed"], "description": "What became of a site."},
             "redacted": {"type": "array", "items": {"type": "integer"}},
         },
         "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-        "version", "sha256", "epoch", "redacted",
+        "status", "version", "sha256", "epoch", "redacted",
     ),
     "AuditTrail": _feed("AuditRecord"),
 }  # fmt: skip

@@ -77,7 +77,7 @@ def _is_at(event: events.Event, wanted: tuple[str, ...]) -> bool:
 
 _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-    "version", "sha256", "epoch", "redacted",
+    "status", "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
@@ -108,8 +108,8 @@ def _subject(call: Call, reading: Reading, study: Study) -> Subject:
 
 
 def _check_open(subject: Subject) -> None:
-    if subject.status not in OPEN:
-        raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
+    if subject.closed is not None:
+        raise ApiProblem(409, "not-open", subject.closed)
 
 
 def _place(call: Call) -> tuple[str, str | None, str, str | None, str, str | None]:

@@ -74,6 +74,12 @@ class Reading:
         chosen = chosen.order_by(_Plain(columns.oid))
         return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
 
+    def closed_sites(self, study: str) -> frozenset[str]:
+        """The OIDs of those that take no data any more."""
+        columns = schema.site.c
+        chosen = sa.select(columns.oid).where(columns.study == study, columns.closed_at.is_not(None))
+        return frozenset(self._connection.execute(chosen).scalars())
+
     def versions(self, study: str) -> tuple[tuple[str, str], ...]:
         """The metadata versions of a study, live, draft and old: the OID of each, and its document's SHA-256 in hex."""
         columns = schema.metadata_version.c
@@ -137,7 +143,8 @@ class Reading:
         `updated_after`: those to which, or to whose data, something happened after that sequence number.
         """
         columns = schema.subject.c
-        chosen = sa.select(schema.subject).where(columns.study == study).order_by(_Plain(columns.key))
+        chosen = sa.select(schema.subject, statements.AT_CLOSED_SITE).where(columns.study == study)
+        chosen = chosen.order_by(_Plain(columns.key))
         if after is not None:
             last = sa.select(columns.key).where(columns.id == after, columns.study == study).scalar_subquery()
             chosen = chosen.where(_Plain(columns.key) > last)
@@ -208,7 +215,7 @@ class Reading:
         group, subject = schema.item_group.c, schema.subject.c
         allowed = [(site or "", form) for site, form in places]
         chosen = (
-            sa.select(group.id, schema.subject)
+            sa.select(group.id, schema.subject, statements.AT_CLOSED_SITE)
             .join(schema.subject, subject.id == group.subject)
             .where(
                 subject.study == study, group.oid == oid, group.removed.is_(False),
@@ -304,7 +311,7 @@ def read_study(row: sa.Row[*tuple[object, ...]]) -> Study:
 
 
 def _subject(row: sa.Row[*tuple[object, ...]]) -> Subject:
-    return Subject(row.id, row.study, row.key, row.site, Status(row.status), row.version)
+    return Subject(row.id, row.study, row.key, row.site, Status(row.status), row.version, bool(row.at_closed_site))
 
 
 def _group(row: sa.Row[*tuple[object, ...]], items: tuple[ItemValue, ...]) -> StoredGroup:

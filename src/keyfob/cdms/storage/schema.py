@@ -41,6 +41,7 @@ site = sa.Table(
     sa.Column("study", sa.Text, sa.ForeignKey("study.oid"), primary_key=True),
     sa.Column("oid", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("closed_at", sa.BigInteger),  # since when; NULL: data are taken for its subjects
 )
 
 metadata_version = sa.Table(

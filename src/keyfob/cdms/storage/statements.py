@@ -5,7 +5,14 @@ from sqlalchemy.dialects import sqlite
 
 from keyfob.cdms.storage import schema
 
-_STUDIES, _SUBJECTS = sa.select(schema.study), sa.select(schema.subject)
+_SITE = schema.site.c
+AT_CLOSED_SITE = (
+    sa.exists()
+    .where(_SITE.study == schema.subject.c.study, _SITE.oid == schema.subject.c.site, _SITE.closed_at.is_not(None))
+    .correlate(schema.subject)
+    .label("at_closed_site")
+)
+_STUDIES, _SUBJECTS = sa.select(schema.study), sa.select(schema.subject, AT_CLOSED_SITE)
 STUDY_BY = {name: _STUDIES.where(schema.study.c[name] == sa.bindparam("wanted")) for name in ("path_key", "oid")}
 SUBJECT_BY = {
     name: _SUBJECTS.where(

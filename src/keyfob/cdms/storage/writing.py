@@ -155,6 +155,17 @@ class Writing:
             self._record(study, None, {"action": "site", "site": site.oid, "name": site.name})
         return old is None
 
+    def close_site(self, study: str, oid: str, *, closes: bool, reason: str) -> bool:
+        """Whether that changes anything: no data are taken for the subjects of a closed site, until it opens again."""
+        table = schema.site
+        is_closed = oid in self.reading.closed_sites(study)
+        if closes != is_closed:
+            here = (table.c.study == study) & (table.c.oid == oid)
+            self._connection.execute(sa.update(table).where(here).values(closed_at=self._now if closes else None))
+            status = "closed" if closes else "open"
+            self._record(study, None, {"action": "site", "site": oid, "status": status, "reason": reason})
+        return closes != is_closed
+
     def add_subject(self, subject: Subject, *, reason: str | None) -> None:
         row = {
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
