@@ -2,7 +2,8 @@
 
 A trial's chemistry, 32,740 rows of 24 columns (KEYFOB_TEST_DATA names the folder of the public file), as one transfer
 for each round, each into a dataset of its own; every row is checked, stored, and has its own record in the audit trail.
-Then the same transfer with another name, of which no row is new; and the whole dataset out again.
+Then the same transfer with another name, of which no row is new; and the whole dataset out again. Beside the first, a
+site writes one item group after the other: the longest that it waits is how long a transfer keeps others from writing.
 """
 
 import base64
@@ -10,10 +11,12 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import ssl
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,7 +40,7 @@ DATA = Path(os.environ.get("KEYFOB_TEST_DATA", ROOT.parent / "shared" / "data"))
 ISSUER, API = "https://localhost:8450", "https://localhost:9450"
 STUDY = "KF.DEMO"
 KEYS = ("USUBJID", "VISITNUM", "LBTESTCD", "LBSEQ")
-SCOPE = "lab-data:write datasets:read"
+SCOPE = "lab-data:write datasets:read subjects:write clinical-data:write"
 BOUND = 5000
 """Rows a second, at least."""
 
@@ -51,11 +54,14 @@ class Ground:
     documents: list[bytes]
     cpu: Callable[[], float]
 
-    def call(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-        headers = {"authorization": f"Bearer {self._token()}", "content-type": kind}
+    def call(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/json", token: str | None = None
+    ) -> bytes:
+        headers = {"authorization": f"Bearer {token or self.token()}", "content-type": kind}
+        headers |= {"if-none-match": "*"} if method == "PUT" else {}
         return _send(self.ca, API, method, f"/v1/studies/{STUDY}{path}", body, headers)
 
-    def _token(self) -> str:
+    def token(self) -> str:
         assert self.client.client_secret is not None
         pair = f"{self.client.client_id}:{self.client.client_secret.reveal()}"
         headers = {
@@ -73,7 +79,7 @@ def _send(ca: Path, origin: str, method: str, path: str, body: bytes, headers: d
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
-    assert answer.status == 200, content[:500]
+    assert answer.status in (200, 201), content[:500]
     return content
 
 
@@ -122,6 +128,29 @@ def ground(rounds: int) -> Iterator[Ground]:
             yield Ground(ca, client, sent, lambda: time.clock_gettime(clock))
 
 
+class Site(threading.Thread):
+    """Somebody who writes one item group after the other until he is told to end; `longest`: seconds for one."""
+
+    def __init__(self, base: Ground) -> None:
+        super().__init__()
+        self._base, self._ended, self._token = base, threading.Event(), base.token()
+        made = json.loads(base.call("POST", "/subjects", json.dumps({"key": secrets.token_hex(8)}).encode()))
+        self._path = f"/subjects/{made['subject_id']}/events/SE.VISIT/forms/F.DIARY/item-groups/IG.DIARY"
+        self.longest = 0.0
+
+    def run(self) -> None:
+        items = json.dumps({"items": [{"oid": "I.PAIN", "value": "3"}]}).encode()
+        while not self._ended.is_set():
+            began = time.perf_counter()
+            self._base.call("PUT", f"{self._path}?erk={secrets.token_hex(8)}", items, token=self._token)
+            self.longest = max(self.longest, time.perf_counter() - began)
+
+    def end(self) -> float:
+        self._ended.set()
+        self.join()
+        return self.longest
+
+
 def measure(rounds: int = 3) -> dict[str, tuple[float, ...]]:
     """By what was done: its rows a second and its CPU seconds (of the API) for a thousand rows, one for each round."""
     found: dict[str, list[float]] = {}
@@ -138,7 +167,10 @@ def measure(rounds: int = 3) -> dict[str, tuple[float, ...]]:
             path = f"/datasets/IG.LBCH{number}"
             rows = json.loads(document)["records"]
             again = document.replace(b'"label":"Chemistry"', b'"label":"Chemistry again"')
+            site = Site(base)
+            site.start()
             stored = json.loads(timed("stored", rows, lambda p=path, d=document: base.call("PATCH", p, d)))
+            found.setdefault("others wait at most, s", []).append(site.end())
             assert (stored["stored"], stored["refused"]) == (rows, 0)
             same = json.loads(timed("unchanged", rows, lambda p=path, d=again: base.call("PATCH", p, d)))
             assert same["unchanged"] == rows

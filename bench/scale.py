@@ -1,7 +1,8 @@
 """`make bench-scale`: what grows with a million clients and ten million audit records, and what must not.
 
 The rows are made directly in the store (bench/bulk.py), on SQLite and on PostgreSQL, beside a home with a hundred
-clients. A token is asked for by clients that are chosen by chance among all, so that most of them are in no memory.
+clients. A token is asked for by clients that are chosen by chance among all, so that most of them are in no memory: one
+after the other, which is what a client waits for, and by sixteen at once, as fast as they are answered.
 """
 
 import argparse
@@ -33,6 +34,7 @@ class Seen:
 
     ready: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    alone: list[Taken] = field(default_factory=list)
     tokens: list[Taken] = field(default_factory=list)
     pages: dict[str, list[float]] = field(default_factory=dict)
 
@@ -76,16 +78,18 @@ def look(home: Ground, clients: int, rounds: int, count: int) -> Seen:
     chance = random.Random(1)
     seen = Seen()
     for _ in range(rounds):
-        heads = [
-            Target(8451, lambda: 0.0, credential=bulk.pair(chance.randrange(clients))).head() for _ in range(count)
-        ]
+        one_by_one, at_once = (
+            [Target(8451, lambda: 0.0, credential=bulk.pair(chance.randrange(clients))).head() for _ in range(some)]
+            for some in (count // 5, count)
+        )
         began = time.perf_counter()
         with home.serving(8451, **PLAIN) as server:
             seen.ready.append(time.perf_counter() - began)
-            taken = load(Target(server.port, server.cpu, heads=heads), count, warm=16)
-            if taken.errors:
-                raise OSError(f"{taken.errors} of {count} clients got no token")
-            seen.tokens.append(taken)
+            for heads, connections, taken in ((one_by_one, 1, seen.alone), (at_once, 16, seen.tokens)):
+                target = Target(server.port, server.cpu, heads=heads)
+                taken.append(load(target, len(heads), connections=connections, warm=16))
+                if taken[-1].errors:
+                    raise OSError(f"{taken[-1].errors} of {len(heads)} clients got no token")
             seen.memory.append(memory_of(server.process.pid))
         with installed(home) as opened:
             for what, ask in {
@@ -108,8 +112,10 @@ def told(kind: str, few: Seen, many: Seen, rows: int) -> Iterator[Figure]:
     for what, unit, of, bound in (
         ("from the start to ready", "s", lambda seen: seen.ready, None),
         ("memory of one worker", "MB (PSS)", lambda seen: seen.memory, None),
-        ("a token, median", "ms", lambda seen: [one.p50 for one in seen.tokens], 1.2),
-        ("a token, p99", "ms", lambda seen: [one.p99 for one in seen.tokens], None),
+        ("a token, one client after the other, median", "ms", lambda seen: [one.p50 for one in seen.alone], 1.2),
+        ("a token, one client after the other, p99", "ms", lambda seen: [one.p99 for one in seen.alone], None),
+        ("a token, 16 clients at once, median", "ms", lambda seen: [one.p50 for one in seen.tokens], None),
+        ("a token, 16 clients at once, p99", "ms", lambda seen: [one.p99 for one in seen.tokens], None),
         ("a token", "CPU s/1,000", lambda seen: [one.cpu for one in seen.tokens], None),
         ("a page of 100 audit records", "ms", lambda seen: seen.pages["a page of the audit trail"], None),
         ("a page of 100 clients", "ms", lambda seen: seen.pages["a page of clients"], None),

@@ -1,14 +1,12 @@
 """keyfob.shared_writes: one flush for many, and no writer's word for another's."""
 
 import contextlib
-import threading
-import time
 
 import pytest
 import sqlalchemy as sa
 
 from keyfob import database
-from keyfob.shared_writes import MAX_RIDERS, SharedWrites
+from keyfob.shared_writes import SharedWrites
 
 
 class ChangedItsMind(Exception):
@@ -16,10 +14,7 @@ class ChangedItsMind(Exception):
 
 
 class Writers:
-    """Threads that write at once: all of them wait for the turn, which another process has, and then go on."""
-
     def __init__(self, path):
-        self._path = path
         self.opened = database.open_sqlite(path)
         self.shared = SharedWrites(self.opened)
         with self.opened.write() as connection:
@@ -29,32 +24,22 @@ class Writers:
             )
         self.commits = 0
         sa.event.listen(self.opened.engine, "commit", self._count)
-        self.outcomes: dict[int, str] = {}
 
     def _count(self, _connection):
         self.commits += 1
 
-    def run(self, count, write):
-        threads = [threading.Thread(target=self._write, args=(number, write)) for number in range(count)]
-        with contextlib.closing(database.open_sqlite(self._path)) as other, other.write():
-            for thread in threads:
-                thread.start()
-            deadline = time.monotonic() + 60
-            while self.shared.waiting < count - 1:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)  # between two looks at the condition
-        for thread in threads:
-            thread.join(60)
-        return self.outcomes
-
-    def _write(self, number, write):
+    def write(self, number, write):
+        """What is known of it before the transaction ends."""
         try:
             with self.shared.write() as connection:
                 write(connection, number)
         except Exception as failed:
-            self.outcomes[number] = type(failed).__name__
-        else:
-            self.outcomes[number] = "durable"
+            return type(failed).__name__
+        return "written"
+
+    def run(self, count, write):
+        with self.shared.together():
+            return [self.write(number, write) for number in range(count)]
 
     def numbers(self, table="one"):
         with self.opened.read() as connection:
@@ -64,18 +49,39 @@ class Writers:
 @pytest.fixture
 def writers(tmp_path):
     made = Writers(tmp_path / "some.db")
-    yield made
-    made.opened.close()
+    with contextlib.closing(made.opened):
+        yield made
 
 
 def add(connection, number):
+    assert connection.exec_driver_sql("SELECT count(*) FROM one").scalar_one() <= number
     connection.exec_driver_sql("INSERT INTO one VALUES (?)", (number,))
 
 
-def test_who_writes_at_once_shares_one_flush(writers):
-    assert writers.run(20, add) == dict.fromkeys(range(20), "durable")
+def test_who_writes_together_shares_one_flush(writers):
+    assert writers.run(20, add) == ["written"] * 20
     assert writers.numbers() == set(range(20))
     assert writers.commits == 1
+
+
+def test_nobody_has_the_turn_before_somebody_writes(writers):
+    with writers.shared.together():
+        with writers.opened.write() as connection:
+            add(connection, 1)
+        assert writers.numbers() == {1}
+    assert writers.commits == 1
+
+
+def test_who_writes_alone_has_a_transaction_of_his_own(writers):
+    assert [writers.write(number, add) for number in range(3)] == ["written"] * 3
+    assert writers.commits == 3
+
+
+def test_what_is_read_meanwhile_has_none_of_it(writers):
+    with writers.shared.together():
+        assert writers.write(1, add) == "written"
+        assert writers.numbers() == set()
+    assert writers.numbers() == {1}
 
 
 def test_what_one_undoes_is_undone_for_him_alone(writers):
@@ -85,7 +91,7 @@ def test_what_one_undoes_is_undone_for_him_alone(writers):
             raise ChangedItsMind
 
     outcomes = writers.run(10, some_change_their_mind)
-    assert outcomes == {number: "durable" if number % 3 else "ChangedItsMind" for number in range(10)}
+    assert outcomes == ["written" if number % 3 else "ChangedItsMind" for number in range(10)]
     assert writers.numbers() == {number for number in range(10) if number % 3}
 
 
@@ -95,24 +101,35 @@ def test_what_cannot_be_committed_is_told_to_all_who_shared_it(writers):
         if number == 4:
             connection.exec_driver_sql("INSERT INTO many VALUES (999)")
 
-    assert writers.run(6, one_breaks_the_commit) == dict.fromkeys(range(6), "IntegrityError")
+    with pytest.raises(sa.exc.IntegrityError):
+        writers.run(6, one_breaks_the_commit)
     assert writers.numbers() == set()
-    assert writers.run(2, add) == {**dict.fromkeys(range(6), "IntegrityError"), 0: "durable", 1: "durable"}
+    assert writers.run(2, add) == ["written"] * 2
+    assert writers.numbers() == {0, 1}
 
 
 def test_a_transaction_that_is_gone_is_told_to_all_who_shared_it(writers):
+    outcomes = []
+
     def one_loses_it(connection, number):
         add(connection, number)
-        if number == 3:
+        if number == 2:
             connection.exec_driver_sql("ROLLBACK")  # as SQLite does by itself when a disk is full
             raise ChangedItsMind
 
-    outcomes = writers.run(4, one_loses_it)
-    assert set(outcomes.values()) <= {"ChangedItsMind", "durable"}
-    assert writers.numbers() == {number for number, outcome in outcomes.items() if outcome == "durable"}
+    with pytest.raises(ChangedItsMind), writers.shared.together():
+        outcomes += [writers.write(number, one_loses_it) for number in range(5)]
+    assert outcomes == ["written", "written", "ChangedItsMind", "ChangedItsMind", "ChangedItsMind"]
+    assert writers.numbers() == set()
+    assert writers.run(2, add) == ["written"] * 2
 
 
-def test_not_more_than_so_many_share_one(writers):
-    assert set(writers.run(80, add).values()) == {"durable"}
-    assert 80 / MAX_RIDERS <= writers.commits <= 80
-    assert writers.numbers() == set(range(80))
+def test_what_goes_wrong_in_the_block_undoes_all_of_it(writers):
+    def changes_its_mind():
+        with writers.shared.together():
+            writers.write(1, add)
+            raise ChangedItsMind
+
+    with pytest.raises(ChangedItsMind):
+        changes_its_mind()
+    assert writers.numbers() == set()

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
@@ -23,6 +23,8 @@ from keyfob.problem import Misuse, Problem
 from keyfob.turn import Turn
 
 _log = logging.getLogger("keyfob.database")
+
+T = TypeVar("T")
 
 _CONNECTIONS = 128
 _PATIENCE = 2.0
@@ -84,15 +86,19 @@ class Database:
         return self._turn is None
 
     def scalar(self, statement: sa.Select[Any] | sa.TextClause) -> object:
-        """The value that one statement finds, or None. No transaction: a single statement sees a single state."""
+        """The value that one statement finds, or None."""
+        return self.ask(lambda connection: connection.execute(statement).scalar_one_or_none())
+
+    def ask(self, question: Callable[[sa.Connection], T]) -> T:
+        """What one statement answers. No transaction: a single statement sees a single state."""
         with self.told(), self.connect() as connection:
             try:
-                return connection.execute(statement).scalar_one_or_none()
+                return question(connection)
             except sa.exc.DBAPIError as failed:
                 if not failed.connection_invalidated:
                     raise
         with self.told(), self.connect() as connection:
-            return connection.execute(statement).scalar_one_or_none()
+            return question(connection)
 
     def number(self, statement: str) -> int:
         """The number that one statement without parameters finds, which is asked for with every request."""

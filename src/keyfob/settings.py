@@ -27,7 +27,8 @@ Value = str | int
 class Setting:
     """One key. `default` None: it must be set. `check` returns the value as it is used, or raises ValueError.
 
-    `unit` of a number. `shown`: the value as anybody may see it, where it can hold a secret.
+    `unit` of a number. `is_list`: in the file it may also be a list of texts, which is one text with commas between
+    them. `shown`: the value as anybody may see it, where it can hold a secret.
     """
 
     table: str
@@ -37,6 +38,7 @@ class Setting:
     check: Callable[[Value], Value]
     unit: str = ""
     shown: Callable[[Value], Value] = field(default=lambda value: value)
+    is_list: bool = False
 
     @property
     def variable(self) -> str:
@@ -330,8 +332,17 @@ def write_value(value: Value) -> str:
 
 def _checked(setting: Setting, value: object, *, where: str) -> Value | Fault:
     try:
+        if setting.is_list and isinstance(value, list):
+            value = _joined(value)
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("is neither a text nor a number")
         return setting.check(value)
     except ValueError as wrong:
         return Fault(where, "bad-setting", f"{setting.name} {wrong}", setting.meaning)
+
+
+def _joined(listed: Sequence[object]) -> str:
+    parts = [part for part in listed if isinstance(part, str)]
+    if len(parts) < len(listed) or any("," in part for part in parts):
+        raise ValueError("is no list of texts, each without a comma")
+    return ", ".join(parts)

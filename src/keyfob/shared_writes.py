@@ -1,7 +1,8 @@
-"""Brief writers who come at once share one transaction of SQLite, and with it the flush of the disk.
+"""Writers who come at once share one transaction of SQLite, and with it the flush of the disk.
 
-Each has a savepoint of its own and sees what those before him wrote; what one of them undoes is undone for him alone.
-All are answered when all of it is durable, or told that nothing is. On PostgreSQL each has a transaction of his own.
+They come one after the other, in one thread. Each has a savepoint of its own and sees what those before him wrote; what
+one of them undoes is undone for him alone. None is to be answered before all of it is durable; where it cannot be, none
+of it is. On PostgreSQL, where writers run side by side, each has a transaction of his own.
 """
 
 import contextlib
@@ -11,18 +12,28 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from keyfob.database import Database
+from keyfob.prepared import Prepared
 
-MAX_RIDERS = 32
-"""Of one transaction, so that the first is not kept waiting for ever more."""
+_SAVEPOINT, _RELEASE, _ROLLBACK = (
+    Prepared(sa.text(f"{verb} rider")) for verb in ("SAVEPOINT", "RELEASE", "ROLLBACK TO")
+)
 
 
 class _Ride:
-    def __init__(self, connection: sa.Connection, commit: contextlib.ExitStack) -> None:
-        self.connection = connection
-        self.commit = commit
-        self.riders = 0
-        self.over = threading.Event()
+    """A transaction that begins with its first writer."""
+
+    def __init__(self, database: Database, commit: contextlib.ExitStack) -> None:
+        self._database = database
+        self._commit = commit
+        self._connection: sa.Connection | None = None
         self.failed: BaseException | None = None
+
+    def board(self) -> sa.Connection:
+        if self.failed is not None:
+            raise self.failed
+        if self._connection is None:
+            self._connection = self._commit.enter_context(self._database.write())
+        return self._connection
 
 
 class SharedWrites:
@@ -30,71 +41,50 @@ class SharedWrites:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._aboard, self._counting = threading.Lock(), threading.Lock()
-        self._ride: _Ride | None = None
-        self.waiting = 0
+        self._here = threading.local()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """All that this thread writes within the block is durable at its end, or the block raises: nothing is written.
+
+        It should take a moment only: nobody else writes meanwhile.
+        """
+        if self._database.has_many_writers:
+            yield
+            return
+        with contextlib.ExitStack() as commit:
+            ride = _Ride(self._database, commit)
+            self._here.ride = ride
+            try:
+                yield
+            finally:
+                self._here.ride = None
+            if ride.failed is not None:
+                raise ride.failed
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """As Database.write, for what takes a moment only: whoever shares the transaction waits for it."""
-        if self._database.has_many_writers:
+        """As Database.write, but for a writer within `together`: what he wrote is durable when that ends."""
+        ride: _Ride | None = getattr(self._here, "ride", None)
+        if ride is None:
             with self._database.write() as connection:
                 yield connection
             return
-        ride = self._board()
-        try:
-            with self._database.told(), _savepoint(ride):
-                yield ride.connection
-        finally:
-            self._leave(ride)
-        if ride.failed is not None:
-            raise ride.failed
-
-    def _board(self) -> _Ride:
-        with self._counting:
-            self.waiting += 1
-        self._aboard.acquire()
-        with self._counting:
-            self.waiting -= 1
-        try:
-            if self._ride is None:
-                with contextlib.ExitStack() as stack:
-                    connection = stack.enter_context(self._database.write())
-                    self._ride = _Ride(connection, stack.pop_all())
-        except BaseException:
-            self._aboard.release()
-            raise
-        self._ride.riders += 1
-        return self._ride
-
-    def _leave(self, ride: _Ride) -> None:
-        """Returns when all that is in the transaction is durable, or none of it is."""
-        with self._counting:
-            is_last = self.waiting == 0 or ride.riders >= MAX_RIDERS or ride.failed is not None
-        if is_last:
-            self._ride = None
-            failed = ride.failed
-            try:
-                # By the way of `Database.write`: committed, or undone where something has failed.
-                ride.commit.__exit__(None if failed is None else type(failed), failed, None)
-            except BaseException as why:
-                ride.failed = why
-            ride.over.set()
-        self._aboard.release()
-        ride.over.wait()
+        connection = ride.board()
+        with self._database.told(), _savepoint(ride, connection):
+            yield connection
 
 
 @contextlib.contextmanager
-def _savepoint(ride: _Ride) -> Iterator[None]:
-    connection = ride.connection
-    connection.exec_driver_sql("SAVEPOINT rider")
+def _savepoint(ride: _Ride, connection: sa.Connection) -> Iterator[None]:
+    _SAVEPOINT.run(connection, {})
     try:
         yield
-        connection.exec_driver_sql("RELEASE rider")
+        _RELEASE.run(connection, {})
     except BaseException as failed:
         try:
-            connection.exec_driver_sql("ROLLBACK TO rider")
-            connection.exec_driver_sql("RELEASE rider")
+            _ROLLBACK.run(connection, {})
+            _RELEASE.run(connection, {})
         except sa.exc.DBAPIError:
             # A full disk may have undone the whole transaction, of all who were in it.
             ride.failed = failed

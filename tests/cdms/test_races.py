@@ -1,10 +1,13 @@
 """What may serve once serves once, at the API too: fifty attempts at the same instant, at two workers."""
 
+import contextlib
 import json
+import threading
 import time
 
 import pytest
 
+from keyfob import database
 from keyfob.jose import keys
 from keyfob.jose.proofs import sign_proof
 from keyfob.secret import Secret
@@ -67,3 +70,38 @@ def test_a_subject_is_registered_once_and_its_answer_given_to_all(api):
     again = api.request("POST", path, body, headers)
     assert (again.status, again.headers["idempotent-replay"]) == (201, "true")
     assert [one["key"] for one in api.get(path).document["items"]] == ["racer"]
+
+
+@pytest.mark.on("sqlite")
+def test_a_request_that_is_still_running_is_not_begun_by_another_worker(api):
+    """draft-ietf-httpapi-idempotency-key-header §2.6: one waits for its turn to write, all others are told so."""
+    body = json.dumps({"key": "waiting"}).encode()
+    headers = {
+        "authorization": f"Bearer {api.token()}",
+        "content-type": "application/json",
+        "idempotency-key": "still one",
+    }
+    path, told, may_write = "/v1/studies/KF.DEMO/subjects", [], threading.Event()
+
+    def ask(connection):
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        told.append((answer.status, json.loads(answer.read()).get("code", "")))
+        if len(told) == ATTEMPTS - 1:
+            may_write.set()
+        return told[-1]
+
+    def write_long():
+        with contextlib.closing(database.open_sqlite(api.home / "cdms.db")) as opened, opened.write():
+            writing.set()
+            may_write.wait(30)
+
+    writing = threading.Event()
+    writer = threading.Thread(target=write_long)
+    writer.start()
+    assert writing.wait(60)
+    answers = at_once(api, ask)
+    writer.join()
+    assert answers == {(201, ""): 1, (409, "still-running"): ATTEMPTS - 1}
+    again = api.request("POST", path, body, headers)
+    assert (again.status, again.headers["idempotent-replay"]) == (201, "true")

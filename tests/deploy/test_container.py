@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from deploy.conftest import DEPLOY, ROOT, checker
+from keyfob.server import settings
 
 CONTAINER = DEPLOY / "container"
 BASE = DEPLOY / "kubernetes" / "base"
@@ -21,6 +22,11 @@ MANIFESTS = [
     for document in yaml.safe_load_all((BASE / name).read_text())
 ]
 DEPLOYMENTS = [document for document in MANIFESTS if document["kind"] == "Deployment"]
+INGRESS = DEPLOY / "kubernetes" / "ingress"
+PATCHES = [
+    yaml.safe_load((INGRESS / one["path"]).read_text())
+    for one in yaml.safe_load((INGRESS / "kustomization.yaml").read_text())["patches"]
+]
 CONTAINERS = [
     container
     for one in DEPLOYMENTS
@@ -83,6 +89,51 @@ def test_kubernetes_takes_what_kustomize_makes_of_it(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (done.stdout + done.stderr).count(" passed ") == len(kinds)
+
+
+def patched(base: object, patch: object) -> object:
+    """A strategic merge as far as these patches need it: what has a name is joined by it, null is taken away."""
+    if isinstance(base, dict) and isinstance(patch, dict):
+        joined = base | {key: patched(base.get(key), value) for key, value in patch.items()}
+        return {key: value for key, value in joined.items() if value is not None}
+    if isinstance(base, list) and isinstance(patch, list) and all("name" in one for one in base + patch):
+        named = {one["name"]: one for one in base}
+        return list((named | {one["name"]: patched(named.get(one["name"]), one) for one in patch}).values())
+    return patch
+
+
+def test_behind_an_ingress_the_server_believes_its_network_and_nobody_else_comes_in(tmp_path):
+    spaced = [{**one, "metadata": {**one["metadata"], "namespace": "keyfob"}} for one in MANIFESTS]
+    identity = lambda one: (one["kind"], one["metadata"]["name"], one["metadata"]["namespace"])  # noqa: E731
+    base = {identity(one): one for one in spaced}
+    assert {identity(patch) for patch in PATCHES} <= set(base)
+    deployment, service, policy = made = [patched(base[identity(patch)], patch) for patch in PATCHES]
+    before = base[identity(deployment)]["spec"]["template"]["spec"]["containers"]
+    (server,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert len(before) == 1 and server["command"] == before[0]["command"]
+    environ = {one["name"]: one["value"] for one in server["env"] if "value" in one}
+    (tmp_path / "keyfob.toml").write_text('[server]\nissuer = "https://id.example"\n')
+    loaded = settings.load(tmp_path, environ)
+    assert loaded.trusted_proxies and not loaded.is_plain
+    assert service["spec"]["type"] == "ClusterIP"
+    assert all(rule["from"] for rule in policy["spec"]["ingress"])
+    # And by no other policy.
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    open_to_it = [
+        identity(one)
+        for one in spaced
+        if one["kind"] == "NetworkPolicy"
+        and one["spec"].get("ingress")
+        and labels.items() >= one["spec"]["podSelector"].get("matchLabels", {}).items()
+    ]
+    assert open_to_it == [identity(policy)]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(made))
+    done = subprocess.run(
+        [checker("kubernetes-validate"), "--strict", "--kubernetes-version", "1.32", tmp_path / "all.yaml"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container["name"])

@@ -97,6 +97,7 @@ def world(tmp_path_factory, tls_files, free_port_of, serving_an_issuer) -> Itera
                     "--port",
                     str(ports["guard"]),
                     "--dpop-nonce",
+                    *("--trusted-proxy", "127.0.0.1"),
                     "--workers",
                     "2",
                     "--replays",

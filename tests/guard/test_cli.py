@@ -74,3 +74,12 @@ def test_a_guard_takes_the_file_and_refuses_one_that_others_can_read(resource, t
         Guard.discover(issuer.url, audience="https://api.example", ca_file=issuer.ca, resource_key=out)
     with pytest.raises(Misuse, match="cannot be read"):
         Guard.discover(issuer.url, audience="https://api.example", ca_file=issuer.ca, resource_key=tmp_path / "no")
+
+
+@pytest.mark.parametrize("named", ["", "lb.example", "0.0.0.0/0", "10.0.0.0/8", "10.42.0.1/16", "192.0.2.1,192.0.2.2"])
+def test_a_service_for_a_proxy_does_not_start_where_the_proxy_is_anybody(named):
+    command = ["serve", "--issuer", "https://a.example", "--resource", "https://b.example", "--routes", "none.json"]
+    with pytest.raises(Misuse, match="--trusted-proxy "):
+        CliRunner().invoke(
+            cli, [*command, "--trusted-proxy", "192.0.2.1", "--trusted-proxy", named], catch_exceptions=False
+        )

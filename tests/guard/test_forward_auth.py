@@ -9,6 +9,7 @@ import pytest
 from keyfob.ambient import system_entropy
 from keyfob.guard import Guard, route_table
 from keyfob.guard.forward_auth import make_app
+from keyfob.oauth import trusted_proxies
 
 AUDIENCE = "https://api.example"
 NOW = 1_000_000
@@ -23,11 +24,13 @@ def ask(session_issuer):
     app = make_app(guard, table, resource_metadata=METADATA, client_certificates=False, entropy=system_entropy)
     with asyncio.Runner() as runner:
 
-        def ask(path: str, *headers: tuple[str, str], method: str = "GET", query: str = ""):
+        def ask(
+            path: str, *headers: tuple[str, str], method: str = "GET", query: str = "", peer: str = "127.0.0.1", app=app
+        ):
             said = [(name.lower().encode(), value.encode()) for name, value in headers]
             scope = {
                 "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-                "query_string": query.encode(), "headers": [(b"host", b"guard"), *said], "client": ("127.0.0.1", 1),
+                "query_string": query.encode(), "headers": [(b"host", b"guard"), *said], "client": (peer, 1),
             }  # fmt: skip
             sent = []
 
@@ -90,6 +93,22 @@ def test_each_kind_of_proxy_is_refused_as_the_client_should_see_it(ask, bearer, 
         assert "keyfob-client-id" not in said
         if wanted in (401, 403):
             assert 'scope="orders:read"' in said["www-authenticate"] and METADATA in said["www-authenticate"]
+
+
+def test_where_proxies_are_named_nobody_else_is_answered(ask, bearer, session_issuer):
+    """RFC 9700 §4.13: else anybody could say which certificate a client has."""
+    guard = Guard.discover(session_issuer.url, audience=AUDIENCE, ca_file=session_issuer.ca, clock=lambda: NOW)
+    table = route_table.read(json.dumps(TABLE).encode(), resource=AUDIENCE, source="routes.json")
+    app = make_app(
+        guard, table, resource_metadata=METADATA, client_certificates=True, entropy=system_entropy,
+        trusted_proxies=trusted_proxies.read(("192.0.2.1", "10.42.0.0/16")),
+    )  # fmt: skip
+    token = bearer(scope="orders:read")
+    for peer, wanted in (("192.0.2.1", 200), ("10.42.7.7", 200), ("192.0.2.2", 403), ("127.0.0.1", 403)):
+        for path in ("/envoy/orders/7", "/envoy/health", "/healthz"):
+            assert ask(path, token, peer=peer, app=app)[0] == wanted
+    _, said, body = ask("/envoy/orders/7", token, peer="192.0.2.2", app=app)
+    assert json.loads(body)["error"] == "forbidden" and "keyfob-client-id" not in said
 
 
 def test_a_route_without_a_token_tells_of_nobody(ask, bearer):

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyfob.oauth import asgi_tls, client_cert_header
+from keyfob.oauth import asgi_tls, client_cert_header, trusted_proxies
 from keyfob.oauth.client_cert_header import CHAIN_NAME, NAME, MalformedClientCert
 from keyfob.oauth.mutual_tls import MAX_CHAIN, PresentedCertificate
 
 PROXY = "192.0.2.1"
+PROXIES = trusted_proxies.read(f"{PROXY}, 10.42.0.0/16")
 
 
 @given(st.binary(min_size=1, max_size=300), st.lists(st.binary(min_size=1, max_size=50), max_size=MAX_CHAIN))
@@ -73,12 +74,14 @@ def test_a_header_counts_from_the_trusted_proxy_alone_and_then_the_handshake_doe
     """RFC 9440 §4: the proxy's own certificate is not its client's."""
     mine, theirs = PresentedCertificate(b"mine", (b"over me",)), (NAME, client_cert_header.write(b"theirs"))
     read = asgi_tls.presented_certificate
-    assert read(scope("198.51.100.9", mine, theirs), trusted_proxy=PROXY) == mine
+    assert read(scope("198.51.100.9", mine, theirs), trusted_proxies=PROXIES) == mine
     assert read(scope("198.51.100.9", mine, theirs)) == mine
-    assert read(scope("198.51.100.9", None, theirs), trusted_proxy=PROXY) is None
-    assert read(scope(PROXY, mine, theirs), trusted_proxy=PROXY) == PresentedCertificate(b"theirs")
-    assert read(scope(PROXY, mine), trusted_proxy=PROXY) is None
-    assert read({"headers": [theirs]}) is None
+    assert read(scope("198.51.100.9", None, theirs), trusted_proxies=PROXIES) is None
+    assert read(scope(PROXY, mine, theirs), trusted_proxies=PROXIES) == PresentedCertificate(b"theirs")
+    assert read(scope(PROXY, mine), trusted_proxies=PROXIES) is None
+    assert read(scope("10.42.0.9", mine, theirs), trusted_proxies=PROXIES) == PresentedCertificate(b"theirs")
+    assert read(scope("10.43.0.9", mine, theirs), trusted_proxies=PROXIES) == mine
+    assert read({"headers": [theirs]}, trusted_proxies=PROXIES) is None
 
 
 def test_a_server_that_did_not_like_the_certificate_told_of_none():

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyfob.oauth.trusted_proxies import TrustedProxies
 from keyfob.problem import Misuse
 from keyfob.server import settings
 from keyfob.serving import Limits
@@ -23,7 +24,7 @@ def test_the_defaults_are_applied_and_paths_start_at_the_home(tmp_path):
     assert loaded.database == tmp_path / "keyfob.db"
     assert loaded.tls_certificate == tmp_path / "tls/server.pem"
     assert loaded.tls_private_key == tmp_path / "tls/server.key"
-    assert loaded.trusted_proxy is None
+    assert not loaded.trusted_proxies
     assert loaded.max_body_bytes == 65536
     assert loaded.limits == Limits(10_000, 1_000, 300, 16 * 1024 * 1024)
     assert loaded.failures_per_network_per_minute == 50
@@ -43,6 +44,55 @@ def test_each_limit_of_connections_is_a_setting_of_its_own(tmp_path):
     environ = {"KEYFOB_LIMITS_MAX_CONNECTIONS_PER_NETWORK": "2", "KEYFOB_LIMITS_BYTES_PER_NETWORK_PER_SECOND": "4"}
     content = ISSUER + b"[limits]\nmax_connections = 1\nnew_connections_per_network_per_second = 3\n"
     assert load(tmp_path, content, environ).limits == Limits(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"192.0.2.1,10.42.0.0/16"',
+        '["192.0.2.1", "10.42.0.0/16"]',
+        '[\n  "192.0.2.1/32", # first\n  "10.42.0.0/16",\n]',
+    ],
+)
+def test_trusted_proxies_are_one_text_or_a_list_and_one_address_is_enough(tmp_path, written):
+    content = ISSUER + f"[http]\ntrusted_proxy = {written}\n".encode()
+    loaded = load(tmp_path, content)
+    assert loaded.trusted_proxies == TrustedProxies(frozenset({"192.0.2.1"}), ("10.42.0.0/16",))
+    assert loaded.is_plain
+    assert load(tmp_path, content, {"KEYFOB_HTTP_TRUSTED_PROXY": "192.0.2.9"}).trusted_proxies == TrustedProxies(
+        frozenset({"192.0.2.9"})
+    )
+    nobody = load(tmp_path, ISSUER + b"[http]\ntrusted_proxy = []\n")
+    assert not nobody.trusted_proxies and not nobody.is_plain
+    # What another command changes in such a file stays beside it.
+    changed = settings.replaced(content, "limits.max_body_bytes", 7, where="x")
+    assert settings.read(changed, where="x")["http.trusted_proxy"] == "192.0.2.1, 10.42.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"0.0.0.0/0"', "is every address"),
+        ('["192.0.2.1", "::/0"]', "has as number 2 what is every address"),
+        ('"10.0.0.0/8"', "is wider than /16"),
+        ('["10.42.0.1/16"]', "write 10.42.0.0/16"),
+        ('"lb.example"', "no name"),
+        ('["192.0.2.1", 7]', "is no list of texts"),
+        ('["192.0.2.1,192.0.2.2"]', "each without a comma"),
+        ("7", "is not a text"),
+        ("{}", "is neither a text nor a number"),
+    ],
+)
+def test_what_would_trust_too_many_is_refused_at_the_start(tmp_path, written, said):
+    """RFC 9700 §4.13: whoever is trusted may say that he is anybody."""
+    with pytest.raises(Misuse, match=said) as refused:
+        load(tmp_path, ISSUER + f"[http]\ntrusted_proxy = {written}\n".encode())
+    assert f"{tmp_path / 'keyfob.toml'}:4: http.trusted_proxy" in refused.value.message
+
+
+def test_no_other_setting_is_a_list(tmp_path):
+    with pytest.raises(Misuse, match="neither a text nor a number"):
+        load(tmp_path, ISSUER + b'[tls]\ncertificate = ["a.pem"]\n')
 
 
 def test_an_absolute_database_path_is_kept(tmp_path):
@@ -139,7 +189,10 @@ def test_an_issuer_is_checked_without_another_error(text):
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-@given(certificate=texts, proxy=texts, body=st.integers(1, 10**11))
+proxies = st.sampled_from(["", "192.0.2.1", "192.0.2.1, 10.42.0.0/16", "2001:db8::1, 2001:db8:1::/48"])
+
+
+@given(certificate=texts, proxy=proxies, body=st.integers(1, 10**11))
 def test_what_is_written_is_read_back(certificate, proxy, body):
     values = {
         "server.issuer": "https://localhost",

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyfob.oauth import trusted_proxies
 from keyfob.serving.gate import Gate, Guest
 from keyfob.serving.limits import Limits
 
@@ -13,8 +14,8 @@ HERE, THERE = "192.0.2.1", "198.51.100.1"
 class Door:
     """A gate, and who was closed."""
 
-    def __init__(self, limits: Limits, *, trusted_proxy: str | None = None) -> None:
-        self.gate = Gate(limits, trusted_proxy=trusted_proxy)
+    def __init__(self, limits: Limits, *, trusted_proxy: str = "") -> None:
+        self.gate = Gate(limits, trusted_proxies=trusted_proxies.read(trusted_proxy))
         self.closed: list[Guest] = []
 
     def admit(self, address: str = HERE, now: float = NOW) -> Guest | None:
@@ -88,6 +89,14 @@ def test_the_trusted_proxy_alone_has_the_limits_of_no_network():
     assert door.admit("2001:db8::2") is not None
     assert door.closed == [neighbour]
     assert door.several(1, "2001:db8::3")[0].spend(10**12, NOW) > 0
+    # A network that was named is spared as a whole, each address of it counted by itself, and nothing beside it.
+    door = Door(limits, trusted_proxy="192.0.2.1, 2001:db8::/64, 10.42.0.0/16")
+    for address in ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::7", "10.42.200.9"):
+        door.several(20, address)
+    assert door.closed == []
+    for address in ("192.0.2.2", "2001:db8:0:1::7", "10.43.0.1"):
+        door.several(2, address)
+    assert len(door.closed) == 3
     # The total holds for it, too.
     door = Door(Limits(max_connections=1), trusted_proxy=HERE)
     door.several(2)

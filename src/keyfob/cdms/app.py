@@ -15,6 +15,7 @@ from keyfob.cdms.allowance import Allowance
 from keyfob.cdms.answers import answer_to
 from keyfob.cdms.call import Answer, Call, Stream, Surroundings, read_query
 from keyfob.cdms.exports import Exports
+from keyfob.cdms.in_turn import InTurn
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.router import Router
 from keyfob.cdms.routes import ROUTES, SCOPES, WITHOUT_ROUTE, Route
@@ -50,7 +51,8 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
     handlers = ThreadPoolExecutor(min(_HANDLERS, share), "handler")
     exporters = ThreadPoolExecutor(_EXPORTERS, "exporter")
     allowed = Allowance(settings.requests_per_client_per_minute)
-    running = Running()
+    running = Running(surroundings.store.sqlite_file)
+    in_turn = InTurn(surroundings.store)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -108,6 +110,8 @@ def make_app(surroundings: Surroundings, guard: Guard, *, clock: Clock, router: 
         held.callback(_count, guard, call, route)
         if route.exports:
             held.enter_context(exports.running(token.client_id))
+        if in_turn.takes(call, route.handler):
+            return await in_turn.answer(call, route.handler)
         # Parsing, SQL and XML take their time: the event loop serves others meanwhile.
         return await asyncio.get_running_loop().run_in_executor(handlers, answer_to, call, route.handler)
 

@@ -1,6 +1,7 @@
 """Clinical data into the database: first a plan of all changes and all mistakes, then all of it or nothing.
 
-The plan is made inside the write transaction that carries it out, so nothing changes in between.
+Nothing that a plan depends on changes before it is carried out: it is made in the same transaction, or it is looked
+after (keyfob.cdms.ahead).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +61,8 @@ class Plan:
     groups: list[GroupWrite] = field(default_factory=list)
     found: Findings = field(default_factory=Findings)
     unchanged: int = 0
+    known: frozenset[str] = frozenset()
+    """The ids of the subjects that it looked at."""
 
     @property
     def stored(self) -> int:
@@ -122,7 +125,7 @@ def make_plan(
         for group in data.groups:
             existing = stored.get((*group.place, subject.id))
             unchanged += _plan_group(plan, design, subject, group, existing, rights)
-    return Plan(plan.study, plan.version, plan.subjects, plan.groups, plan.found, unchanged)
+    return Plan(plan.study, plan.version, plan.subjects, plan.groups, plan.found, unchanged, frozenset(wanted))
 
 
 def plan_group(
@@ -219,8 +222,10 @@ def _new_subject(
 
 def soft_checks(design: Design, item: ItemValue) -> list[str]:
     """The soft range checks that the value does not pass: they go into its audit record."""
-    found = Findings()
-    checking.check_item(design, design.items[item.oid], item, found)
+    definition, found = design.items[item.oid], Findings()
+    if all(check.hard for check in definition.range_checks):
+        return []
+    checking.check_item(design, definition, item, found)
     return [warning.message for warning in found.warnings]
 
 

@@ -1,7 +1,7 @@
 """An API's home: how it is made, and how it is opened for the commands and the server to stand on.
 
 keyfob.toml  keyfob-home.json   settings; whose folder this is
-cdms.db                         the clinical database (and its -wal, -shm and .lock)
+cdms.db                         the clinical database (and its -wal, -shm, .lock and .running)
 resource.json                   what the operator of the authorization server registers (RFC 9728)
 ca.pem                          the authority that signed the issuer's TLS certificate, where one was named
 keys/kek                        the key-encryption key: the envelopes here open with it

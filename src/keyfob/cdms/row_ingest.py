@@ -1,6 +1,6 @@
 """Rows of an external dataset into the database: each a whole item group of its subject, under one audit record.
 
-As with ODM (keyfob.cdms.ingest) a plan is made inside the transaction that carries it out.
+As with ODM (keyfob.cdms.ingest) a plan comes first, and nothing it depends on has changed when it is carried out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +45,7 @@ class RowPlan:
 
     study: Study
     version: str
+    dataset: str
     checked: Checked
     sent: int
     writes: list[RowWrite] = field(default_factory=list)
@@ -60,7 +61,9 @@ def make_plan(
     reason: str | None,
 ) -> RowPlan:  # fmt: skip
     """`reason` holds for the rows that have none of their own. Nothing is written."""
-    plan = RowPlan(study, design.version_oid, checking.check(design, dataset, transfer), len(transfer.rows))
+    plan = RowPlan(
+        study, design.version_oid, dataset.oid, checking.check(design, dataset, transfer), len(transfer.rows)
+    )
     rows = list(_known(plan, transfer, reading.subjects(study.oid, sites=rights.sites), rights))
     wanted = sorted({subject.id for _, subject in rows})
     stored: _Stored = {

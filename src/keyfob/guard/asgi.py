@@ -10,7 +10,9 @@ from typing import Any, ParamSpec, TypeVar
 from keyfob.guard.guard import Guard
 from keyfob.guard.presented import from_asgi
 from keyfob.guard.refusal import refuse
+from keyfob.oauth import trusted_proxies
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.trusted_proxies import Proxies
 from keyfob.oauth.wire import Response
 
 Scope = MutableMapping[str, Any]
@@ -24,14 +26,16 @@ Handler = Callable[P, Awaitable[T]]
 
 
 def require(
-    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: Proxies = None
 ) -> Callable[[Handler[P, T]], Handler[P, T]]:
     """A decorator for a Starlette or FastAPI handler that has a parameter `request`.
 
     The handler runs only for a request whose token has `scope`; the token is then `request.state.access_token`.
-    `trusted_proxy`: the address whose Client-Cert header tells the client's certificate (RFC 9440); nobody else's does.
-    Raises TypeError at once when the handler is not `async` or has no such parameter: no unguarded route starts.
+    `trusted_proxy`: addresses and networks whose Client-Cert header tells the client's certificate (RFC 9440); nobody
+    else's does. Raises ValueError at once for what is no proxy, and TypeError when the handler is not `async` or has
+    no such parameter: no unguarded route starts.
     """
+    proxies = trusted_proxies.read(trusted_proxy)
 
     def decorate(handler: Handler[P, T]) -> Handler[P, T]:
         signature = inspect.signature(handler)
@@ -42,7 +46,7 @@ def require(
         async def guarded(*args: P.args, **options: P.kwargs) -> T:
             request: Any = signature.bind(*args, **options).arguments["request"]
             try:
-                token = await from_asgi(request.scope, trusted_proxy=trusted_proxy).admit(guard, scope)
+                token = await from_asgi(request.scope, trusted_proxy=proxies).admit(guard, scope)
             except OAuthError as refused:
                 answer: Any = _starlette(_refuse(refused, scope, resource_metadata, request.scope))
                 return answer  # type: ignore[no-any-return]  # a Response, as every handler of a framework may return
@@ -55,9 +59,10 @@ def require(
 
 
 def protect(
-    app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+    app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: Proxies = None
 ) -> App:
     """`app` behind the guard: every HTTP request needs `scope`; the token is then `scope["state"]["access_token"]`."""
+    proxies = trusted_proxies.read(trusted_proxy)
 
     async def protected(asgi: Scope, receive: Receive, send: Send) -> None:
         if asgi["type"] == "lifespan":
@@ -68,7 +73,7 @@ def protect(
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            token = await from_asgi(asgi, trusted_proxy=trusted_proxy).admit(guard, scope)
+            token = await from_asgi(asgi, trusted_proxy=proxies).admit(guard, scope)
         except OAuthError as refused:
             response = _refuse(refused, scope, resource_metadata, asgi)
             length = (b"content-length", str(len(response.body)).encode())

@@ -11,25 +11,28 @@ from keyfob.guard.blocking import blocking
 from keyfob.guard.guard import Guard
 from keyfob.guard.presented import Presented, from_asgi, from_wsgi
 from keyfob.guard.refusal import refuse, text_headers
+from keyfob.oauth import trusted_proxies
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.trusted_proxies import Proxies
 
 
 def require(
-    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: Proxies = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator for a view: it runs only for a token with `scope`, which is then `request.access_token`.
 
     The view is exempt from the check of forged requests: that is for cookies, and no cookie admits anybody here.
-    `trusted_proxy`: the address whose Client-Cert header tells the client's certificate (RFC 9440); nobody else's does.
+    `trusted_proxy`: addresses and networks whose Client-Cert header tells the client's certificate (RFC 9440); nobody
+    else's does.
     """
-    judge = blocking(guard)
+    judge, proxies = blocking(guard), trusted_proxies.read(trusted_proxy)
 
     def read(request: HttpRequest) -> Presented:
         route = "" if request.resolver_match is None else "/" + request.resolver_match.route
         asgi = getattr(request, "scope", None)
         if asgi is not None:
-            return from_asgi(asgi, trusted_proxy=trusted_proxy, route=route)
-        return from_wsgi(request.META, trusted_proxy=trusted_proxy, route=route)
+            return from_asgi(asgi, trusted_proxy=proxies, route=route)
+        return from_wsgi(request.META, trusted_proxy=proxies, route=route)
 
     def answer(refused: OAuthError) -> HttpResponse:
         response = refuse(refused, scope=scope, resource_metadata=resource_metadata)

@@ -11,8 +11,10 @@ from fastapi.security.base import SecurityBase
 from keyfob.guard.guard import Guard
 from keyfob.guard.presented import from_asgi
 from keyfob.guard.refusal import refuse, text_headers
+from keyfob.oauth import trusted_proxies
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.trusted_proxies import Proxies
 
 
 class ClientCredentials(SecurityBase):
@@ -24,7 +26,7 @@ class ClientCredentials(SecurityBase):
 
     def __init__(
         self, guard: Guard, *, token_url: str, scopes: Mapping[str, str], resource_metadata: str | None = None,
-        trusted_proxy: str | None = None, scheme_name: str = "oauth2",
+        trusted_proxy: Proxies = None, scheme_name: str = "oauth2",
     ) -> None:  # fmt: skip
         flow = OAuthFlowClientCredentials(tokenUrl=token_url, scopes=dict(scopes))
         self.model = OAuth2(flows=OAuthFlows(clientCredentials=flow))
@@ -32,7 +34,7 @@ class ClientCredentials(SecurityBase):
         self._guard = guard
         self._scopes = frozenset(scopes)
         self._resource_metadata = resource_metadata
-        self._trusted_proxy = trusted_proxy
+        self._trusted_proxy = trusted_proxies.read(trusted_proxy)
 
     async def __call__(self, request: Request, wanted: SecurityScopes) -> AccessToken:
         unknown = set(wanted.scopes) - self._scopes

@@ -24,6 +24,7 @@ from keyfob.oauth import authorization_details
 from keyfob.oauth import scope as scopes
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.errors import InsufficientScope, InvalidRequest, OAuthError
+from keyfob.oauth.trusted_proxies import NOBODY, TrustedProxies
 from keyfob.oauth.wire import Headers, Response, values
 from keyfob.serving import App, Receive, Scope, Send, edge, json_response, live, read_body, respond
 
@@ -37,12 +38,17 @@ _MAX_BODY = 1024 * 1024
 """Some proxies send the request's: it is read away."""
 _ADMITTED = 200
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 
 
 def make_app(
-    guard: Guard, table: RouteTable, *, resource_metadata: str | None, client_certificates: bool, entropy: Entropy
-) -> App:
-    """The service behind the edge. `client_certificates`: the proxy tells the client's by Client-Cert (RFC 9440)."""
+    guard: Guard, table: RouteTable, *, resource_metadata: str | None, client_certificates: bool, entropy: Entropy,
+    trusted_proxies: TrustedProxies = NOBODY,
+) -> App:  # fmt: skip
+    """The service behind the edge. `client_certificates`: the proxy tells the client's by Client-Cert (RFC 9440).
+
+    `trusted_proxies`: who may ask; else whoever can reach it.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -52,6 +58,8 @@ def make_app(
         await respond(send, await _answer(scope))
 
     async def _answer(scope: Scope) -> Response:
+        if trusted_proxies and (scope.get("client") or ("",))[0] not in trusted_proxies:
+            return json_response(_FORBIDDEN, {"error": "forbidden", "error_description": "only the proxy may ask"})
         path: bytes = scope["raw_path"]
         if path == b"/healthz":
             scope["state"]["route"] = "/healthz"
@@ -81,9 +89,9 @@ def make_app(
             raise InvalidRequest("ask /nginx, /forwarded or /envoy/...: see the documentation of keyfob-guard serve")
         certificate = None
         if client_certificates:
-            # Whoever may ask here is the proxy: this service listens to nobody else.
+            # Whoever may ask here is the proxy: this service answers nobody else.
             peer = scope.get("client") or ("", 0)
-            certificate = presented_certificate(scope, trusted_proxy=peer[0])
+            certificate = presented_certificate(scope, trusted_proxy=TrustedProxies(frozenset({peer[0]})))
         path, _, query = target.partition(b"?")
         return Presented(headers, query, method.decode("latin-1"), path, certificate)
 

@@ -10,23 +10,27 @@ from litestar.handlers import BaseRouteHandler
 from keyfob.guard.guard import Guard
 from keyfob.guard.presented import from_asgi
 from keyfob.guard.refusal import refuse, text_headers
+from keyfob.oauth import trusted_proxies
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.trusted_proxies import Proxies
 
 Connection: TypeAlias = "ASGIConnection[Any, Any, Any, Any]"
 
 
 def require(
-    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+    guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: Proxies = None
 ) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
     """Admits a request whose token has `scope`; the token is then `request.state.access_token`.
 
-    `trusted_proxy`: the address whose Client-Cert header tells the client's certificate (RFC 9440); nobody else's does.
+    `trusted_proxy`: addresses and networks whose Client-Cert header tells the client's certificate (RFC 9440); nobody
+    else's does.
     """
+    proxies = trusted_proxies.read(trusted_proxy)
 
     async def admit(connection: Connection, _: BaseRouteHandler) -> None:
         asgi: Any = connection.scope
         try:
-            presented = from_asgi(asgi, trusted_proxy=trusted_proxy, route=str(asgi.get("path_template", "")))
+            presented = from_asgi(asgi, trusted_proxy=proxies, route=str(asgi.get("path_template", "")))
             token = await presented.admit(guard, scope)
         except OAuthError as refused:
             response = refuse(refused, scope=scope, resource_metadata=resource_metadata)

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from keyfob.guard.guard import Guard
-from keyfob.oauth import asgi_tls
+from keyfob.oauth import asgi_tls, trusted_proxies
 from keyfob.oauth.access_token import AccessToken
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.mutual_tls import PresentedCertificate
+from keyfob.oauth.trusted_proxies import Proxies
 from keyfob.oauth.wire import Headers
 
 _log = logging.getLogger("keyfob.guard")
@@ -54,9 +55,7 @@ class Presented:
         )
 
 
-def from_asgi(
-    scope: MutableMapping[str, Any], *, trusted_proxy: str | None = None, route: str | None = None
-) -> Presented:
+def from_asgi(scope: MutableMapping[str, Any], *, trusted_proxy: Proxies = None, route: str | None = None) -> Presented:
     """The request of an ASGI `scope`. `route`: its template, where that is not in the scope as Starlette puts it."""
     # A server may leave raw_path away: then the path is encoded anew, and what was an encoded slash is not seen.
     path = scope.get("raw_path") or quote(str(scope["path"]), safe=_PATH_CHARACTERS).encode()
@@ -65,7 +64,7 @@ def from_asgi(
     return Presented(scope["headers"], scope["query_string"], scope["method"], path, certificate, template)
 
 
-def from_wsgi(environ: dict[str, Any], *, trusted_proxy: str | None = None, route: str = "") -> Presented:
+def from_wsgi(environ: dict[str, Any], *, trusted_proxy: Proxies = None, route: str = "") -> Presented:
     """The request of a WSGI `environ` (PEP 3333)."""
     headers = tuple(
         (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
@@ -101,14 +100,15 @@ def _raw_path(environ: dict[str, Any]) -> bytes:
 
 
 def presented_certificate(
-    asgi: MutableMapping[str, Any], *, trusted_proxy: str | None = None
+    asgi: MutableMapping[str, Any], *, trusted_proxy: Proxies = None
 ) -> PresentedCertificate | None:
-    """The client's certificate, for `Guard.admit`: from the ASGI server's TLS extension, or from the trusted proxy.
+    """The client's certificate, for `Guard.admit`: from the ASGI server's TLS extension, or from `trusted_proxy`,
+    addresses and networks.
 
     None when there is none, or when what there is cannot be read: no token that is bound to one is admitted then.
     """
     try:
-        return asgi_tls.presented_certificate(asgi, trusted_proxy=trusted_proxy)
+        return asgi_tls.presented_certificate(asgi, trusted_proxies=trusted_proxies.read(trusted_proxy))
     except MalformedClientCert as malformed:
         _log.error("client_certificate_unreadable reason=%s", malformed)
         return None

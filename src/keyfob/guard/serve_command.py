@@ -14,7 +14,8 @@ from keyfob.guard.file_replays import FileReplays
 from keyfob.guard.guard import Guard
 from keyfob.guard.issuer import MAX_FEED_AGE
 from keyfob.guard.route_table import RouteTable
-from keyfob.oauth import resource_indicator, resource_metadata
+from keyfob.oauth import resource_indicator, resource_metadata, trusted_proxies
+from keyfob.oauth.trusted_proxies import TrustedProxies
 from keyfob.problem import Misuse
 
 _PATH = click.Path(path_type=Path)
@@ -74,6 +75,13 @@ def routes(*, file: Path, resource: str) -> Result:
 @click.option("--port", type=click.IntRange(1, 65535), default=9393, show_default=True, help="The port.")
 @click.option("--tls-cert", type=_PATH, metavar="FILE", help="A certificate chain, PEM: needed beyond loopback.")
 @click.option("--tls-key", type=_PATH, metavar="FILE", help="Its private key, PEM.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="The proxy's address, or its network (CIDR); again for each other one. Then nobody else is answered.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that judge.")
 @click.option("--replays", type=_PATH, metavar="FILE", help="Where several workers remember used DPoP proofs.")
 @click.option("--dpop-nonce", is_flag=True, help="A DPoP proof must hold a nonce of the guard's (RFC 9449 section 9).")
@@ -82,13 +90,13 @@ def routes(*, file: Path, resource: str) -> Result:
 )
 def serve(
     *, issuers: tuple[str, ...], resource: str, file: Path, resource_key: Path | None, ca: Path | None,
-    max_feed_age: int, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, workers: int,
-    replays: Path | None, dpop_nonce: bool, client_certificates: bool,
+    max_feed_age: int, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, proxies: tuple[str, ...],
+    workers: int, replays: Path | None, dpop_nonce: bool, client_certificates: bool,
 ) -> None:  # fmt: skip
     """Answer a proxy whether a request may pass: nginx auth_request, Traefik or Caddy forward auth, Envoy ext_authz.
 
-    Nobody but the proxy may reach it: it listens on loopback, or speaks TLS. The proxy's own configuration is in
-    docs/how-to/guard/any-language.md. SIGTERM lets running requests end.
+    Nobody but the proxy may reach it: it listens on loopback, or speaks TLS and --trusted-proxy says who is answered.
+    The proxy's own configuration is in docs/how-to/guard/any-language.md. SIGTERM lets running requests end.
 
     \b
     Example:
@@ -105,6 +113,7 @@ def serve(
         raise Misuse(
             "needs-replays", "several workers must share their memory of used DPoP proofs", hint="give --replays FILE"
         )
+    named = _read_proxies(proxies)
     table = _read_routes(file, resource)
     try:
         from keyfob import serving
@@ -124,16 +133,27 @@ def serve(
         )  # fmt: skip
         metadata = resource_metadata.well_known(resource)
         yield forward_auth.make_app(
-            guard, table, resource_metadata=metadata, client_certificates=client_certificates, entropy=system_entropy
-        )
+            guard, table, resource_metadata=metadata, client_certificates=client_certificates, entropy=system_entropy,
+            trusted_proxies=named,
+        )  # fmt: skip
 
+    # A proxy on this machine comes from the address that it asks.
+    here = TrustedProxies(frozenset({host, *(("127.0.0.1", "::1") if host == "localhost" else ())}))
     scheme = "http" if tls_cert is None else "https"
     listener.serve_workers(
         app, workers=workers, host=host, port=port, certificate=tls_cert, private_key=tls_key,
-        ready=f"{scheme}://{host}:{port}", trusted_proxy=host,
+        ready=f"{scheme}://{host}:{port}", trusted_proxies=named or here,
     )  # fmt: skip
 
 
 def _read_routes(path: Path, resource: str) -> RouteTable:
     body = command.read_file(path, max_bytes=route_table.MAX_BYTES)
     return route_table.read(body, resource=resource, source=str(path))
+
+
+def _read_proxies(given: tuple[str, ...]) -> TrustedProxies:
+    try:
+        # An empty one is refused: it would open what was meant to be closed.
+        return trusted_proxies.read([trusted_proxies.check(one) for one in given])
+    except ValueError as wrong:
+        raise Misuse("bad-proxy", f"--trusted-proxy {wrong}", hint="give the option once for each proxy") from None

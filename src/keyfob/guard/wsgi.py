@@ -8,7 +8,9 @@ from keyfob.guard.blocking import blocking
 from keyfob.guard.guard import Guard
 from keyfob.guard.presented import from_wsgi
 from keyfob.guard.refusal import refuse, text_headers
+from keyfob.oauth import trusted_proxies
 from keyfob.oauth.errors import OAuthError
+from keyfob.oauth.trusted_proxies import Proxies
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -16,17 +18,18 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 def protect(
-    app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: str | None = None
+    app: App, guard: Guard, scope: str, *, resource_metadata: str | None = None, trusted_proxy: Proxies = None
 ) -> App:
     """`app` behind the guard: every request needs `scope`; the token is then `environ["keyfob.access_token"]`.
 
-    `trusted_proxy`: the address whose Client-Cert header tells the client's certificate (RFC 9440); nobody else's does.
+    `trusted_proxy`: addresses and networks whose Client-Cert header tells the client's certificate (RFC 9440); nobody
+    else's does.
     """
-    judge = blocking(guard)
+    judge, proxies = blocking(guard), trusted_proxies.read(trusted_proxy)
 
     def protected(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            token = judge.admit(from_wsgi(environ, trusted_proxy=trusted_proxy), scope)
+            token = judge.admit(from_wsgi(environ, trusted_proxy=proxies), scope)
         except OAuthError as refused:
             response = refuse(refused, scope=scope, resource_metadata=resource_metadata)
             headers = {**text_headers(response), "content-length": str(len(response.body))}

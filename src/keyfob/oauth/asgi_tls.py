@@ -8,19 +8,20 @@ from typing import Any
 from keyfob.oauth import client_cert_header
 from keyfob.oauth.client_cert_header import MalformedClientCert
 from keyfob.oauth.mutual_tls import MAX_CHAIN, PresentedCertificate
+from keyfob.oauth.trusted_proxies import NOBODY, TrustedProxies
 
 
 def presented_certificate(
-    scope: MutableMapping[str, Any], *, trusted_proxy: str | None = None
+    scope: MutableMapping[str, Any], *, trusted_proxies: TrustedProxies = NOBODY
 ) -> PresentedCertificate | None:
     """The certificate of whoever sent this request, from the handshake, or from the proxy that had the handshake.
 
-    A Client-Cert header of anybody but the proxy at `trusted_proxy` says nothing: it is not even read. The certificate
+    A Client-Cert header of anybody but `trusted_proxies` says nothing: it is not even read. The certificate
     of the proxy's own connection is not the client's. Raises MalformedClientCert.
     """
     peer = scope.get("client")
     # RFC 9440 §4: the header counts only from whoever is known to take out what others put there.
-    if trusted_proxy is not None and peer is not None and peer[0] == trusted_proxy:
+    if peer is not None and peer[0] in trusted_proxies:
         return client_cert_header.read(scope["headers"])
     extension = (scope.get("extensions") or {}).get("tls")
     return None if extension is None else read(extension)

@@ -116,7 +116,7 @@ async def _answer(
     )
     if state.settings.asks_for_certificates:
         try:
-            presented = asgi_tls.presented_certificate(scope, trusted_proxy=state.settings.trusted_proxy)
+            presented = asgi_tls.presented_certificate(scope, trusted_proxies=state.settings.trusted_proxies)
             head = replace(head, certificate=presented)
         except MalformedClientCert as malformed:
             # Whatever stands there, it is not what our proxy was to write: nothing is taken from such a request.

@@ -78,7 +78,7 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
         ClientTrust(settings.client_ca if settings.asks_for_certificates else None)
     # Plain HTTP only behind the proxy that the operator named; whoever goes around it is refused.
     is_plain = settings.is_plain
-    anchors = Anchors() if settings.asks_for_certificates and settings.trusted_proxy is None else None
+    anchors = Anchors() if settings.asks_for_certificates and not settings.trusted_proxies else None
     if not is_plain and (
         doubt := tls.find_doubt(settings.tls_certificate, url=settings.issuer, now=surroundings.clock())
     ):
@@ -93,6 +93,6 @@ def serve(surroundings: Surroundings, *, home: Path, host: str, port: int | None
             private_key=None if is_plain else settings.tls_private_key,
             ready=settings.issuer,
             limits=settings.limits,
-            trusted_proxy=settings.trusted_proxy,
+            trusted_proxies=settings.trusted_proxies,
             anchors=anchors,
         )

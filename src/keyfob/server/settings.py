@@ -10,6 +10,8 @@ from pathlib import Path
 from keyfob import database_url
 from keyfob import settings as homes
 from keyfob.jose.algorithms import ALGORITHMS
+from keyfob.oauth import trusted_proxies
+from keyfob.oauth.trusted_proxies import TrustedProxies
 from keyfob.postgresql import Place
 from keyfob.problem import Misuse
 from keyfob.server import leak_settings as leaks
@@ -56,7 +58,7 @@ class Settings:
     tls_private_key: Path
     asks_for_certificates: bool
     client_ca: Path | None
-    trusted_proxy: str | None
+    trusted_proxies: TrustedProxies
     proxy_speaks: str
     max_body_bytes: int
     limits: Limits
@@ -84,8 +86,8 @@ class Settings:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the server speaks plain HTTP, to its trusted proxy alone."""
-        return self.trusted_proxy is not None and self.proxy_speaks == "http"
+        """Whether the server speaks plain HTTP, to its trusted proxies alone."""
+        return bool(self.trusted_proxies) and self.proxy_speaks == "http"
 
     @property
     def is_loopback(self) -> bool:
@@ -105,6 +107,10 @@ def check_issuer(url: str) -> str:
 
 def _networks(value: Value) -> str:
     return " ".join(networks.parse(part) for part in text(value).split())
+
+
+def _proxies(value: Value) -> str:
+    return trusted_proxies.write(text(value))
 
 
 def _second_for(value: Value) -> str:
@@ -162,12 +168,20 @@ SETTINGS = (
         "The authorities that issue certificates to your clients (PEM), for tls_client_auth.",
         file_path,
     ),
-    Setting("http", "trusted_proxy", "", "Address of the proxy that ends TLS: its word on a client counts.", text),
+    Setting(
+        "http",
+        "trusted_proxy",
+        "",
+        "Addresses of the proxies that end TLS, and networks (CIDR, /16 or narrower, IPv6 /48), parted by commas or as"
+        " a list: their word on a client counts.",
+        _proxies,
+        is_list=True,
+    ),
     Setting(
         "http",
         "proxy_speaks",
         "http",
-        "What the trusted proxy speaks: `http` (on one machine, or a network that is yours alone) or `https`.",
+        "What the trusted proxies speak: `http` (on one machine, or a network that is yours alone) or `https`.",
         _speaking,
     ),
     Setting("limits", "max_body_bytes", 65536, "The longest request body.", positive, unit="bytes"),
@@ -254,7 +268,7 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
         tls_private_key=home / str(values["tls.private_key"]),
         asks_for_certificates=values["tls.client_certificates"] == "ask",
         client_ca=optional_path(home, values["tls.client_ca"]),
-        trusted_proxy=str(values["http.trusted_proxy"]) or None,
+        trusted_proxies=trusted_proxies.read(str(values["http.trusted_proxy"])),
         proxy_speaks=str(values["http.proxy_speaks"]),
         max_body_bytes=int(values["limits.max_body_bytes"]),
         limits=limits.read(values),

@@ -108,7 +108,7 @@ class ServerState:
         self.refusals: NoteBook[Sighting] = NoteBook(self._write_refusals)
         self.self_service = SelfService(installation, clock=clock, entropy=entropy)
         self.signing = Signing()
-        self.peers = PeerReader(self.settings.trusted_proxy)
+        self.peers = PeerReader(self.settings.trusted_proxies)
         self.throttle = Throttle(
             failures=self.settings.failures_per_network_per_minute,
             tokens=self.settings.tokens_per_client_per_minute,

@@ -8,6 +8,7 @@ so idle connections, however many, never keep a new one out. Pure accounting; ti
 from collections import OrderedDict
 from collections.abc import Callable
 
+from keyfob.oauth.trusted_proxies import NOBODY, TrustedProxies
 from keyfob.serving.limits import Limits
 from keyfob.serving.rates import Bucket, network_of
 
@@ -60,12 +61,12 @@ class _Network:
 
 
 class Gate:
-    """`trusted_proxy`: the address that stands for many networks, and has the limits of none."""
+    """`trusted_proxies`: addresses that stand for many networks, and have the limits of none."""
 
-    def __init__(self, limits: Limits, *, trusted_proxy: str | None = None) -> None:
+    def __init__(self, limits: Limits, *, trusted_proxies: TrustedProxies = NOBODY) -> None:
         self.line: _Line = OrderedDict()
         self._limits = limits
-        self._trusted = trusted_proxy
+        self._trusted = trusted_proxies
         self._networks: dict[str, _Network] = {}
         self._open = 0
         self._arrivals = Bucket(limits.new_connections_per_network_per_second * _SPAN, _SPAN)
@@ -73,7 +74,7 @@ class Gate:
 
     def admit(self, address: str, now: float) -> Guest | None:
         """A new connection from `address`, first of all waiting; None: there is no room, and it should be closed."""
-        is_trusted = address == self._trusted  # it alone, and not the /64 around it
+        is_trusted = address in self._trusted  # what was named, and not the /64 around an address
         name = address if is_trusted else network_of(address)
         network = self._networks.get(name) or _Network(name, is_trusted)
         if not network.is_trusted:

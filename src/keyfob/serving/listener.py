@@ -21,6 +21,7 @@ from pathlib import Path
 import uvicorn
 
 from keyfob import tls
+from keyfob.oauth.trusted_proxies import NOBODY, TrustedProxies
 from keyfob.problem import Problem
 from keyfob.serving.events import write_logs
 from keyfob.serving.gate import Gate, Guest
@@ -53,7 +54,7 @@ class _Front:
     context: ssl.SSLContext | None
     pair: tuple[Path, Path] | None
     limits: Limits
-    trusted_proxy: str | None
+    trusted_proxies: TrustedProxies
 
 
 def serve(
@@ -65,7 +66,7 @@ def serve(
     private_key: Path | None,
     ready: str,
     limits: Limits = _USUAL,
-    trusted_proxy: str | None = None,
+    trusted_proxies: TrustedProxies = NOBODY,
     anchors: Anchors | None = None,
 ) -> None:
     """Serve `app` from this process: serve_workers with one of them."""
@@ -78,7 +79,7 @@ def serve(
         private_key=private_key,
         ready=ready,
         limits=limits,
-        trusted_proxy=trusted_proxy,
+        trusted_proxies=trusted_proxies,
         anchors=anchors,
     )
 
@@ -93,13 +94,13 @@ def serve_workers(
     private_key: Path | None,
     ready: str,
     limits: Limits = _USUAL,
-    trusted_proxy: str | None = None,
+    trusted_proxies: TrustedProxies = NOBODY,
     anchors: Anchors | None = None,
 ) -> None:
     """Serve the application until SIGTERM or SIGINT. Without a certificate it speaks plain HTTP: to a proxy only.
 
     `open_app` is entered in the process that serves, and left when it has drained. `ready` is the URL in the ready
-    line. `trusted_proxy` is the one address that the limits of a network are not for. Several `workers` are processes
+    line. `trusted_proxies` are those whom the limits of a network are not for. Several `workers` are processes
     that accept from the same sockets; the limits are counted by each. With `anchors`, clients are asked for a
     certificate, and the application learns of it by the TLS extension of ASGI.
 
@@ -114,7 +115,7 @@ def serve_workers(
     listeners = _bind(host, port)
     # The ready line has the public URL: behind a proxy, or with --port, that is somewhere else.
     _log.info("listening host=%s port=%s", host, port)
-    front = _Front(listeners, context, pair, limits, trusted_proxy)
+    front = _Front(listeners, context, pair, limits, trusted_proxies)
 
     # What is there by now stays: no collection looks through it again, and workers share it.
     gc.collect()
@@ -160,7 +161,7 @@ def _run(app: App, front: _Front, started: Callable[[], None], parent: int | Non
         interface="asgi3",
         proxy_headers=False,
     )
-    gate = Gate(within_descriptors(front.limits), trusted_proxy=front.trusted_proxy)
+    gate = Gate(within_descriptors(front.limits), trusted_proxies=front.trusted_proxies)
     server = _Server(config, started, front.context, front.pair, gate, parent, leaving)
     server.run(sockets=front.listeners)
     if not server.started:

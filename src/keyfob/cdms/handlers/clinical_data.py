@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from keyfob import client_secret
 from keyfob.cdms import ingest, paging, problems
+from keyfob.cdms.ahead import Place, plan_ahead
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
 from keyfob.cdms.handlers import forms, snapshots, validators
 from keyfob.cdms.handlers.bodies import read_data
@@ -13,7 +14,7 @@ from keyfob.cdms.handlers.designs import design_of
 from keyfob.cdms.handlers.repeats import once
 from keyfob.cdms.handlers.snapshots import Wanted
 from keyfob.cdms.ingest import Plan, Refused, Rights
-from keyfob.cdms.odm.model import ClinicalData, Design, OdmFile
+from keyfob.cdms.odm.model import ClinicalData, OdmFile
 from keyfob.cdms.odm.writing import Head
 from keyfob.cdms.problems import ApiProblem
 from keyfob.cdms.storage.reading import Reading
@@ -26,74 +27,70 @@ QUERY = frozenset({"dry_run", "strict", "on_error"})
 EXPORT_QUERY = frozenset({"site", "event", "form", "as_of_seq"})
 
 
-class _DryRun(Exception):
-    """Ends a transaction that only looked."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
-
-
 def post_clinical_data(call: Call) -> Answer:
     """The receipt of a file. Everything in it is stored in one transaction, or nothing is."""
     file = read_data(call, strictly=_flag(call, "strict"))
-    dry_run = _flag(call, "dry_run")
     skips = _skips(call)
-    try:
-        with call.store.writing(actor=call.actor, now=call.now) as writing:
-            study = call.study_to_change(writing)
-            clinical = _of_study(file, study)
 
-            def do() -> Response:
-                return _store(call, writing, study, file, clinical, skips=skips)
+    def plan(reading: Reading, study: Study) -> tuple[Plan, Refused]:
+        return _plan(call, reading, study, file, _of_study(file, study), skips=skips)
 
-            if dry_run:
-                raise _DryRun(_store(call, writing, study, file, clinical, skips=skips, dry_run=True))
-            asked = fingerprint(b"odm", study.oid.encode(), str(sorted(call.query.items())).encode(), call.body)
-            # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
-            return once(call, writing, call.header(b"idempotency-key") or f"odm:{asked}", asked, do)
-    except _DryRun as looked:
-        return looked.response
+    with call.store.reading() as reading:
+        study = call.study(reading)
+        if _flag(call, "dry_run"):
+            return json_response(200, write_receipt(file, *plan(reading, study), None))
+    asked = fingerprint(b"odm", study.oid.encode(), str(sorted(call.query.items())).encode(), call.body)
+    # Without a key the file is its own, FileOID and all: the same bytes are the same batch.
+    key = call.header(b"idempotency-key") or f"odm:{asked}"
+    held = plan_ahead(call, key, plan, depends=_depends)
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
+        study = call.study_to_change(writing)
+
+        def do() -> Response:
+            return _store(call, writing, study, file, *held(writing, study))
+
+        return once(call, writing, key, do, asked=asked)
 
 
-def _store(
-    call: Call, writing: Writing, study: Study, file: OdmFile, clinical: ClinicalData, *, skips: bool,
-    dry_run: bool = False,
-) -> Response:  # fmt: skip
-    design = design_of(writing.reading, study.oid, clinical.version_oid)
-    if study.live_version != design.version_oid:
-        raise ApiProblem(409, "not-open", "this metadata version is not the live one")
-    plan, refused = _plan(call, writing, study, design, file, clinical, skips=skips)
-    if plan.found.errors:
-        status = 409 if all(one.code in ingest.CONFLICTS for one in plan.found.errors) else 422
-        raise ApiProblem(status, plan.found.errors[0].code, "nothing was stored", findings=plan.found.errors)
-    batch = None if dry_run else client_secret.new_id("bat_", call.surroundings.entropy(16))
-    receipt = write_receipt(file, plan, batch, refused)
-    if batch is not None:
-        digest = hashlib.sha256(call.body).hexdigest()
-        writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body, receipt=receipt)
-        ingest.carry_out(plan, writing, batch=batch)
+def _depends(planned: tuple[Plan, Refused], subject: str, _place: Place) -> bool:
+    return subject in planned[0].known
+
+
+def _store(call: Call, writing: Writing, study: Study, file: OdmFile, plan: Plan, refused: Refused) -> Response:
+    batch = client_secret.new_id("bat_", call.surroundings.entropy(16))
+    receipt = write_receipt(file, plan, refused, batch)
+    digest = hashlib.sha256(call.body).hexdigest()
+    writing.keep_batch(batch, study.oid, file_oid=file.file_oid, sha256=digest, body=call.body, receipt=receipt)
+    ingest.carry_out(plan, writing, batch=batch)
     return json_response(200, receipt)
 
 
 def _plan(
-    call: Call, writing: Writing, study: Study, design: Design, file: OdmFile, clinical: ClinicalData, *, skips: bool
+    call: Call, reading: Reading, study: Study, file: OdmFile, clinical: ClinicalData, *, skips: bool
 ) -> tuple[Plan, Refused]:
-    """The plan, and what was left out of it: with `skips` each subject that anything speaks against, whole."""
+    """The plan, and what was left out of it: with `skips` each subject that anything speaks against, whole.
+
+    Raises ApiProblem when something speaks against the rest.
+    """
+    design = design_of(reading, study.oid, clinical.version_oid)
+    if study.live_version != design.version_oid:
+        raise ApiProblem(409, "not-open", "this metadata version is not the live one")
     rights, entropy, refused = _rights(call, study), call.surroundings.entropy, Refused()
-    errors = list(file.errors)
-    while True:
-        plan = ingest.make_plan(writing.reading, study, design, clinical, rights, entropy=entropy)
-        plan.found.errors[:0] = errors
-        if not skips or not plan.found.errors:
-            return plan, refused
+    plan = ingest.make_plan(reading, study, design, clinical, rights, entropy=entropy)
+    plan.found.errors[:0] = file.errors
+    while skips and plan.found.errors:
         left = refused.leave_out(clinical, plan.found.errors)
         if left == clinical:
-            return plan, refused  # something that is no subject's
-        clinical, errors = left, []
+            break  # something that is no subject's
+        clinical = left
+        plan = ingest.make_plan(reading, study, design, clinical, rights, entropy=entropy)
+    if plan.found.errors:
+        status = 409 if all(one.code in ingest.CONFLICTS for one in plan.found.errors) else 422
+        raise ApiProblem(status, plan.found.errors[0].code, "nothing was stored", findings=plan.found.errors)
+    return plan, refused
 
 
-def write_receipt(file: OdmFile, plan: Plan, batch: str | None, refused: Refused) -> dict[str, object]:
+def write_receipt(file: OdmFile, plan: Plan, refused: Refused, batch: str | None) -> dict[str, object]:
     """Each item that was sent is counted once: as stored, unchanged or refused."""
     warnings = [*file.warnings, *plan.found.warnings]
     return {

@@ -33,14 +33,14 @@ def get_group(call: Call) -> Answer:
 
 def put_group(call: Call) -> Answer:
     items, reason = _read_body(call)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 
         def do() -> Response:
             return _put(call, writing, study, subject, _data(call, items, reason))
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:
@@ -79,14 +79,14 @@ def delete_group(call: Call) -> Answer:
     reason = call.reason()
     if reason is None:
         raise ApiProblem(422, "reason-required", "a removal needs a reason: send the header Keyfob-Reason")
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = _subject(call, writing.reading, study)
 
         def do() -> Response:
             return _delete(call, writing, study, subject, _data(call, (), reason))
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _delete(call: Call, writing: Writing, study: Study, subject: Subject, group: GroupData) -> Response:

@@ -5,6 +5,7 @@ from collections import Counter
 
 from keyfob import client_secret
 from keyfob.cdms import problems, row_ingest
+from keyfob.cdms.ahead import Place, plan_ahead
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.datasets import reading as dataset_json
 from keyfob.cdms.datasets.reading import MEDIA_TYPES, Transfer
@@ -25,60 +26,60 @@ from keyfob.serving import json_response
 QUERY = frozenset({"dry_run", "on_error"})
 
 
-class _DryRun(Exception):
-    """Ends a transaction that only looked."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
-
-
 def patch_dataset(call: Call) -> Answer:
     """The receipt of a transfer: its rows are added to the dataset. `sent` is `stored` + `unchanged` + `refused`."""
     with call.store.reading() as reading:
         # Granted first: what a stranger sends is not even read.
         _dataset(call, reading, call.study(reading))
     transfer = _read(call)
-    dry_run, skips = flag(call, "dry_run"), _skips(call)
-    try:
-        with call.store.writing(actor=call.actor, now=call.now) as writing:
-            study = call.study_to_change(writing)
-            dataset = _dataset(call, writing.reading, study)
-            _check_described(transfer, study, dataset)
+    skips = _skips(call)
 
-            def do() -> Response:
-                return _store(call, writing, study, dataset, transfer, skips=skips, dry_run=dry_run)
+    def plan(reading: Reading, study: Study) -> RowPlan:
+        return _plan(call, reading, study, _dataset(call, reading, study), transfer, skips=skips)
 
-            if dry_run:
-                raise _DryRun(do())
-            # Without a key the transfer is its own: the same bytes are the same batch.
-            key = call.header(b"idempotency-key") or f"dataset:{call.asked}"
-            return once(call, writing, key, call.asked, do)
-    except _DryRun as looked:
-        return looked.response
+    if flag(call, "dry_run"):
+        with call.store.reading() as reading:
+            study = call.study(reading)
+            return json_response(200, _receipt(call, plan(reading, study), transfer, study, None))
+    # Without a key the transfer is its own: the same bytes are the same batch.
+    key = call.header(b"idempotency-key") or f"dataset:{call.asked}"
+    held = plan_ahead(call, key, plan, depends=_depends)
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
+        study = call.study_to_change(writing)
+        _dataset(call, writing.reading, study)  # still there, before what was answered is given again
+
+        def do() -> Response:
+            return _store(call, writing, held(writing, study), transfer, study)
+
+        return once(call, writing, key, do)
 
 
-def _store(
-    call: Call, writing: Writing, study: Study, dataset: Dataset, transfer: Transfer, *, skips: bool, dry_run: bool
-) -> Response:
+def _depends(plan: RowPlan, _subject: str, place: Place) -> bool:
+    return place["item_group"] == plan.dataset
+
+
+def _plan(call: Call, reading: Reading, study: Study, dataset: Dataset, transfer: Transfer, *, skips: bool) -> RowPlan:
+    """Raises ApiProblem when anything speaks against it, or with `skips` against all of it."""
+    _check_described(transfer, study, dataset)
     rights = RowRights(
         sites=call.sites(study.oid),
         may_write=lambda site: call.holds(call.scope or "", study.oid, site, form=dataset.forms[0]),
     )
-    design = live_design(writing.reading, study)
-    plan = row_ingest.make_plan(writing.reading, study, design, dataset, transfer, rights, reason=call.reason())
+    design = live_design(reading, study)
+    plan = row_ingest.make_plan(reading, study, design, dataset, transfer, rights, reason=call.reason())
     errors = plan.checked.found.errors
     if errors and not (skips and plan.checked.items):
         status = 409 if {error.code for error in errors} == {OTHER_VALUES} else 422
         raise ApiProblem(status, errors[0].code, "nothing was stored", findings=errors)
-    batch = None if dry_run else client_secret.new_id("bat_", call.surroundings.entropy(16))
+    return plan
+
+
+def _store(call: Call, writing: Writing, plan: RowPlan, transfer: Transfer, study: Study) -> Response:
+    batch = client_secret.new_id("bat_", call.surroundings.entropy(16))
     receipt = _receipt(call, plan, transfer, study, batch)
-    if batch is not None:
-        digest = hashlib.sha256(call.body).hexdigest()
-        writing.keep_batch(
-            batch, study.oid, file_oid=transfer.file_oid, sha256=digest, body=call.body, receipt=receipt
-        )  # fmt: skip
-        row_ingest.carry_out(plan, writing, batch=batch)
+    digest = hashlib.sha256(call.body).hexdigest()
+    writing.keep_batch(batch, study.oid, file_oid=transfer.file_oid, sha256=digest, body=call.body, receipt=receipt)
+    row_ingest.carry_out(plan, writing, batch=batch)
     return json_response(200, receipt)
 
 

@@ -34,7 +34,7 @@ def put_version(call: Call) -> Answer:
         def do() -> Response:
             return _put(call, writing, study, design, becomes_live=state == "live")
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _put(call: Call, writing: Writing, study: Study, design: Design, *, becomes_live: bool) -> Response:

@@ -88,7 +88,7 @@ class _Sites:
         # A subject of its first version was never anywhere else.
         changed = [subject.id for subject in subjects if subject.version > 1]
         self._left: dict[str, list[tuple[int, str | None]]] = {}
-        for entry in reading.audit(study.oid, after=after, subjects=changed) if changed else ():
+        for entry in reading.history(study.oid, after=after, subjects=changed) if changed else ():
             event = {} if entry.payload is None else json.loads(entry.payload)
             if event.get("action") == "change-subject" and "site" in event["old"]:
                 self._left.setdefault(event["subject_id"], []).append((entry.sequence, event["old"]["site"]))

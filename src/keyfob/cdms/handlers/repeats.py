@@ -12,16 +12,19 @@ from keyfob.oauth.wire import Response
 MAX_KEY = 256
 
 
-def once(call: Call, writing: Writing, key: str | None, asked: str, do: Callable[[], Response]) -> Response:
+def once(
+    call: Call, writing: Writing, key: str | None, do: Callable[[], Response], *, asked: str | None = None
+) -> Response:
     """`do()`, or the answer that it gave before. Both stand in one transaction, so a crash leaves both or neither.
 
-    `asked` tells whether the same was asked. Raises ApiProblem (422) when the key was used for something else.
+    `asked` tells whether the same was asked, where `call.asked` does not.
+    Raises ApiProblem (422) when the key was used for something else.
     """
     if key is None:
         return do()
     if not 0 < len(key) <= MAX_KEY or not key.isprintable():
         raise ApiProblem(400, "bad-idempotency-key", f"an Idempotency-Key has 1 to {MAX_KEY} characters")
-    client = call.granted.client_id
+    client, asked = call.granted.client_id, asked or call.asked
     if not writing.claim_key(client, key):
         raise still_running()
     known = writing.reading.find_answer(client, key)

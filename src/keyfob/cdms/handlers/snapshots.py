@@ -132,7 +132,7 @@ class _Former:
 
 def _former(reading: Reading, study: Study, subjects: Sequence[Subject], as_of: int) -> dict[str, _Former]:
     former = {subject.id: _Former(subject) for subject in subjects}
-    for entry in reading.audit(study.oid, after=as_of, subjects=tuple(former)):
+    for entry in reading.history(study.oid, after=as_of, subjects=tuple(former)):
         if entry.payload is not None:
             event = json.loads(entry.payload)
             for one in events.by_value(event):

@@ -27,14 +27,14 @@ class _Asked:
 def change_subject(call: Call) -> Answer:
     """The subject as it is now. Who is at another site afterwards leaves the view of those who see the old one."""
     asked = _read(call)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
         subject = call.subject(writing.reading, study)
 
         def do() -> Response:
             return _change(call, writing, subject, asked)
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _read(call: Call) -> _Asked:

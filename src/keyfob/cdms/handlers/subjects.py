@@ -74,13 +74,13 @@ def register(call: Call) -> Answer:
     site = find_text(document, "site")
     status = _status(document)
     reason = find_reason(document)
-    with call.store.writing(actor=call.actor, now=call.now, brief=True) as writing:
+    with call.store.writing(actor=call.actor, now=call.now) as writing:
         study = call.study_to_change(writing)
 
         def do() -> Response:
             return _register(call, writing, study, key=key, site=site, status=status, reason=reason)
 
-        return once(call, writing, call.header(b"idempotency-key"), call.asked, do)
+        return once(call, writing, call.header(b"idempotency-key"), do)
 
 
 def _register(

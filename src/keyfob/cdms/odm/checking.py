@@ -3,8 +3,10 @@
 Codes and rules are those of the API's reference. A message names OIDs and never a value that was sent.
 """
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from keyfob.cdms.odm import datatypes
 from keyfob.cdms.odm.model import (
@@ -196,26 +198,19 @@ def _check_unit(definition: ItemDef, item: ItemValue) -> Iterator[Finding]:
         yield _finding("unit", f"the unit is needed: one of {', '.join(definition.units)}", item)
 
 
+_COMPARATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "LT": operator.lt, "LE": operator.le, "GT": operator.gt, "GE": operator.ge, "EQ": operator.eq, "NE": operator.ne,
+}  # fmt: skip
+
+
 def _in_range(check: RangeCheck, value: str, data_type: str) -> bool:
     if check.comparator in ("IN", "NOTIN"):
         return (value in check.values) == (check.comparator == "IN")
     bound = check.values[0]
     if data_type in datatypes.NUMERIC and datatypes.DATA_TYPES["double"](bound):
-        return _compare(check.comparator, datatypes.number(value), datatypes.number(bound))
+        return _COMPARATORS[check.comparator](datatypes.number(value), datatypes.number(bound))
     # ISO 8601 texts of one type are ordered as they read.
-    return _compare(check.comparator, value, bound)
-
-
-def _compare(comparator: str, value: object, bound: object) -> bool:
-    outcomes: dict[str, bool] = {
-        "LT": value < bound,  # type: ignore[operator]  # two Decimals or two texts
-        "LE": value <= bound,  # type: ignore[operator]  # as above
-        "GT": value > bound,  # type: ignore[operator]  # as above
-        "GE": value >= bound,  # type: ignore[operator]  # as above
-        "EQ": value == bound,
-        "NE": value != bound,
-    }
-    return outcomes[comparator]
+    return _COMPARATORS[check.comparator](value, bound)
 
 
 def _finding(code: str, message: str, item: ItemValue) -> Finding:

@@ -1,6 +1,6 @@
 """ODM 1.3.2 documents out of values, streamed, in the order that the schema demands."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -32,10 +32,18 @@ def timestamp(at: int) -> str:
 
 def write_clinical(head: Head, subjects: Iterable[SubjectData]) -> Iterator[bytes]:
     """A Snapshot of the subjects, one piece for each, so that a study of any size can be streamed."""
-    yield begin(NAMESPACE, "1.3.2", "Snapshot", head).encode()
+    return snapshot(NAMESPACE, "1.3.2", head, subjects, _forms)
+
+
+def snapshot(
+    namespace: str, version: str, head: Head, subjects: Iterable[SubjectData],
+    in_event: Callable[[Iterable[GroupData]], Iterator[str]],
+) -> Iterator[bytes]:  # fmt: skip
+    """Such a document of either edition; `in_event` writes what stands in one event, which is where they differ."""
+    yield begin(namespace, version, "Snapshot", head).encode()
     yield clinical_data(head).encode()
     for subject in subjects:
-        yield "".join(_subject(subject)).encode()
+        yield "".join(_subject(subject, in_event)).encode()
     yield b"</ClinicalData>\n</ODM>\n"
 
 
@@ -53,20 +61,24 @@ def clinical_data(head: Head) -> str:
     return f"<ClinicalData StudyOID={quoted(head.study_oid)} MetaDataVersionOID={quoted(head.version_oid)}>\n"
 
 
-def _subject(subject: SubjectData) -> Iterator[str]:
+def _subject(subject: SubjectData, in_event: Callable[[Iterable[GroupData]], Iterator[str]]) -> Iterator[str]:
     yield f"<SubjectData SubjectKey={quoted(subject.key)}>\n"
     # The schema wants SiteRef before the events.
     if subject.site is not None:
         yield f"<SiteRef LocationOID={quoted(subject.site)}/>\n"
-    for (event, event_repeat), in_event in groupby(subject.groups, lambda group: (group.event, group.event_repeat)):
+    for (event, event_repeat), groups in groupby(subject.groups, lambda group: (group.event, group.event_repeat)):
         yield f"<StudyEventData StudyEventOID={quoted(event)}{repeat('StudyEventRepeatKey', event_repeat)}>\n"
-        for (form, form_repeat), in_form in groupby(in_event, lambda group: (group.form, group.form_repeat)):
-            yield f"<FormData FormOID={quoted(form)}{repeat('FormRepeatKey', form_repeat)}>\n"
-            for group in in_form:
-                yield from _group(group)
-            yield "</FormData>\n"
+        yield from in_event(groups)
         yield "</StudyEventData>\n"
     yield "</SubjectData>\n"
+
+
+def _forms(groups: Iterable[GroupData]) -> Iterator[str]:
+    for (form, form_repeat), in_form in groupby(groups, lambda group: (group.form, group.form_repeat)):
+        yield f"<FormData FormOID={quoted(form)}{repeat('FormRepeatKey', form_repeat)}>\n"
+        for group in in_form:
+            yield from _group(group)
+        yield "</FormData>\n"
 
 
 def _group(group: GroupData) -> Iterator[str]:

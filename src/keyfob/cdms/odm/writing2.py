@@ -1,11 +1,10 @@
 """ODM 2.0 documents out of values, streamed. A form is an item group in an event; values are elements."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from xml.sax.saxutils import escape
 
 from keyfob.cdms.odm.model import NAMESPACES, UNIT_SYSTEM, Edition, GroupData, ItemValue, SubjectData
-from keyfob.cdms.odm.writing import Head, begin, clinical_data, quoted, repeat
+from keyfob.cdms.odm.writing import Head, quoted, repeat, snapshot
 
 NAMESPACE = next(name for name, edition in NAMESPACES.items() if edition is Edition.V2)
 _END = "</ItemGroupData>\n"
@@ -13,22 +12,7 @@ _END = "</ItemGroupData>\n"
 
 def write_clinical(head: Head, subjects: Iterable[SubjectData]) -> Iterator[bytes]:
     """See writing.write_clinical. The groups of a subject come with what they stand within, and each form together."""
-    yield begin(NAMESPACE, "2.0", "Snapshot", head).encode()
-    yield clinical_data(head).encode()
-    for subject in subjects:
-        yield "".join(_subject(subject)).encode()
-    yield b"</ClinicalData>\n</ODM>\n"
-
-
-def _subject(subject: SubjectData) -> Iterator[str]:
-    yield f"<SubjectData SubjectKey={quoted(subject.key)}>\n"
-    if subject.site is not None:
-        yield f"<SiteRef LocationOID={quoted(subject.site)}/>\n"
-    for (event, event_repeat), in_event in groupby(subject.groups, lambda group: (group.event, group.event_repeat)):
-        yield f"<StudyEventData StudyEventOID={quoted(event)}{repeat('StudyEventRepeatKey', event_repeat)}>\n"
-        yield from _groups(in_event)
-        yield "</StudyEventData>\n"
-    yield "</SubjectData>\n"
+    return snapshot(NAMESPACE, "2.0", head, subjects, _groups)
 
 
 def _groups(groups: Iterable[GroupData]) -> Iterator[str]:

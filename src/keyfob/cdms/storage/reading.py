@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -64,7 +65,7 @@ class Reading:
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
         name, wanted = ("oid", oid) if path_key is None else ("path_key", path_key)
-        row = self._connection.execute(statements.STUDY_BY[name], {"wanted": wanted}).one_or_none()
+        row = statements.STUDY_BY[name].find(self._connection, {"wanted": wanted})
         return None if row is None else read_study(row)
 
     def sites(self, study: str, among: frozenset[str] | None = None) -> tuple[Site, ...]:
@@ -88,8 +89,8 @@ class Reading:
 
     def find_sha256(self, study: str, oid: str) -> str | None:
         """Of the document that a metadata version was loaded from, in hex."""
-        found = self._connection.execute(statements.SHA256_OF, {"of": study, "wanted": oid}).scalar_one_or_none()
-        return None if found is None else str(found)
+        row = statements.SHA256_OF.find(self._connection, {"of": study, "wanted": oid})
+        return None if row is None else str(row.sha256)
 
     def find_version(self, study: str, oid: str) -> tuple[bytes, str] | None:
         """The document that a metadata version was loaded from, and its SHA-256 in hex."""
@@ -164,7 +165,7 @@ class Reading:
     ) -> Subject | None:
         asked = {"id": subject_id, "key": key, "key_folded": folded}
         name, wanted = next((name, one) for name, one in asked.items() if one is not None)
-        row = self._connection.execute(statements.SUBJECT_BY[name], {"of": study, "wanted": wanted}).one_or_none()
+        row = statements.SUBJECT_BY[name].find(self._connection, {"of": study, "wanted": wanted})
         return None if row is None else _subject(row)
 
     def groups(
@@ -190,10 +191,10 @@ class Reading:
     def find_group(self, subject_id: str, place: Sequence[str | None]) -> StoredGroup | None:
         """The item group at (event, repeat, form, repeat, group, repeat), a removed one too."""
         asked = {"of": subject_id, **{name: part or "" for name, part in zip(statements.PLACE, place, strict=True)}}
-        row = self._connection.execute(statements.GROUP_AT, asked).one_or_none()
+        row = statements.GROUP_AT.find(self._connection, asked)
         if row is None:
             return None
-        items = self._connection.execute(statements.ITEMS_OF, {"row": row.id})
+        items = statements.ITEMS_OF.execute(self._connection, {"row": row.id})
         return _group(row, tuple(ItemValue(one.oid, one.value, one.unit) for one in items))
 
     def counted(self, study: str) -> Counter[tuple[str, str | None, str]]:
@@ -268,6 +269,17 @@ class Reading:
             chosen = chosen.where(table.c.subject.in_(subjects))
         if limit is not None:
             chosen = chosen.limit(limit)
+        return self._entries(chosen)
+
+    def history(self, study: str, *, after: int, subjects: Sequence[str]) -> Iterator[ledger.Entry]:
+        """The audit records of these subjects after a sequence number, of each of them in order; no others are read."""
+        columns = schema.audit.c
+        chosen = sa.select(*_AUDIT_COLUMNS).where(
+            columns.study == study, columns.subject.in_(subjects), columns.seq > after
+        )
+        return self._entries(chosen.order_by(columns.subject, columns.seq))
+
+    def _entries(self, chosen: sa.Select[Any]) -> Iterator[ledger.Entry]:
         for row in self._connection.execute(chosen, execution_options={"yield_per": _RECORDS_AT_ONCE}):
             yield ledger.Entry(row.seq, row.at, row.salt, row.payload, row.commitment, row.link)
 
@@ -292,9 +304,8 @@ class Reading:
         return frozenset(found)
 
     def find_answer(self, client_id: str, key: str) -> StoredAnswer | None:
-        table = schema.answer
-        chosen = sa.select(table).where(table.c.client_id == client_id, table.c.key == key)
-        row = self._connection.execute(chosen).one_or_none()
+        asked = {"client": client_id, "wanted": key}
+        row = statements.ANSWER_TO.find(self._connection, asked)
         if row is None:
             return None
         headers = tuple((str(name), str(value)) for name, value in json.loads(row.headers))

@@ -109,6 +109,7 @@ audit = sa.Table(
     sa.Column("payload", sa.LargeBinary),
     sa.Column("commitment", sa.LargeBinary, nullable=False),
     sa.Column("link", sa.LargeBinary, nullable=False),
+    sa.Index("ix_audit_subject", "study", "subject", "seq"),  # what became of a few of a study's many subjects
 )
 
 # Answers that are given again for ANSWERS_KEPT: by Idempotency-Key, or by the file itself where no key came.

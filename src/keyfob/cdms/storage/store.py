@@ -37,15 +37,21 @@ class Store:
             yield Reading(connection)
 
     @contextlib.contextmanager
-    def writing(self, *, actor: Actor, now: int, brief: bool = False) -> Iterator[Writing]:
-        """One transaction: the changes and their audit records come together or not at all.
-
-        `brief`: others who are brief may share it and its flush of the disk (see keyfob.shared_writes).
-        """
-        with self._shared.write() if brief else self._database.write() as connection:
+    def writing(self, *, actor: Actor, now: int) -> Iterator[Writing]:
+        """One transaction: the changes and their audit records come together or not at all."""
+        with self._shared.write() as connection:
             writing = Writing(connection, chain_key=self._chain_key, entropy=self._entropy, actor=actor, now=now)
             yield writing
             writing.finish()
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """What this thread writes within the block is one transaction on SQLite (see keyfob.shared_writes)."""
+        return self._shared.together()
+
+    @property
+    def has_many_writers(self) -> bool:
+        """Whether writers run side by side; else there is one at a time."""
+        return self._database.has_many_writers
 
     def audit_verdict(self, study: str, *, expect: ledger.Head | None = None) -> ledger.Verdict:
         """Whether the audit trail of a study is whole."""
@@ -62,6 +68,12 @@ class Store:
         """See proving.use. Raises Problem when that cannot be written within `patience` seconds."""
         with self._database.write(patience=patience) as connection:
             return proving.use(connection, proofs, forget_before=forget_before)
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """Where the SQLite database is; None on PostgreSQL."""
+        where = None if self.has_many_writers else self._database.engine.url.database
+        return None if where is None else Path(where)
 
     @property
     def connections(self) -> int:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from keyfob.cdms.storage import schema, statements
+from keyfob.prepared import Prepared, below
 
 Row = tuple[object, ...]
 _ORDER = (
-    statements.INSERT_SUBJECT, schema.item_value, statements.UPDATE_ITEM, statements.DELETE_ITEM, schema.audit,
+    statements.INSERT_SUBJECT, schema.item_group, schema.item_value, statements.UPDATE_ITEM, statements.DELETE_ITEM,
+    schema.audit,
 )  # fmt: skip
 
 
@@ -18,15 +20,15 @@ class Waiting:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._new: dict[sa.Table, list[Row]] = {}
-        self._other: dict[sa.Executable, list[Mapping[str, object]]] = {}
+        self._other: dict[Prepared, list[Mapping[str, object]]] = {}
 
-    def add(self, table: sa.Table, row: Row) -> int:
-        """A new row, whole, in the order of the table's columns; how many wait now."""
+    def add(self, table: sa.Table, *rows: Row) -> int:
+        """New rows, whole, in the order of the table's columns; how many wait now."""
         waiting = self._new.setdefault(table, [])
-        waiting.append(row)
+        waiting += rows
         return len(waiting)
 
-    def change(self, statement: sa.Executable, row: Mapping[str, object]) -> None:
+    def change(self, statement: Prepared, row: Mapping[str, object]) -> None:
         self._other.setdefault(statement, []).append(row)
 
     def settle(self) -> None:
@@ -37,12 +39,12 @@ class Waiting:
             if isinstance(one, sa.Table):
                 self._insert(one, new.get(one, []))
             elif one in other:
-                self._connection.execute(one, other[one])
+                one.run(self._connection, other[one])
 
     def _insert(self, table: sa.Table, rows: list[Row]) -> None:
         if rows and self._connection.dialect.name == "sqlite":
             # Whole numbers, texts and bytes: SQLAlchemy would look at each value of each row, and change none.
-            self._connection.exec_driver_sql(statements.SQLITE_INSERT[table], rows)
+            below(self._connection, statements.SQLITE_INSERT[table], rows)
         elif rows:
             names = table.columns.keys()
             self._connection.execute(statements.INSERT[table], [dict(zip(names, row, strict=True)) for row in rows])

@@ -21,6 +21,7 @@ from keyfob.cdms.storage import redacting, schema, statements, times
 from keyfob.cdms.storage.reading import Reading, read_study
 from keyfob.cdms.storage.records import Actor, StoredAnswer, StoredGroup, Study, Subject
 from keyfob.cdms.storage.waiting import Waiting
+from keyfob.problem import Problem
 from keyfob.secret import Secret
 
 ANSWERS_KEPT = 30 * 24 * 3600
@@ -72,7 +73,7 @@ class Writing:
 
     def take(self, study: str) -> Study | None:
         """The study as it is now; to the end of the transaction it is this writer's alone. None when there is none."""
-        row = self._connection.execute(statements.TAKE_STUDY, {"wanted": study}).one_or_none()
+        row = statements.TAKE_STUDY.find(self._connection, {"wanted": study})
         if row is None:
             return None
         if study not in self._trails:
@@ -189,18 +190,37 @@ class Writing:
     def put_groups(
         self, groups: Sequence[tuple[Subject, GroupData, StoredGroup | None]], *, version: str
     ) -> tuple[int, ...]:
-        """The row of the group at each of these places, with its version moved on; made where there is none."""
+        """The row of the group at each of these places, with its version moved on; made where there is none.
+
+        Raises Problem when one of them is no longer as it was seen.
+        """
         self.settle()
         known = [existing for _, _, existing in groups if existing is not None]
         again = [
-            {"row": one.row, "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version}
+            {
+                "row": one.row, "seen": one.version,
+                "new_version": one.version + 1, "new_removed": False, "new_metadata_version": version,
+            }
             for one in known
-        ]
-        if again:
-            self._connection.execute(statements.UPDATE_GROUP, again)
+        ]  # fmt: skip
+        if again and statements.UPDATE_GROUP.run(self._connection, again) != len(again):
+            raise Problem("changed-meanwhile", "an item group was changed meanwhile", hint="try again")
         fresh = [_group_row(subject, data, version) for subject, data, existing in groups if existing is None]
-        made = iter(self._connection.execute(statements.INSERT_GROUP, fresh).scalars().all() if fresh else ())
+        made = iter(self._make_groups(fresh))
         return tuple(next(made) if existing is None else existing.row for _, _, existing in groups)
+
+    def _make_groups(self, fresh: Sequence[Mapping[str, object]]) -> Sequence[int]:
+        if len(fresh) <= 1:
+            named = [{f"new_{name}": value for name, value in one.items()} for one in fresh]
+            return [int(statements.INSERT_GROUP.find(self._connection, one).id) for one in named]
+        if self._connection.dialect.name != "sqlite":
+            return self._connection.execute(statements.INSERT_GROUPS, fresh).scalars().all()
+        # One writes at a time, so the numbers that follow are ours: to be told each of them takes three times as long.
+        first = (statements.LAST_GROUP.find(self._connection, {}).id or 0) + 1
+        for number, group in enumerate(fresh, first):
+            self._waiting.add(schema.item_group, (number, *group.values()))
+        self.settle()
+        return range(first, first + len(fresh))
 
     def put_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, item: ItemValue, old: ItemValue | None, *,
@@ -244,15 +264,14 @@ class Writing:
             "soft_checks": soft_checks or None,
         }
         seq = self._record(study.oid, subject.id, event)
-        for item in new:
-            known = item.oid in old
+        for item in new if old else ():
             if item.value is None:
                 self._waiting.change(statements.DELETE_ITEM, {"row": row, "item": item.oid})
-            elif known:
+            elif item.oid in old:
                 changed = {"new_value": item.value, "new_unit": item.unit, "new_seq": seq}
                 self._waiting.change(statements.UPDATE_ITEM, {"row": row, "item": item.oid, **changed})
-            else:
-                self._waiting.add(schema.item_value, (row, item.oid, item.value, item.unit, seq))
+        fresh = [item for item in new if item.value is not None and item.oid not in old]
+        self._waiting.add(schema.item_value, *[(row, item.oid, item.value, item.unit, seq) for item in fresh])
 
     def remove_item(
         self, study: Study, subject: Subject, data: GroupData, row: int, old: ItemValue, *, reason: str | None,
@@ -299,17 +318,13 @@ class Writing:
         return bool(self._connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_ANSWERS, number))).scalar())
 
     def keep_answer(self, client_id: str, key: str, answer: StoredAnswer) -> None:
-        """Keep it for ANSWERS_KEPT; older ones are forgotten on the way, those that another forgets left to it."""
-        table = schema.answer
-        over = sa.select(table.c.client_id, table.c.key).where(table.c.at < self._now - ANSWERS_KEPT)
-        mine = over.with_for_update(skip_locked=True)
-        self._connection.execute(sa.delete(table).where(sa.tuple_(table.c.client_id, table.c.key).in_(mine)))
-        self._connection.execute(
-            sa.insert(table).values(
-                client_id=client_id, key=key, fingerprint=answer.fingerprint, status=answer.status,
-                headers=json.dumps(answer.headers), body=answer.body, at=self._now,
-            )
-        )  # fmt: skip
+        """Keep it for ANSWERS_KEPT; older ones are forgotten on the way."""
+        statements.FORGET_ANSWERS.run(self._connection, {"before": self._now - ANSWERS_KEPT})
+        row = {
+            "client_id": client_id, "key": key, "fingerprint": answer.fingerprint, "status": answer.status,
+            "headers": json.dumps(answer.headers), "body": answer.body, "at": self._now,
+        }  # fmt: skip
+        statements.INSERT_ANSWER.run(self._connection, row)
 
     def keep_batch(
         self, batch_id: str, study: str, *, file_oid: str, sha256: str, body: bytes, receipt: object = None
@@ -331,9 +346,8 @@ class Writing:
         self.settle()
         for study, trail in self._trails.items():
             if trail.seq != trail.began:
-                self._connection.execute(
-                    statements.END_STUDY, {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
-                )
+                ended = {"wanted": study, "new_seq": trail.seq, "new_head": trail.head}
+                statements.END_STUDY.run(self._connection, ended)
 
     def _record(self, study: str, subject_id: str | None, event: dict[str, object]) -> int:
         """Number, commit to and chain one event, of a study that was taken."""

@@ -10,6 +10,7 @@ from keyfob.oauth import scope as scopes
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.revocation_feed import Revocation
 from keyfob.oauth.usage_report import Report
+from keyfob.prepared import Prepared
 from keyfob.server.audit.events import Acting, Actor, AuditEvent, Field, Kind
 from keyfob.server.notices.notice import Notice
 from keyfob.server.storage import (
@@ -24,7 +25,6 @@ from keyfob.server.storage import (
     usage,
 )
 from keyfob.server.storage.journal import Journal
-from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.reading import Reading, write_details
 from keyfob.server.storage.records import (
     Allowance,

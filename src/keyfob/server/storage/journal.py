@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from keyfob import ledger
 from keyfob.ambient import Entropy
+from keyfob.prepared import Prepared
 from keyfob.problem import Misuse
 from keyfob.secret import Secret
 from keyfob.server.audit import chain, events
 from keyfob.server.audit.events import AuditEvent, Kind
 from keyfob.server.storage import locks
-from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.schema import audit_record
 
 _BATCH = 500

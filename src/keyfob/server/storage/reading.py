@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,8 +12,8 @@ from keyfob.oauth.authorization_details import Details
 from keyfob.oauth.client_authentication import Method
 from keyfob.oauth.mutual_tls import CertificateSubject, SubjectField
 from keyfob.oauth.revocation_feed import Revocation, Subject
+from keyfob.prepared import Prepared
 from keyfob.server.storage import announcements, operators, schema, standing, usage
-from keyfob.server.storage.prepared import Prepared
 from keyfob.server.storage.records import (
     Allowance,
     Announcement,
@@ -39,35 +40,52 @@ from keyfob.server.storage.records import (
 from keyfob.server.storage.standing import Standing
 from keyfob.server.storage.usage import Narrowing, ScopeUse, Watched
 
-# What a client is, for its first token in a while: with very many clients that is most of their tokens.
-_ASKED: sa.BindParameter[str] = sa.bindparam("asked")
-_FIRST = sa.select(sa.func.min(schema.client.c.id)).scalar_subquery()
-_CLIENT = Prepared(
-    sa.select(schema.client, schema.partner.c.state.label("partner_state"))
-    .join(schema.partner, schema.partner.c.id == schema.client.c.partner_id)
-    .where(sa.or_(schema.client.c.id == _ASKED, schema.client.c.id == _FIRST))
-    .order_by(schema.client.c.id != _ASKED)
+_CREDENTIAL = (
+    schema.credential.c.generation,
+    *(column for column in schema.credential.c if column.name != "generation"),
+    *(column for column in schema.credential_observation.c if column.name != "credential_id"),
 )
-_GRANTS = Prepared(
-    sa.select(schema.client_grant)
-    .select_from(schema.client_resource.join(schema.client_grant))
-    .where(schema.client_resource.c.client_id == _ASKED)
-    .order_by(schema.client_resource.c.position)
+_CREDENTIALS = schema.credential.join(
+    schema.credential_observation, schema.credential_observation.c.credential_id == schema.credential.c.id
 )
-_NETWORKS = Prepared(
-    sa.select(schema.client_network.c.network)
-    .where(schema.client_network.c.client_id == _ASKED)
-    .order_by(schema.client_network.c.network)
-)
-_CREDENTIALS = Prepared(
-    sa.select(
-        *(column for column in schema.credential.c if column.name != "generation"),
-        *(column for column in schema.credential_observation.c if column.name != "credential_id"),
+_ARRAYS = {"sqlite": ("json_group_array", "json_array"), "postgresql": ("json_agg", "json_build_array")}
+
+
+def _array(dialect: str, rows: sa.FromClause, owner: sa.Column[Any], *columns: sa.Column[Any]) -> sa.ScalarSelect[str]:
+    """The `rows` that belong to a client, as an array of JSON in no order: each row is an array of its columns."""
+    all_of, one_of = (getattr(sa.func, name) for name in _ARRAYS[dialect])
+    found = sa.cast(all_of(one_of(*columns)), sa.Text)
+    return sa.select(found).select_from(rows).where(owner == schema.client.c.id).scalar_subquery()
+
+
+def _clients(dialect: str) -> sa.Select[Any]:
+    """Clients with what they may: one statement, however many rows belong to them."""
+    place, grant, network = schema.client_resource, schema.client_grant, schema.client_network
+    granted = (place.c.position, grant.c.resource, grant.c.scope, grant.c.is_default)
+    return sa.select(
+        schema.client,
+        _array(dialect, place.join(grant), place.c.client_id, *granted).label("grants"),
+        _array(dialect, network, network.c.client_id, network.c.network).label("networks"),
     )
-    .join(schema.credential_observation, schema.credential_observation.c.credential_id == schema.credential.c.id)
-    .where(schema.credential.c.client_id == _ASKED)
-    .order_by(schema.credential.c.generation)
-)
+
+
+def _client_asked_for(dialect: str) -> sa.Select[Any]:
+    """One with its partner's state and its credentials; for an unknown id another, since that takes as long."""
+    like, first = schema.client.alias("like"), sa.select(sa.func.min(schema.client.c.id)).scalar_subquery()
+    asked: sa.BindParameter[str] = sa.bindparam("asked")
+    one = sa.select(like.c.id).where(sa.or_(like.c.id == asked, like.c.id == first)).order_by(like.c.id != asked)
+    one = one.limit(sa.literal_column("1")).offset(sa.literal_column("0"))
+    credentials = _array(dialect, _CREDENTIALS, schema.credential.c.client_id, *_CREDENTIAL)
+    return (
+        _clients(dialect)
+        .add_columns(schema.partner.c.state.label("partner_state"), credentials.label("credentials"))
+        .join(schema.partner, schema.partner.c.id == schema.client.c.partner_id)
+        .where(schema.client.c.id == one.scalar_subquery())
+    )
+
+
+# For a client's first token in a while, which with very many clients is most of their tokens.
+_CLIENT = {dialect: Prepared(_client_asked_for(dialect)) for dialect in _ARRAYS}
 
 
 class Reading:
@@ -115,24 +133,22 @@ class Reading:
     ) -> tuple[Client, ...]:
         """All clients or one partner's, in the order of their creation; or a part, `after` a date and id."""
         place = schema.client.c.created_at, schema.client.c.id
-        chosen = sa.select(schema.client).order_by(*place).limit(limit)
+        chosen = _clients(self._connection.dialect.name).order_by(*place).limit(limit)
         if partner_id is not None:
             chosen = chosen.where(schema.client.c.partner_id == partner_id)
         if after is not None:
             chosen = chosen.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
-        return tuple(
-            _client(row, self._grants(row.id), self._networks(row.id)) for row in self._connection.execute(chosen).all()
-        )
+        return tuple(_client(row._asdict()) for row in self._connection.execute(chosen))
 
     def find_client(self, client_id: str) -> ClientView | None:
         """The client, or None. For an unknown id another client is read, and put away: the time must be the same."""
-        rows = _CLIENT.execute(self._connection, {"asked": client_id}).all()
-        if not rows:
+        row = _CLIENT[self._connection.dialect.name].execute(self._connection, {"asked": client_id}).one_or_none()
+        if row is None:
             return None
-        row = rows[0]
-        client = _client(row, self._grants(row.id), self._networks(row.id))
-        view = ClientView(client, State(row.partner_state), self.credentials(row.id))
-        return view if client.id == client_id else None
+        fields = row._asdict()
+        state, credentials = State(fields.pop("partner_state")), _credentials(fields.pop("credentials"))
+        view = ClientView(_client(fields), state, credentials)
+        return view if view.client.id == client_id else None
 
     def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
@@ -150,7 +166,9 @@ class Reading:
 
     def credentials(self, client_id: str) -> tuple[Credential, ...]:
         """All credentials that a client ever had, the oldest first."""
-        return tuple(_credential(row) for row in _CREDENTIALS.execute(self._connection, {"asked": client_id}))
+        chosen = sa.select(*_CREDENTIAL).select_from(_CREDENTIALS).where(schema.credential.c.client_id == client_id)
+        rows = self._connection.execute(chosen.order_by(schema.credential.c.generation))
+        return tuple(_credential(row) for row in rows)
 
     def standings(self, *, until: int | None = None) -> tuple[Standing, ...]:
         """The credentials that are not at their end, of active clients and partners. `until`: see standing.read."""
@@ -279,20 +297,6 @@ class Reading:
         chosen = sa.select(table).where(table.c.client_id == client_id).order_by(table.c.generation.desc()).limit(1)
         return RegistrationToken(**self._connection.execute(chosen).one()._asdict())
 
-    def _grants(self, client_id: str) -> tuple[ResourceGrant, ...]:
-        granted: dict[str, list[tuple[str, bool]]] = {}
-        for row in _GRANTS.execute(self._connection, {"asked": client_id}):
-            granted.setdefault(row.resource, []).append((row.scope, row.is_default))
-        return tuple(_grant(resource, scopes) for resource, scopes in granted.items())
-
-    def _networks(self, client_id: str) -> tuple[str, ...]:
-        return tuple(_NETWORKS.execute(self._connection, {"asked": client_id}).scalars())
-
-
-def _grant(resource: str, scopes: Sequence[tuple[str, bool]]) -> ResourceGrant:
-    defaults = frozenset(scope for scope, is_default in scopes if is_default)
-    return ResourceGrant(resource, frozenset(scope for scope, _ in scopes), defaults or None)
-
 
 def _partner(row: sa.Row[*tuple[object, ...]]) -> Partner:
     fields = row._asdict()
@@ -306,9 +310,8 @@ def _resource(row: sa.Row[*tuple[object, ...]], scopes: Sequence[tuple[str, str]
     return Resource(**(fields | {"scopes": tuple(scopes), "authorization_details_types": types}))
 
 
-def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...], networks: tuple[str, ...]) -> Client:
-    fields = row._asdict()
-    fields.pop("partner_state", None)
+def _client(fields: dict[str, Any]) -> Client:
+    """Of a row of `_clients`."""
     named, subject = fields.pop("tls_subject_field"), fields["tls_subject"]
     return Client(
         **(
@@ -320,13 +323,32 @@ def _client(row: sa.Row[*tuple[object, ...]], grants: tuple[ResourceGrant, ...],
                 # A driver by itself may know only numbers.
                 "dpop_bound": bool(fields["dpop_bound"]),
                 "certificate_bound": bool(fields["certificate_bound"]),
-                "grants": grants,
-                "networks": networks,
+                "grants": _grants(fields["grants"]),
+                "networks": tuple(sorted(network for (network,) in _listed(fields["networks"]))),
                 "authorization_details": read_details(fields["authorization_details"]),
                 "tls_subject": None if named is None else CertificateSubject(SubjectField(named), subject),
             }
         )
     )
+
+
+def _grants(found: str | None) -> tuple[ResourceGrant, ...]:
+    granted: dict[str, dict[str, bool]] = {}
+    for _, resource, scope, is_default in sorted(_listed(found)):  # by their positions
+        granted.setdefault(resource, {})[scope] = bool(is_default)
+    return tuple(
+        ResourceGrant(resource, frozenset(of), frozenset(scope for scope in of if of[scope]) or None)
+        for resource, of in granted.items()
+    )
+
+
+def _credentials(found: str | None) -> tuple[Credential, ...]:
+    return tuple(_credential(values) for values in sorted(_listed(found)))  # by their generations
+
+
+def _listed(found: str | None) -> list[list[Any]]:
+    """What `_array` found; PostgreSQL says NULL where there is nothing."""
+    return json.loads(found) if found else []
 
 
 def _allowance(row: sa.Row[*tuple[object, ...]]) -> Allowance:
@@ -341,8 +363,10 @@ def _allowance(row: sa.Row[*tuple[object, ...]]) -> Allowance:
     return Allowance(**(fields | typed))
 
 
-def _credential(row: sa.Row[*tuple[object, ...]]) -> Credential:
-    fields = row._asdict()
+def _credential(values: Sequence[Any]) -> Credential:
+    """Of the values of `_CREDENTIAL`."""
+    fields = dict(zip((column.name for column in _CREDENTIAL), values, strict=True))
+    del fields["generation"]
     return Credential(**(fields | {"state": State(fields["state"])}))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from keyfob.server.storage.prepared import Prepared
+from keyfob.prepared import Prepared
 from keyfob.server.storage.schema import presented_jti
 
 _NAMED = sa.tuple_(presented_jti.c.client_id, presented_jti.c.jti)

@@ -90,8 +90,7 @@ class Store:
         return self._database.number(_REVISION)
 
     def find_client(self, client_id: str) -> ClientView | None:
-        with self.reading() as reading:
-            return reading.find_client(client_id)
+        return self._database.ask(lambda connection: Reading(connection).find_client(client_id))
 
     def certificate_sets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The JWK sets by value, and the URLs of others, of clients whose certificates may be among their keys."""
