@@ -239,10 +239,15 @@ def tell_no_values(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "handle_error")
     def _cut(context: sa.engine.ExceptionContext) -> None:
         for error in (context.original_exception, context.sqlalchemy_exception):
-            if error is not None and error.args and isinstance(error.args[0], str):
-                # PostgreSQL tells of the row below the first line, SQLite of a broken text behind its column.
-                said = error.args[0].partition("\n")[0].partition(" with text ")[0]
-                error.args = (said, *error.args[1:])
+            if error is not None:
+                cut_values(error)
+
+
+def cut_values(error: BaseException) -> None:
+    if error.args and isinstance(error.args[0], str):
+        # PostgreSQL tells of the row below the first line, SQLite of a broken text behind its column.
+        said = error.args[0].partition("\n")[0].partition(" with text ")[0]
+        error.args = (said, *error.args[1:])
 
 
 @contextlib.contextmanager
