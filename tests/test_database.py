@@ -3,9 +3,11 @@
 import contextlib
 import subprocess
 import sys
+import traceback
 from importlib import resources
 
 import pytest
+import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -27,6 +29,16 @@ def test_who_finds_every_connection_taken_is_told_so(tmp_path):
     with opened.read() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
     opened.close()
+
+
+def test_an_error_says_what_went_wrong_and_not_in_which_row(tmp_path):
+    """It would come into a log."""
+    with contextlib.closing(database.open_sqlite(tmp_path / "some.db")) as opened, opened.read() as connection:
+        with pytest.raises(sa.exc.OperationalError) as failed:
+            connection.exec_driver_sql("SELECT CAST('planted' || x'ff' AS TEXT) AS name").all()
+        told = "".join(traceback.format_exception(failed.value))
+        assert "Could not decode to UTF-8 column 'name'" in told
+        assert "planted" not in told.replace("SELECT CAST('planted'", "")
 
 
 @pytest.mark.parametrize("package", ["keyfob.server.storage", "keyfob.cdms.storage"])

@@ -228,8 +228,26 @@ def open_sqlite(path: Path) -> Database:
         ):
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
+    tell_no_values(engine)
     turn = Turn(path.with_name(path.name + ".lock"))
     return Database(engine, begin_read="BEGIN", begin_write="BEGIN IMMEDIATE", turn=turn, glance=Glance(path))
+
+
+def tell_no_values(engine: sa.Engine) -> None:
+    """Of the engine's errors what went wrong, and not in which row: that would come into a log, values and all."""
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _cut(context: sa.engine.ExceptionContext) -> None:
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if error is not None:
+                cut_values(error)
+
+
+def cut_values(error: BaseException) -> None:
+    if error.args and isinstance(error.args[0], str):
+        # PostgreSQL tells of the row below the first line, SQLite of a broken text behind its column.
+        said = error.args[0].partition("\n")[0].partition(" with text ")[0]
+        error.args = (said, *error.args[1:])
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from keyfob import libpq
-from keyfob.database import Database, Unreachable
+from keyfob.database import Database, Unreachable, tell_no_values
 from keyfob.libpq import Place
 from keyfob.problem import Misuse
 
@@ -72,6 +72,7 @@ def open_postgresql(
         pool_timeout=_PATIENCE,
         hide_parameters=True,
     )
+    tell_no_values(engine)
     pause = f"; SET LOCAL idle_in_transaction_session_timeout = {reader_pause * 1000}"
     return Database(
         engine,

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from keyfob.database import cut_values
+
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _DIALECTS: Mapping[str, sa.Dialect] = {
     # In both, a parameter is given by its name, and bound by the driver.
@@ -68,6 +70,7 @@ def below(
             return driver.execute(text, parameters)
         return driver.executemany(text, parameters)
     except sqlite3.Error as failed:
+        cut_values(failed)
         raise sa.exc.DBAPIError.instance(
             None, None, failed, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
         ) from failed

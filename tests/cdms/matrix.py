@@ -1,4 +1,4 @@
-"""Every scope at every route, in both encodings of its path, inside and outside the granted study and site."""
+"""Every scope at every route that a process serves, in both encodings of its path, study and site in and out."""
 
 import json
 import re
@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from cdms.conftest import Api
-from keyfob.cdms.routes import SCOPES, Route
+from keyfob.cdms.routes import ROUTES, SCOPES, Route
 
 _Answer = tuple[int, dict[str, str], bytes]
 STUDY, HERE, ELSEWHERE = "KF.DEMO", "701", "702"
+GRANTS = tuple(product((STUDY, "OTHER"), (HERE, ELSEWHERE)))
+"""The study and the site in and out of the grant."""
 _ODM = f"""<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileType="Snapshot" FileOID="f" ODMVersion="1.3.2"
  CreationDateTime="2026-01-01T00:00:00Z"><ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="MDV.1"/></ODM>""".encode()
 _PAIN = {"items": [{"oid": "I.PAIN", "value": "3"}], "reason": "as before"}
@@ -76,38 +78,47 @@ class Matrix:
         self._tokens: dict[str, str] = {}
         self.asked = 0
 
-    def check(self, routes: Iterable[Route], *, others: Iterable[str] = tuple(SCOPES)) -> None:
+    def served(self) -> list[Route]:
+        """The table's entry of each route that the running router has: see cdms.mutants."""
+        self._connection.request("GET", "/router")
+        walked = {tuple(one) for one in json.loads(self._connection.getresponse().read())}
+        told = {(route.method, route.template, route.scope): route for route in ROUTES}
+        assert walked == set(told), f"behind the table's back: {walked ^ set(told)}"
+        return [told[one] for one in walked]
+
+    def check(self, *, others: Iterable[str] = tuple(SCOPES)) -> None:
         """`others`: the scopes that are tried where another is needed."""
-        for route in routes:
+        for route in self.served():
             if route.scope is None:
                 assert self._ask(route, self._path(route), Probe(), None)[0] == 200, route
                 continue
             for encoded in (False, True):
+                anonymous = self._ask(route, self._path(route, encoded=encoded), self._probe(route), None)
+                assert anonymous[0] == 401, route
                 self._check(route, route.scope, STUDY, None, encoded)
-                for study, site in product((STUDY, "OTHER"), (HERE, ELSEWHERE)):
-                    self._check(route, route.scope, study, site, encoded)
-                # What is granted is not even looked at for another scope: inside all of it, and outside of all.
-                for scope, (study, site) in product(others, ((STUDY, HERE), ("OTHER", ELSEWHERE))):
-                    if scope != route.scope:
-                        self._check(route, scope, study, site, encoded)
+                for scope, (study, site) in product({route.scope, *others}, GRANTS):
+                    self._check(route, scope, study, site, encoded)
             for slash in ("%2F", "%2f", "%5C"):
                 before, _, last = self._path(route).rpartition("/")
                 token = self._token(route.scope, STUDY, None)
                 assert self._ask(route, f"{before}{slash}{last}", Probe(), token)[0] == 400, route
 
+    def close(self) -> None:
+        self._connection.close()
+
     def _check(self, route: Route, scope: str, study: str, site: str | None, encoded: bool) -> None:
-        probe = self._probe(route)
+        probe, path = self._probe(route), self._path(route, encoded=encoded)
         token = self._token(scope, study, site)
-        status, headers, body = self._ask(route, self._path(route, encoded=encoded), probe, token)
+        status, headers, body = self._ask(route, path, probe, token)
         told = f"{route.method} {route.template} with {scope} of {study} at {site}: {status} {body[:300]!r}"
         if scope != route.scope and scope not in route.other_scopes:
             assert status == 403, told
             assert f'scope="{route.scope}"' in headers["www-authenticate"], told
         elif study != STUDY and "{study}" in route.template:
             assert status == 404, told
-            self._check_absent(route, probe, (status, headers, body), told, study="NONE")
+            self._check_absent(route, (path, probe, token), probe, study="NONE")
         elif study != STUDY and "{batch}" in route.template:
-            self._check_absent(route, probe, (status, headers, body), told, batch="bat_none")
+            self._check_absent(route, (path, probe, token), probe, batch="bat_none")
         elif study != STUDY:
             assert (status, json.loads(body)["items"]) == (200, []), told
         else:
@@ -117,15 +128,21 @@ class Matrix:
             here, elsewhere = (self._subjects[one]["subject_id"].encode() in body for one in (HERE, ELSEWHERE))
             if status == 404:
                 nobody = replace(probe, body={"key": "nobody"}) if route.template.endswith("/lookup") else probe
-                self._check_absent(route, nobody, (status, headers, body), told, subject_id="sub_none", site="999")
+                self._check_absent(route, (path, probe, token), nobody, subject_id="sub_none", site="999")
             # Each is shown only to those who reach its site.
             assert not (here and site == ELSEWHERE) and not (elsewhere and site == HERE), told
 
-    def _check_absent(self, route: Route, probe: Probe, refused: _Answer, told: str, **unknown: str) -> None:
-        """Who is granted everything gets the same answer for what there is not."""
-        token = self._token(route.scope or "", STUDY, None)
-        absent = self._ask(route, self._path(route, **unknown), probe, token)
-        assert _nameless(absent) == _nameless(refused), f"{told}, not {absent[0]} {absent[2][:300]!r}"
+    def _check_absent(self, route: Route, refused: tuple[str, Probe, str], unknown: Probe, **names: str) -> None:
+        """Who is granted everything gets the same answer for what there is not, to the byte, however he asks."""
+        path, probe, token = refused
+        absent, whole = self._path(route, **names), self._token(route.scope or "", "*", None)
+        ways = [(route.method, {}), ("HEAD", {}), ("GET", {"if-none-match": "*"}), ("OPTIONS", {})]
+        for method, more in ways if route.method == "GET" else ways[:1]:
+            asked = replace(route, method=method)
+            one = self._ask(asked, path, replace(probe, headers=probe.headers | more), token)
+            other = self._ask(asked, absent, replace(unknown, headers=unknown.headers | more), whole)
+            assert _nameless(one) == _nameless(other), f"{method} {route.template}: {one}, but of what is not {other}"
+            assert one[0] == 405 if method == "OPTIONS" else one[0] == 404, one
 
     def _probe(self, route: Route) -> Probe:
         ends = (f"{route.method} {route.template[place:]}" for place in range(len(route.template)))
@@ -168,8 +185,12 @@ class Matrix:
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 
 
-def _nameless(answer: _Answer) -> tuple[int, list[str], bytes]:
+_OWN = frozenset({"date", "keyfob-request-id", "ratelimit"})
+
+
+def _nameless(answer: _Answer) -> tuple[int, dict[str, str], bytes]:
     """An answer without what is its own in each."""
     status, headers, body = answer
     request_id = headers["keyfob-request-id"].encode()
-    return status, sorted(headers), body.replace(request_id, b"ID")
+    shared = {name: "" if name in _OWN else value for name, value in headers.items()}
+    return status, shared, body.replace(request_id, b"ID")

@@ -19,8 +19,8 @@ EXAMPLES = os.environ.get("KEYFOB_EXAMPLES", "3")
 SEED = os.environ.get("KEYFOB_SEED", "1")
 STUDY = "/v1/studies/KF.DEMO"
 # What is in its form may still be refused for what there is (RFC 9110: 404, 409, 412, 422; RFC 6585: 428). A 400 may
-# not, but for a number above high_water and a cursor of nobody, which no schema can tell; nor may a 415, but for ODM,
-# which the document does not describe.
+# not, but for a number above high_water, a cursor of nobody and a name of what is no character, which no schema can
+# tell; nor may a 415, but for ODM, which the document does not describe.
 CONFIG = """headers = {{ Authorization = "Bearer ${{CDMS_TOKEN}}" }}
 parameters = {parameters}
 
@@ -28,11 +28,14 @@ parameters = {parameters}
 unexpected-methods = ["DELETE"]
 
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "404", "409", "412", "422", "428"]
+expected-statuses = ["2xx", "304", "404", "409", "412", "422", "428"]
 
 [[operations]]
-include-operation-id = ["list_subjects", "get_changes", "get_audit", "post_clinical_data", "put_version"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409", "412", "422", "428"]
+include-operation-id = [
+  "list_subjects", "get_changes", "get_audit", "get_clinical_data", "post_clinical_data", "put_version", "get_batch",
+  "get_dataset", "patch_dataset",
+]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "409", "412", "422", "428"]
 """
 
 

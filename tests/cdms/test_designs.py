@@ -87,3 +87,15 @@ def test_who_is_limited_to_sites_or_forms_changes_no_design(shared_api, demo_stu
         body, token = demo_study("design"), shared_api.token(details=details)
         refused = shared_api.request("PUT", f"{STUDY}/metadata/MDV.1", body, XML, token=token)
         assert (refused.status, refused.document["code"]) == (403, "not-granted")
+
+
+NAMES = (b'OID="MDV.9"', b'OID="SE.VISIT"', b'OID="F.VS"', b'OID="IG.VS"', b'OID="701"')
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("bad", [b"/", b"\\", b"&#x85;"], ids=("slash", "backslash", "control"))
+def test_what_stands_in_paths_has_a_name_that_can(shared_api, design, name, bad):
+    """Two readers would read `%2F` as two things: no path has one, so no name that paths have may need one."""
+    # Also where it is referred to: `FormOID="F.VS"`.
+    refused = put(shared_api, "MDV.9", design("MDV.9").replace(name, name[:-1] + bad + b'x"'))
+    assert (refused.status, refused.document["code"]) == (422, "bad-oid")

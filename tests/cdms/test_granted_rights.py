@@ -1,5 +1,6 @@
 """A right holds when one authorization detail alone gives it for the study, site, form and action (RFC 9396)."""
 
+import http.client
 import re
 
 import pytest
@@ -49,6 +50,35 @@ def test_identifying_items_are_shown_where_their_own_right_reaches(with_data, de
     assert birth_dates(with_data, token) == [seen] * 5
 
 
+def test_who_may_not_see_an_item_takes_it_away_by_no_silence(api, demo_study, tmp_path):
+    """A whole item group is written by what its writer sees of it; the answer, also a second time, tells no more."""
+    for name in ("design", "data"):
+        (tmp_path / f"{name}.xml").write_bytes(demo_study(name))
+        api.run("load", tmp_path / f"{name}.xml")
+    subject = api.get(f"{HERE}/subjects").document["items"][0]["subject_id"]
+    group = f"{HERE}/subjects/{subject}/events/SE.SCREEN/forms/F.DM/item-groups/IG.DM"
+    blind, seeing = api.token("clinical-data:read clinical-data:write"), api.token()
+    before = {one["oid"]: one for one in api.get(group, token=seeing).document["items"]}
+    seen = api.get(group, token=blind)
+    assert before.keys() - {one["oid"] for one in seen.document["items"]} == {"I.BRTHDAT"}
+    # RFC 9110 §8.8.3: what he has is not what the other has, and yet as good to change it.
+    assert seen.headers["etag"] == '"1.part"'
+    assert api.get(group, headers={"if-none-match": seen.headers["etag"]}, token=blind).status == 304
+    assert api.get(group, headers={"if-none-match": seen.headers["etag"]}, token=seeing).status == 200
+    assert api.get(group, headers={"if-none-match": '"1"'}, token=blind).status == 200
+    items = [{**one, "value": "170.5"} if one["oid"] == "I.HEIGHT" else one for one in seen.document["items"]]
+    changed = {"items": items, "reason": "measured again"}
+    key = {"idempotency-key": "again"}
+    for _ in range(2):
+        put = api.request("PUT", group, changed, {"if-match": seen.headers["etag"], **key}, token=blind)
+        assert put.status == 200, put.body
+        assert {one["oid"] for one in put.document["items"]} == {one["oid"] for one in items}
+    after = {one["oid"]: one for one in api.get(group, token=seeing).document["items"]}
+    assert after == before | {"I.HEIGHT": {**before["I.HEIGHT"], "value": "170.5"}}
+    told = api.request("PUT", group, changed, {"if-match": put.headers["etag"]}, token=seeing)
+    assert told.codes == ["mandatory"], "who sees it takes it away"
+
+
 def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data):
     """The forms of an element with sites are not lent to one without."""
     subject = with_data.register(STUDY, "no site").document["subject_id"]
@@ -59,6 +89,36 @@ def test_a_subject_without_a_site_is_reached_by_no_element_with_sites(with_data)
     refused = with_data.request("PUT", group, pain, {"if-none-match": "*"}, token=with_data.token(details=details))
     assert refused.status == 404
     assert with_data.request("PUT", group, pain, {"if-none-match": "*"}).status == 201
+
+
+@pytest.mark.on("sqlite")
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"forms": ["F.VS", "F.DIARY"]}, "item_group.form IN ('F.VS', 'F.DIARY')"),
+        ({"sites": ["701"]}, "item_group.subject IN (SELECT id FROM subject WHERE site = '701')"),
+    ],
+)
+def test_what_is_not_granted_is_not_even_read(api, demo_study, tmp_path, limits, kept):
+    """It is no text any more: whoever reads it fails."""
+    for name in ("design", "data"):
+        (tmp_path / f"{name}.xml").write_bytes(demo_study(name))
+        api.run("load", tmp_path / f"{name}.xml")
+    limited = api.token(details=[detail(*READING, "datasets:read", **limits)])
+    subject = api.get(f"{HERE}/subjects?site=701").document["items"][0]["subject_id"]
+    ways = ("clinical-data", "clinical-data?form=F.VS", f"subjects/{subject}/clinical-data", "datasets/IG.VS")
+    before = [_undated(api.get(f"{HERE}/{way}", token=limited).body) for way in ways]
+    api.sql(
+        "UPDATE item_value SET value = CAST(x'ff' AS TEXT) WHERE item_group IN "
+        f"(SELECT id FROM item_group WHERE NOT {kept})"
+    )
+    assert [_undated(api.get(f"{HERE}/{way}", token=limited).body) for way in ways] == before
+    with pytest.raises(http.client.IncompleteRead):
+        api.get(f"{HERE}/clinical-data")
+
+
+def _undated(body: bytes) -> bytes:
+    return re.sub(rb'CreationDateTime":? ?="?[^,> ]*', b"", body)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_a_restored_api_has_everything_and_tells_who_follows_to_begin_again(give
         subprocess.run(dump, shell=True, check=True)  # as it was printed
     assert given.register("KF.DEMO", "lost with the old database").status == 201
     beyond = given.get(STUDY).document["high_water"]
+    lost = {"if-none-match": given.get(f"{STUDY}/clinical-data").headers["etag"]}
     kept = {path.name for path in backup.rglob("*")}
     assert {"kek", "server.key", "cdms.db-wal", "cdms.db.lock"} & kept == set()
     old, (home, done) = given.home, restored(backup)
@@ -90,6 +91,8 @@ def test_a_restored_api_has_everything_and_tells_who_follows_to_begin_again(give
         assert given.get(f"{STUDY}/changes?epoch={after['epoch']}").status == 200
         keys = {one["key"] for one in given.get(f"{STUDY}/subjects").document["items"]}
         assert "lost with the old database" not in keys
+        assert given.get(STUDY).document["high_water"] == beyond, "the same number, of another state"
+        assert given.get(f"{STUDY}/clinical-data", headers=lost).status == 200
     finally:
         given.stop()
         given.home = old

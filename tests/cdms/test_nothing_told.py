@@ -54,6 +54,12 @@ def test_nothing_of_a_patient_is_told_where_it_does_not_belong(api):
         refused(api.request("PUT", diary, items, {"if-none-match": "*"}))
     refused(api.request("PUT", diary, {"items": [{"oid": "I.NONE", "value": VALUE}]}, {"if-none-match": "*"}))
     refused(api.request("PATCH", here, {"status": OTHER, "reason": VALUE}, {"if-match": '"1"'}))
+    # What the database says of a row that it refuses is not for a log.
+    api.sql("UPDATE subject SET key_folded = 'another'", "CREATE UNIQUE INDEX planted ON subject (key)")
+    doubled = api.register("KF.DEMO", KEY)
+    refused(doubled)
+    assert doubled.status == 500
+    assert "UNIQUE constraint failed" in api.log or "UniqueViolation" in api.log
     # Something breaks in the middle of a write: what is logged then is a traceback.
     api.sql("ALTER TABLE item_value RENAME TO elsewhere")
     broken = api.request(

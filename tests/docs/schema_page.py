@@ -13,14 +13,16 @@ _COLUMN = re.compile(r"sa\.Column\(\"(\w+)\".*?\),?(?:  # (.*))?$", re.MULTILINE
 _OPENING = """# {heading}
 
 The same on SQLite and PostgreSQL, under Alembic's migrations: a program brings a database up to date when it opens it,
-and refuses one that a newer program made. Dates are seconds since 1970 UTC. {said}
+and refuses one that a newer program made, unless that only added to it. Dates are seconds since 1970 UTC.
+
+{said}
 
 This page is made from `src/{path}`: `KEYFOB_WRITE_PAGES=1 make docs` writes it anew.
 """
-_SERVER = """No secret is here in clear: secrets of
-clients are keyed hashes, private keys lie in envelopes whose key is not in the database."""
-_CDMS = """Values are kept as they were sent;
-what they were before, who changed them, when and why stands in `audit`, whose key is not in the database."""
+_SERVER = """No secret is here in clear: secrets of clients are keyed hashes,
+private keys lie in envelopes whose key is not in the database."""
+_CDMS = """Values are kept as they were sent; what they were before, who changed
+them, when and why stands in `audit`, whose key is not in the database."""
 PAGES = {
     "schema.md": ("keyfob.server.storage.schema", "The server's tables", _SERVER),
     "cdms-schema.md": ("keyfob.cdms.storage.schema", "The clinical data API's tables", _CDMS),

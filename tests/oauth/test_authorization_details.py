@@ -145,6 +145,10 @@ def test_elements_are_never_merged_across():
     assert details.sites_of(granted, study="S.1", scope="a") == {"701"}
     assert details.sites_of((study(), study(sites={"1"})), study="S.1", scope="a") is None
     assert details.sites_of(granted, study="S.3", scope="a") == frozenset()
+    with_forms = (study(sites={"1"}, forms={"F.1"}), study(forms={"F.2", "F.3"}))
+    assert details.forms_of(with_forms, study="S.1", scope="a") == {"F.1", "F.2", "F.3"}
+    assert details.forms_of((*with_forms, study()), study="S.1", scope="a") is None
+    assert details.forms_of(with_forms, study="S.3", scope="a") == frozenset()
 
 
 def test_no_details_permit_nothing():

@@ -173,6 +173,16 @@ class Call:
         assert self.scope is not None
         return authorization_details.sites_of(self.granted.authorization_details, study=study, scope=self.scope)
 
+    def forms(self, study: str) -> frozenset[str] | None:
+        """The forms that the token reaches in the study at any site: None for all."""
+        assert self.scope is not None
+        return authorization_details.forms_of(self.granted.authorization_details, study=study, scope=self.scope)
+
+    def studies(self) -> frozenset[str] | None:
+        """The studies that the token reaches, by OID: None for all."""
+        assert self.scope is not None
+        return authorization_details.studies_of(self.granted.authorization_details, scope=self.scope)
+
     def reaches(self, subject: Subject, *, form: str | None = None) -> bool:
         """Whether the token reaches this subject (and form) for the scope of the route."""
         assert self.scope is not None

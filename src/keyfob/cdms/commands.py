@@ -12,6 +12,7 @@ from keyfob.cdms.auditing import check_study
 from keyfob.cdms.installation import Plan
 from keyfob.cdms.odm.model import Site
 from keyfob.cdms.options import PATH, Ground, home_option, open_home
+from keyfob.cdms.segments import is_segment
 from keyfob.cdms.storage.records import Actor
 from keyfob.command import Result, progress, shows_result
 from keyfob.home import HomeKind
@@ -143,8 +144,9 @@ def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> 
     Example:
       keyfob-cdms site add S.1 701 "University hospital" --home ./cdms
     """
-    if not 0 < len(oid) <= 64 or not oid.isprintable() or not name.strip() or not name.isprintable():
-        raise Misuse("bad-site", "a site has an ID of 1 to 64 printable characters and a NAME", hint="see --help")
+    if len(oid) > 64 or not is_segment(oid) or not name.strip() or not name.isprintable():
+        message = "a site has an ID of 1 to 64 printable characters without a slash, and a NAME"
+        raise Misuse("bad-site", message, hint="see --help")
     actor = Actor(None, None, command.system_user())
     with (
         contextlib.closing(open_home(home, ground)) as found,
@@ -155,6 +157,54 @@ def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> 
         is_new = writing.put_site(study, Site(oid, name))
     done = "added" if is_new else "known"
     return Result({"study": study, "site": oid, "name": name, "state": done}, f"{done}: site {oid} of {study}")
+
+
+def _closing(name: str, *, closes: bool, text: str) -> None:
+    @site.command(name, help=text)
+    @click.argument("study")
+    @click.argument("oid", metavar="ID")
+    @home_option
+    @click.option("--reason", required=True, metavar="TEXT", help="Why: it stands in the audit trail.")
+    @click.pass_obj
+    @shows_result
+    def close(ground: Ground, *, study: str, oid: str, home: Path, reason: str) -> Result:
+        if not reason.strip():
+            raise Misuse("reason-required", f"to {name} a site needs a reason", hint="give it with --reason")
+        actor = Actor(None, None, command.system_user())
+        with (
+            contextlib.closing(open_home(home, ground)) as found,
+            found.store.writing(actor=actor, now=ground.clock()) as writing,
+        ):
+            check_study(writing.reading, study)
+            writing.take(study)
+            if oid not in (known := [one.oid for one in writing.reading.sites(study)]):
+                raise Misuse("unknown-site", f"{study} has no site {oid}", hint=f"sites: {', '.join(known) or 'none'}")
+            changes = writing.close_site(study, oid, closes=closes, reason=reason.strip())
+        state = "closed" if closes else "open"
+        said = f"{state}{'' if changes else ' already'}: site {oid} of {study}"
+        return Result({"study": study, "site": oid, "status": state, "changed": changes}, said)
+
+
+_closing(
+    "close",
+    closes=True,
+    text="""Take no more data for the subjects of the site ID of STUDY (its OID): all is read as before.
+
+    \b
+    Example:
+      keyfob-cdms site close S.1 701 --reason "closed out" --home ./cdms
+    """,
+)
+_closing(
+    "open",
+    closes=False,
+    text="""Take data again for the subjects of the site ID of STUDY (its OID).
+
+    \b
+    Example:
+      keyfob-cdms site open S.1 701 --reason "a query has to be answered" --home ./cdms
+    """,
+)
 
 
 @click.command("move-store", short_help="Move the clinical data to another database.")

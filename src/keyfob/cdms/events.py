@@ -1,7 +1,7 @@
 """What an audit record says of values: one value, or a whole row of a dataset. Pure; both ways.
 
-A record of a row has no item in its place, and in `old` and `new` a `row` of item OID to value, with the `units` of
-those that have one. Who reads records takes them value by value.
+A record of a row has no item in its place, in `old` and `new` a `row` of item OID to value, with the `units` of those
+that have one, and its `soft_checks` by item. Who reads records takes them value by value.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,11 +46,15 @@ def by_value(event: Event) -> Iterator[Event]:
         return
     place, new, old = event["place"], _values(event.get("new")), _values(event.get("old"))
     assert isinstance(place, dict)
-    shared = {name: value for name, value in event.items() if name not in ("new", "old")}
+    soft = event.get("soft_checks")
+    soft = soft if isinstance(soft, dict) else {}
+    shared = {name: value for name, value in event.items() if name not in ("new", "old", "soft_checks")}
     for item, value in new.items():
         was = old.get(item)
         action = "insert" if was is None else "update" if value["value"] is not None else "remove"
         own: Event = {**shared, "action": action, "place": {**place, "item": item}}
+        if item in soft:
+            own["soft_checks"] = soft[item]
         if was is not None:
             own["old"] = was
         if action != "remove":

@@ -13,7 +13,7 @@ from keyfob.cdms.odm import checking
 from keyfob.cdms.odm.checking import Findings
 from keyfob.cdms.odm.model import ClinicalData, Design, Finding, GroupData, ItemValue, SubjectData
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, Status, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import SITE_CLOSED, Status, StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
 
 
@@ -102,7 +102,7 @@ def make_plan(
 ) -> Plan:
     """The plan for `clinical`, whose study and version are known to be these. Nothing is written."""
     plan = Plan(study, design.version_oid, found=checking.check_clinical(design, clinical))
-    sites = frozenset(site.oid for site in reading.sites(study.oid))
+    sites, closed = frozenset(site.oid for site in reading.sites(study.oid)), reading.closed_sites(study.oid)
     subjects = {subject.key: subject for subject in reading.subjects(study.oid, sites=rights.sites)}
     folded = {fold(subject.key): subject for subject in reading.subjects(study.oid)}
     wanted = [subjects[one.key].id for one in clinical.subjects if one.key in subjects]
@@ -113,14 +113,14 @@ def make_plan(
         if known is not None and data.transaction == "Insert":
             plan.found.errors.append(Finding("subject-exists", "the subject exists", data.where, data.line))
             continue
-        subject = known or _new_subject(plan, data, rights, sites, folded, entropy)
+        subject = known or _new_subject(plan, data, rights, sites, closed, folded, entropy)
         if subject is None:
             continue
         if known is not None and data.site not in (None, known.site):
             message = "the subject is of another site: a transfer is not made by a file of data"
             plan.found.errors.append(Finding("other-site", message, data.where, data.line))
-        if subject.status not in OPEN:
-            plan.found.errors.append(Finding("not-open", f"the subject is {subject.status}", data.where, data.line))
+        if subject.closed is not None:
+            plan.found.errors.append(Finding("not-open", subject.closed, data.where, data.line))
             continue
         for group in data.groups:
             existing = stored.get((*group.place, subject.id))
@@ -129,14 +129,15 @@ def make_plan(
 
 
 def plan_group(
-    design: Design, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None, rights: Rights
-) -> Plan:
-    """The plan for one whole item group: what it does not name is removed (HTTP PUT)."""
+    design: Design, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None, rights: Rights, *,
+    unseen: frozenset[str] = frozenset(),
+) -> Plan:  # fmt: skip
+    """The plan for one whole item group: what it does not name is removed (HTTP PUT), but for what is `unseen`."""
     plan = Plan(study, design.version_oid)
     checking.check_group(design, group, plan.found)
     if plan.found.errors:
         return plan
-    named = {item.oid for item in group.items}
+    named = {item.oid for item in group.items} | unseen
     gone = [] if existing is None or existing.removed else [i for i in existing.data.items if i.oid not in named]
     unchanged = _plan_group(plan, design, subject, group, existing, rights, gone=gone)
     return Plan(study, plan.version, plan.subjects, plan.groups, plan.found, unchanged)
@@ -187,6 +188,7 @@ def _new_subject(
     data: SubjectData,
     rights: Rights,
     sites: frozenset[str],
+    closed: frozenset[str],
     folded: dict[str, Subject],
     entropy: Entropy,
 ) -> Subject | None:
@@ -207,6 +209,9 @@ def _new_subject(
         return None
     if rights.sites is not None and data.site not in rights.sites:
         plan.found.errors.append(Finding("unknown-site", "the study has no such site", *where))
+        return None
+    if data.site in closed:
+        plan.found.errors.append(Finding("not-open", SITE_CLOSED, *where))
         return None
     subject_id = client_secret.new_id("sub_", entropy(16))
     subject = Subject(subject_id, plan.study.oid, data.key, data.site, Status.ENROLLED, 1)

@@ -13,6 +13,7 @@ _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _SEGMENT = {"type": "string", "minLength": 1, "pattern": r"^[^/\\\x00-\x1f]+$"}
 _PHRASES = {200: "Done", 201: "Made", 204: "Done; there is nothing to say", 304: "As it was"}
 _ON_WRITES = ("Idempotency-Key", "Keyfob-Operator")
+_ON_READS = ("If-None-Match",)
 
 
 def write(settings: Settings) -> bytes:
@@ -60,7 +61,8 @@ def _parameters(route: Route) -> Iterator[dict[str, object]]:
     for name in sorted(route.query):
         own = PARAMETERS.get(f"{route.handler.__name__} {name}")
         yield {"name": name, "in": "query", "schema": own or PARAMETERS.get(name, IN_QUERY)}
-    for name in (*sorted(route.headers), *(_ON_WRITES if route.writes else ())):
+    of_its_kind = _ON_WRITES if route.writes else _ON_READS if route.method == "GET" else ()
+    for name in (*sorted(route.headers), *of_its_kind):
         yield {"name": name, "in": "header", "schema": HEADERS[name]}
 
 

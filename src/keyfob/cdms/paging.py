@@ -46,7 +46,7 @@ def read_sequence(text: str | None, *, high_water: int) -> int:
     if text is None:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= high_water):
-        raise ApiProblem(400, "bad-after", f"after is a number from 0 to high_water ({high_water})")
+        raise ApiProblem(400, "bad-after", f"a sequence number is from 0 to high_water ({high_water})")
     return int(text)
 
 

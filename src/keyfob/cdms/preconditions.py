@@ -6,13 +6,18 @@ from keyfob.cdms.problems import ApiProblem
 from keyfob.oauth.wire import Headers, Response, values
 
 _TAG = re.compile(r'\s*(?P<weak>W/)?(?P<tag>"[\x21\x23-\x7e]*")\s*(?:,|$)')
-_CODED = '.gzip"'
-"""How the tag of a compressed form ends (RFC 9110 §8.8.3.3): two forms of one thing have two tags."""
+_CODED, _PART = '.gzip"', '.part"'
+"""How the tag of a compressed form ends (RFC 9110 §8.8.3.3), and of what is not shown whole: each has its own."""
 
 
 def coded(tag: bytes) -> bytes:
     """The tag of the compressed form."""
     return tag[:-1] + _CODED.encode()
+
+
+def in_part(tag: str) -> str:
+    """The tag for a reader from whom some of it is withheld: as good as the whole one's to change it."""
+    return tag[:-1] + _PART
 
 
 def check_change(headers: Headers, tag: str | None, *, what: str, creates: bool = True) -> None:
@@ -25,7 +30,7 @@ def check_change(headers: Headers, tag: str | None, *, what: str, creates: bool 
     if unwanted is not None and _names(unwanted, tag, weakly=True):
         raise ApiProblem(412, "precondition-failed", f"{what} is there already", headers=told)
     # RFC 9110 §13.1.1: what is not there matches no tag, and not `*` either.
-    if wanted is not None and not _names(wanted, tag, weakly=False):
+    if wanted is not None and not _names(wanted, tag, weakly=False, in_part=True):
         raise ApiProblem(412, "precondition-failed", f"{what} was changed meanwhile, or is not there", headers=told)
     if wanted is not None or (unwanted is not None and tag is None):
         return
@@ -49,7 +54,7 @@ def is_known(headers: Headers, tag: str) -> bool:
 
 def not_modified(headers: tuple[tuple[bytes, bytes], ...]) -> Response:
     """RFC 9110 §15.4.5."""
-    kept = (b"etag", b"vary", b"cache-control")
+    kept = (b"etag", b"last-modified", b"vary", b"cache-control")
     return Response(304, tuple(one for one in headers if one[0] in kept), b"")
 
 
@@ -58,7 +63,8 @@ def _field(headers: Headers, name: bytes) -> str | None:
     return b",".join(found).decode("latin-1").strip() if found else None
 
 
-def _names(field: str, tag: str | None, *, weakly: bool) -> bool:
+def _names(field: str, tag: str | None, *, weakly: bool, in_part: bool = False) -> bool:
+    """`in_part`: whether the tag that a part of it has is its own, too."""
     if tag is None:
         return False
     if field == "*":
@@ -69,7 +75,9 @@ def _names(field: str, tag: str | None, *, weakly: bool) -> bool:
         if found is None:
             return False
         place = found.end()
-        if (weakly or not (found["weak"] or tag.startswith("W/"))) and _plain(found["tag"]) == _plain(tag):
+        named = _plain(found["tag"])
+        same = named == _plain(tag) or (in_part and named.removesuffix(_PART[:-1]) == _plain(tag))
+        if same and (weakly or not (found["weak"] or tag.startswith("W/"))):
             return True
     return False
 

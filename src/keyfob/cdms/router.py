@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.routes import Route
+from keyfob.cdms.segments import is_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _decode(segment: bytes) -> str:
         text = decoded.decode("utf-8")
     except UnicodeDecodeError:
         raise ApiProblem(400, "bad-path", "the path is not UTF-8") from None
-    if text in (".", "..") or not text.isprintable():
+    if text and not is_segment(text):
         raise ApiProblem(400, "bad-path", "the path has a segment that means something else elsewhere")
     return text
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from keyfob.cdms.call import Answer, Call
+from keyfob.cdms.datasets.reading import DSJC, MEDIA_TYPES, NDJSON
 from keyfob.cdms.handlers import (
     batches,
     clinical_data,
@@ -82,6 +83,7 @@ _JSON = "application/json"
 
 _CONDITIONS = frozenset({"If-Match", "If-None-Match"})
 _REASON = frozenset({"Keyfob-Reason"})
+_DATED = frozenset({"If-Modified-Since"})
 
 ROUTES = (
     Route("GET", "/healthz", None, public.health, "The process answers", gives="Health"),
@@ -160,16 +162,17 @@ ROUTES = (
     ),
     Route(
         "GET", _STUDY + "/datasets", "datasets:read", datasets.list_datasets, "The datasets of a study",
-        gives="Datasets",
+        gives="Datasets", headers=_DATED,
     ),
     Route(
         "GET", _STUDY + "/datasets/{dataset}", "datasets:read", datasets.get_dataset,
         "One dataset, as Dataset-JSON 1.1", query=datasets.QUERY, exports=True, gives="Dataset",
+        other_types=(NDJSON, DSJC), headers=_DATED,
     ),
     Route(
         "PATCH", _STUDY + "/datasets/{dataset}", "lab-data:write", lab_data.patch_dataset,
         "Add rows to an external dataset", request=_JSON, query=lab_data.QUERY, takes="Rows", gives="RowReceipt",
-        headers=frozenset({"Keyfob-Reason"}),
+        headers=_REASON, other_types=tuple(sorted(MEDIA_TYPES.keys() - {_JSON})),
     ),
     Route(
         "GET", "/v1/batches/{batch}", "batches:read", batches.get_batch, "The receipt of a batch of one's own",

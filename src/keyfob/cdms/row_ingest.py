@@ -3,7 +3,7 @@
 As with ODM (keyfob.cdms.ingest) a plan comes first, and nothing it depends on has changed when it is carried out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -13,7 +13,7 @@ from keyfob.cdms.datasets.reading import Transfer
 from keyfob.cdms.odm.datasets import NUMBERS, Dataset
 from keyfob.cdms.odm.model import Design, Finding, GroupData, ItemValue
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing
 
 OTHER_VALUES = "other-values"
@@ -36,7 +36,7 @@ class RowWrite:
     existing: StoredGroup | None
     new: tuple[ItemValue, ...]
     old: dict[str, ItemValue]
-    soft_checks: tuple[str, ...]
+    soft_checks: Mapping[str, list[str]]
 
 
 @dataclass(slots=True)
@@ -101,8 +101,8 @@ def _known(
         if subject is None or not may_write[subject.site]:
             message = "the subject is not registered in this study"
             plan.checked.refuse(row.index, Finding("unknown-subject", message, *where))
-        elif subject.status not in OPEN:
-            plan.checked.refuse(row.index, Finding("not-open", f"the subject is {subject.status}", *where))
+        elif subject.closed is not None:
+            plan.checked.refuse(row.index, Finding("not-open", subject.closed, *where))
         else:
             yield row, subject
 

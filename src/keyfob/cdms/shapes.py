@@ -124,7 +124,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Study": _object(_STUDY),
     "Studies": _list("Study"),
     "StudyDetails": _object({**_STUDY, "protocol": _TEXT, "metadata_version": _TEXT_OR_NULL, "subjects": _COUNT}),
-    "Site": _object({"site": _TEXT, "name": _TEXT}),
+    "Site": _object({"site": _TEXT, "name": _TEXT, "status": {"enum": ["open", "closed"]}}),
     "Sites": _list("Site"),
     "StoredVersion": _object(
         {
@@ -175,7 +175,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "ItemGroup": _object({"items": _many("Item"), "version": {"type": "integer", "minimum": 1}}),
     "ItemGroupToStore": _object(
         {"items": _many("Item", minItems=1), "reason": _REASON}, "reason", closed=True,
-        description="All of it: what it does not name is removed.",
+        description="All of it: what it does not name is removed, but for what the token does not let be seen.",
     ),
     "Receipt": _object(
         {
@@ -235,10 +235,11 @@ SCHEMAS: Mapping[str, Schema] = {
             "soft_checks": {"type": "array", "items": _TEXT}, "batch": _TEXT, "client_id": _TEXT, "token_id": _TEXT,
             "operator": {**_TEXT, "description": "The client's own, or who acted at the API's command line."},
             "site": _TEXT, "name": _TEXT, "version": _TEXT, "sha256": _TEXT, "epoch": _TEXT,
+            "status": {"enum": ["open", "closed"], "description": "What became of a site."},
             "redacted": {"type": "array", "items": {"type": "integer"}},
         },
         "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-        "version", "sha256", "epoch", "redacted",
+        "status", "version", "sha256", "epoch", "redacted",
     ),
     "AuditTrail": _feed("AuditRecord"),
 }  # fmt: skip
@@ -248,6 +249,11 @@ PARAMETERS: Mapping[str, Schema] = {
     "get_dataset limit": {**_COUNT, "maximum": 10**9 - 1, "default": 0, "description": "0: all."},
     "after": {**_COUNT, "default": 0, "description": "At most the study's high_water."},
     "as_of_seq": {**_COUNT, "description": "At most the study's high_water: what was there then."},
+    "place": {
+        **IN_QUERY,
+        "pattern": r"^(/[^/\x00]*){0,4}$",
+        "description": "Event, form, item group and item, or the first of them: a JSON Pointer of OIDs (RFC 6901).",
+    },
     "epoch": {**IN_QUERY, "description": "As in the page before: 409 when it is another by now."},
     "updated_after_seq": {**_COUNT, "description": "At most the study's high_water."},
     "cursor": {**IN_QUERY, "description": "`next` of the page before, with the same filter."},
@@ -268,6 +274,7 @@ PARAMETERS: Mapping[str, Schema] = {
 HEADERS: Mapping[str, Schema] = {
     "If-Match": {**_TEXT, "description": "The ETag of what is to be changed (428 without)."},
     "If-None-Match": {**_TEXT, "description": "On a write: `*`, to create. On a read: the ETag of what is known."},
+    "If-Modified-Since": {**_TEXT, "description": "The Last-Modified of what is known; without If-None-Match."},
     "Idempotency-Key": {
         "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$",
         "description": "The same request again is answered alike for 30 days, and done once.",

@@ -156,14 +156,23 @@ def permits(details: Details, *, study: str, scope: str, site: str | None = None
 
 def sites_of(details: Details, *, study: str, scope: str) -> frozenset[str] | None:
     """The sites that `scope` reaches in this study: None for all, empty for none. For filtering collections."""
-    limits = [element.sites for element in details if _permits(element, study, scope, None, None)]
-    return None if None in limits else frozenset[str]().union(*(limit for limit in limits if limit is not None))
+    return _union(element.sites for element in details if _permits(element, study, scope, None, None))
+
+
+def forms_of(details: Details, *, study: str, scope: str) -> frozenset[str] | None:
+    """As `sites_of`: the forms that `scope` reaches in this study at any site."""
+    return _union(element.forms for element in details if _permits(element, study, scope, None, None))
 
 
 def studies_of(details: Details, *, scope: str) -> frozenset[str] | None:
     """The studies that `scope` reaches: None for all."""
     found: Iterable[str] = [e.identifier for e in details if e.actions is None or scope in e.actions]
     return None if ALL_STUDIES in found else frozenset(found)
+
+
+def _union(limits: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    found = list(limits)
+    return None if None in found else frozenset[str]().union(*(limit for limit in found if limit is not None))
 
 
 def _permits(element: CdmsStudy, study: str, scope: str, site: str | None, form: str | None) -> bool:

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 import schemas
-from cdms.storage.conftest import NOW, SOMEBODY, STUDY, open_store, put_diary
+from cdms.storage.conftest import NOW, SOMEBODY, STUDY, add_subject, open_store, put_diary
 from databases import open_database
 from keyfob import database, ledger
 from keyfob.cdms.storage import schema
@@ -65,11 +65,25 @@ def test_a_database_of_each_former_schema_is_brought_up_to_date_with_all_that_is
 
 
 @pytest.mark.parametrize("revision", REVISIONS[-1:])
-def test_a_database_of_a_later_schema_is_refused_and_left_as_it_is(thawed):
-    place, _ = thawed
+def test_a_database_of_a_later_schema_is_served_where_that_only_adds_and_else_refused(thawed):
+    """What only adds is left to the newer program: neither is it taken back, nor is a table overlooked in a move."""
+    place, head = thawed
     with contextlib.closing(open_database(place)) as opened:
         with opened.write() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(sa.text("CREATE TABLE later (id INTEGER)"))
+            connection.execute(sa.text("ALTER TABLE subject ADD COLUMN later TEXT"))
+        with contextlib.closing(open_store(place)) as store:
+            with store.writing(actor=SOMEBODY, now=NOW + 1) as writing:
+                writing.take(STUDY)
+                put_diary(writing, add_subject(writing, "second"), "1", "4")
+            with store.reading() as reading:
+                assert [subject.key for subject in reading.subjects(STUDY)] == ["first", "second"]
+            assert store.audit_verdict(STUDY, expect=head).findings == ()
+            with pytest.raises(Misuse, match="newer than this program"), store.alone():
+                pass
+        with opened.write() as connection:
+            connection.execute(sa.text("UPDATE installation SET least_schema = '9999'"))
         with pytest.raises(Misuse, match="newer than this program"):
             open_store(place)
         with opened.read() as connection:

@@ -26,14 +26,14 @@ Place = tuple[str, str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`index` counts from 0. `soft_checks` are stored with the row."""
+    """`index` counts from 0. `soft_checks`, by item, are stored with the row."""
 
     index: int
     subject: str
     place: Place
     items: tuple[ItemValue, ...]
     reason: str | None
-    soft_checks: tuple[str, ...]
+    soft_checks: Mapping[str, list[str]]
 
 
 @dataclass(slots=True)
@@ -178,6 +178,7 @@ class _RowReader:
         skipped = {self._subject, self._visit}
         self._keys = [place for column in dataset.keys if (place := places[column.oid]) not in skipped]
         self._range = _range_columns(columns)
+        self._indicator = "" if self._range is None else columns[self._range[0]].item
 
     def read(self, index: int, cells: list[object], line: int, checked: Checked) -> Row | None:
         """The row, or None with its mistakes in `checked`."""
@@ -189,7 +190,7 @@ class _RowReader:
             wrong("arity", f"the row must have {self._width} values")
             return None
         items: list[ItemValue] = []
-        soft: list[str] = []
+        soft: dict[str, list[str]] = {}
         for column in self._cells:
             value = cells[column.place]
             if value is None or value == "":
@@ -204,7 +205,7 @@ class _RowReader:
             for finding in known.found.errors:
                 wrong(finding.code, finding.message, column.place, finding.oid)
             for finding in known.found.warnings:
-                soft.append(finding.message)
+                soft.setdefault(known.item.oid, []).append(finding.message)
                 checked.found.warnings.append(replace(finding, where=pointer(index, column.place), line=line))
         subject = cells[self._subject]
         if subject.__class__ is not str or not subject:
@@ -219,10 +220,10 @@ class _RowReader:
         if self._range is not None and not _is_in_keeping(cells, self._range):
             message = "the indicator does not agree with the value and its reference range"
             checked.found.warnings.append(Finding("reference-range", message, pointer(index, self._range[0]), line))
-            soft.append(message)
+            soft.setdefault(self._indicator, []).append(message)
         reason = None if self._reason is None else cells[self._reason]
         text = reason.strip()[:500] if isinstance(reason, str) and is_text(reason) else ""
-        return Row(index, str(subject), place, tuple(items), text or None, tuple(soft))
+        return Row(index, str(subject), place, tuple(items), text or None, soft)
 
     def _place(self, cells: list[object], wrong: Callable[..., None]) -> Place | None:
         event, event_repeat = next(iter(self._events)), None

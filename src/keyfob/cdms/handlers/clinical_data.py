@@ -1,14 +1,14 @@
 """Clinical data in and out as ODM: a file is stored whole or not at all, a study leaves as a stream."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from keyfob import client_secret
 from keyfob.cdms import ingest, paging, problems
 from keyfob.cdms.ahead import Place, plan_ahead
 from keyfob.cdms.call import Answer, Call, Stream, fingerprint
-from keyfob.cdms.handlers import forms, snapshots
+from keyfob.cdms.handlers import forms, snapshots, validators
 from keyfob.cdms.handlers.bodies import read_data
 from keyfob.cdms.handlers.designs import design_of
 from keyfob.cdms.handlers.repeats import once
@@ -114,10 +114,14 @@ def get_clinical_data(call: Call) -> Answer:
         reading = stack.enter_context(call.store.reading())
         study = call.study(reading)
         wanted = _wanted(call, study)
-        subjects = [one for one in reading.subjects(study.oid, sites=call.sites(study.oid)) if call.reaches(one)]
-        chunks = _export(call, reading, study, subjects, wanted, write)
+        version = _version_at(reading, study, wanted.as_of)
+        headers = validators.tagged(call, reading, study, kind)
+        if (known := validators.unchanged(call, headers)) is not None:
+            return known
+        subjects = reading.subjects(study.oid, sites=call.sites(study.oid))
+        chunks = _export(call, reading, study, version, subjects, wanted, write)
         keep = stack.pop_all()
-    return Stream(200, forms.headers(kind), chunks, keep.close)
+    return Stream(200, headers, chunks, keep.close)
 
 
 def get_subject_clinical_data(call: Call) -> Answer:
@@ -125,18 +129,28 @@ def get_subject_clinical_data(call: Call) -> Answer:
     with ExitStack() as stack:
         reading = stack.enter_context(call.store.reading())
         study = call.study(reading)
-        chunks = _export(call, reading, study, [call.subject(reading, study)], Wanted(), write)
+        subject = call.subject(reading, study)
+        version = _version_at(reading, study, None)
+        headers = validators.tagged(call, reading, study, kind)
+        if (known := validators.unchanged(call, headers)) is not None:
+            return known
+        chunks = _export(call, reading, study, version, [subject], Wanted(), write)
         keep = stack.pop_all()
-    return Stream(200, forms.headers(kind), chunks, keep.close)
+    return Stream(200, headers, chunks, keep.close)
+
+
+def _version_at(reading: Reading, study: Study, seq: int | None) -> str:
+    version = study.live_version if seq is None else reading.live_version(study.oid, at=seq)
+    if version is None:
+        raise ApiProblem(409, "not-open", "the study has no live metadata version yet")
+    return version
 
 
 def _export(
-    call: Call, reading: Reading, study: Study, subjects: list[Subject], wanted: Wanted, write: forms.Writer
-) -> Iterator[bytes]:
+    call: Call, reading: Reading, study: Study, version: str, subjects: Sequence[Subject], wanted: Wanted,
+    write: forms.Writer,
+) -> Iterator[bytes]:  # fmt: skip
     seq = study.seq if wanted.as_of is None else wanted.as_of
-    version = study.live_version if wanted.as_of is None else reading.live_version(study.oid, at=wanted.as_of)
-    if version is None:
-        raise ApiProblem(409, "not-open", "the study has no live metadata version yet")
     design = design_of(reading, study.oid, version)
     head = Head(study.oid, version, f"{study.oid}.{seq}", call.now)
     return write(head, snapshots.subjects_of(call, reading, study, design, subjects, wanted))

@@ -8,11 +8,12 @@ from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
 
 from keyfob import __version__
-from keyfob.cdms import accepting
+from keyfob.cdms import preconditions
 from keyfob.cdms.call import IDENTIFIERS, Answer, Call, Stream
 from keyfob.cdms.datasets import writing
 from keyfob.cdms.datasets.reading import DSJC, JSON, NDJSON
 from keyfob.cdms.datasets.writing import Described, PlacedRow
+from keyfob.cdms.handlers import forms, validators
 from keyfob.cdms.handlers.designs import live_design
 from keyfob.cdms.handlers.sight import plain_items
 from keyfob.cdms.odm import datasets
@@ -51,10 +52,10 @@ class View:
 _OF_ITEMS = (datasets.Source.ITEM, datasets.Source.UNIT)
 
 
-def view(call: Call, reading: Reading, study: Study, design: Design, forms: Iterable[str]) -> View:
+def view(call: Call, reading: Reading, study: Study, design: Design, asked: Iterable[str]) -> View:
     """What is asked of these forms."""
     sites: set[str | None] = {None, *(site.oid for site in reading.sites(study.oid))}
-    all_places = [(site, form) for site in sites for form in forms]
+    all_places = [(site, form) for site in sites for form in asked]
     assert call.scope is not None
     places = frozenset(place for place in all_places if call.holds(call.scope, study.oid, place[0], form=place[1]))
     identifies = frozenset(place for place in places if call.holds(IDENTIFIERS, study.oid, place[0], form=place[1]))
@@ -65,10 +66,11 @@ def list_datasets(call: Call) -> Answer:
     """A JSON array, as CDISC's Dataset-JSON API has it, of the datasets of which a form is granted."""
     with call.store.reading() as reading:
         study = call.study(reading)
-        changed = reading.last_time(study)
-        if (unchanged := _unchanged(call, changed)) is not None:
-            return unchanged
         design = live_design(reading, study)
+        changed = reading.last_time(study)
+        headers = validators.tagged(call, reading, study, JSON, *_dated(call, changed))
+        if (known := _unchanged(call, headers, changed)) is not None:
+            return known
         seen = view(call, reading, study, design, design.forms)
         counted = reading.counted(study.oid)
     shown = []
@@ -85,12 +87,12 @@ def list_datasets(call: Call) -> Answer:
                     "external": dataset.external,
                 }
             )
-    return json_response(200, shown, headers=_validator(call, changed))
+    return json_response(200, shown, headers=headers[1:])
 
 
 def get_dataset(call: Call) -> Answer:
     """The rows that the client may see; which columns and rows, and in which form, is the client's to ask."""
-    media_type = accepting.choose(call.header(b"accept"), _OFFERED)
+    media_type = forms.accepted(call, *_OFFERED)
     metadata_only, data_only = flag(call, "metadataonly"), flag(call, "dataonly")
     if metadata_only and data_only:
         raise ApiProblem(422, "nothing-left", "metadataonly and dataonly leave nothing")
@@ -98,9 +100,6 @@ def get_dataset(call: Call) -> Answer:
     with ExitStack() as stack:
         reading = stack.enter_context(call.store.reading())
         study = call.study(reading)
-        changed = reading.last_time(study)
-        if (unchanged := _unchanged(call, changed)) is not None:
-            return unchanged
         design = live_design(reading, study)
         dataset = datasets.find(design, call.params["dataset"])
         if dataset is None:
@@ -109,6 +108,10 @@ def get_dataset(call: Call) -> Answer:
         places = seen.places
         if not places:
             raise not_found()
+        changed = reading.last_time(study)
+        headers = validators.tagged(call, reading, study, media_type, *_dated(call, changed))
+        if (known := _unchanged(call, headers, changed)) is not None:
+            return known
         columns = seen.columns_of(dataset)
         counted = reading.counted(study.oid)
         in_all = sum(counted[dataset.oid, site, form] for site, form in places)
@@ -125,7 +128,6 @@ def get_dataset(call: Call) -> Answer:
     head = None if data_only else described
     write = writing.write_json if media_type == JSON else writing.write_lines
     pieces = writing.gathered(write(head, rows, columns))
-    headers = ((b"content-type", media_type.encode()), (b"vary", b"accept"), *_validator(call, changed))
     return Stream(200, headers, writing.compressed(pieces) if media_type == DSJC else pieces, keep.close)
 
 
@@ -157,23 +159,23 @@ def _study_url(call: Call, study: Study) -> str:
     return f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key)}"
 
 
-def _validator(call: Call, changed: int) -> tuple[tuple[bytes, bytes], ...]:
+def _dated(call: Call, changed: int) -> tuple[tuple[bytes, bytes], ...]:
     # (RFC 9110 §8.8.2.2) Within the same second more may change, and its date would not tell.
     if not 0 < changed < call.now:
         return ()
     return ((b"last-modified", format_datetime(datetime.fromtimestamp(changed, UTC), usegmt=True).encode()),)
 
 
-def _unchanged(call: Call, changed: int) -> Response | None:
+def _unchanged(call: Call, headers: validators.Headers, changed: int) -> Response | None:
     """RFC 9110 §13.1.3: 304 when the study has not changed since; what is no date is passed over."""
     since = call.header(b"if-modified-since")
-    # With If-None-Match there, this one is not asked.
+    # RFC 9110 §13.2.2: with If-None-Match there, the date is not asked.
     if since is None or values(call.headers, b"if-none-match"):
-        return None
+        return validators.unchanged(call, headers)
     try:
         date = parsedate_to_datetime(since)
     except ValueError:
         return None
     if date.tzinfo is None or changed > date.timestamp():
         return None
-    return Response(304, _validator(call, changed), b"")
+    return preconditions.not_modified(headers)

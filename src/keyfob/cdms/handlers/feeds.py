@@ -14,7 +14,7 @@ from keyfob.cdms.storage.records import Study
 from keyfob.serving import json_response
 
 CHANGES_QUERY = frozenset({"after", "limit", "epoch"})
-AUDIT_QUERY = frozenset({"after", "limit", "subject_id"})
+AUDIT_QUERY = frozenset({"after", "limit", "subject_id", "place"})
 _DATA_ACTIONS = frozenset({"insert", "update", "remove"})
 
 
@@ -44,8 +44,8 @@ def get_audit(call: Call) -> Answer:
     with call.store.reading() as reading:
         study = call.study(reading)
         entries = _page(call, reading, study)
-        sight = _Sight(call, reading, study)
-        seen = [(entry, one) for entry, event in entries for one in sight.of(event)]
+        sight, wanted = _Sight(call, reading, study), _place(call)
+        seen = [(entry, one) for entry, event in entries for one in sight.of(event) if _is_at(one, wanted)]
         if kind == forms.ODM_1:
             last = entries[-1][0].sequence if entries else study.seq
             return odm_audit.answer(call, reading, study, seen, sight.subjects, last=last)
@@ -56,9 +56,28 @@ def get_audit(call: Call) -> Answer:
         return json_response(200, _document(reading, study, entries, items), headers=((b"vary", b"Accept"),))
 
 
+_LEVELS = ("event", "form", "item_group", "item")
+
+
+def _place(call: Call) -> tuple[str, ...]:
+    """The place that is asked for, a JSON Pointer (RFC 6901 §3, §4) of OIDs from the event down; all without one."""
+    text = call.query.get("place", "")
+    first, *oids = text.split("/")
+    if first or len(oids) > len(_LEVELS):
+        raise ApiProblem(400, "bad-query", f"place is /{'/'.join(_LEVELS)}, of OIDs, or the first of them")
+    return tuple(oid.replace("~1", "/").replace("~0", "~") for oid in oids)
+
+
+def _is_at(event: events.Event, wanted: tuple[str, ...]) -> bool:
+    """Whether it happened there or below, whichever repeats of it."""
+    place = event.get("place")
+    found = [place.get(level) for level in _LEVELS] if isinstance(place, dict) else []
+    return tuple(found[: len(wanted)]) == wanted
+
+
 _AUDIT_MEMBERS = (
     "place", "old", "new", "reason", "soft_checks", "batch", "client_id", "token_id", "operator", "site", "name",
-    "version", "sha256", "epoch", "redacted",
+    "status", "version", "sha256", "epoch", "redacted",
 )  # fmt: skip
 
 

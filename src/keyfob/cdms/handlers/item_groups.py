@@ -11,7 +11,7 @@ from keyfob.cdms.handlers.sight import ItemSight
 from keyfob.cdms.odm.model import GroupData, ItemValue
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import OPEN, StoredGroup, Study, Subject
+from keyfob.cdms.storage.records import StoredGroup, Study, Subject
 from keyfob.cdms.storage.writing import Writing
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
@@ -28,7 +28,7 @@ def get_group(call: Call) -> Answer:
             raise not_found()
         sight = ItemSight(call, reading, study)
     shown = [item for item in group.data.items if sight.shows(subject, group.data.form, item.oid)]
-    return _answer(200, group.version, shown)
+    return _answer(200, group.version, shown, whole=len(shown) == len(group.data.items))
 
 
 def put_group(call: Call) -> Answer:
@@ -49,7 +49,9 @@ def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: Gr
     existing = writing.reading.find_group(subject.id, group.place)
     preconditions.check_change(call.headers, _tag(existing), what="the item group")
     rights = ingest.Rights(call.sites(study.oid), lambda _site, _form: True, lambda _site: False)
-    plan = ingest.plan_group(design, study, subject, group, existing, rights)
+    # Who may not see what identifies a person does not say by silence that it is to go.
+    unseen = _unseen(call, writing.reading, study, subject, group, existing)
+    plan = ingest.plan_group(design, study, subject, group, existing, rights, unseen=unseen)
     if plan.found.errors:
         raise ApiProblem(422, plan.found.errors[0].code, "the item group was not stored", findings=plan.found.errors)
     ingest.carry_out(plan, writing, batch=None)
@@ -57,7 +59,19 @@ def _put(call: Call, writing: Writing, study: Study, subject: Subject, group: Gr
         return _answer(201, 1 if existing is None else existing.version + 1, group.items)
     stored = writing.reading.find_group(subject.id, group.place)
     assert stored is not None
-    return _answer(200, stored.version, stored.data.items)
+    return _answer(200, stored.version, [item for item in stored.data.items if item.oid not in unseen])
+
+
+def _unseen(
+    call: Call, reading: Reading, study: Study, subject: Subject, group: GroupData, existing: StoredGroup | None
+) -> frozenset[str]:
+    """The items that are there, that `group` does not name, and that are not shown to this call."""
+    named = {item.oid for item in group.items}
+    present = {} if existing is None or existing.removed else existing.values
+    if not (unnamed := present.keys() - named):
+        return frozenset()
+    sight = ItemSight(call, reading, study)
+    return frozenset(oid for oid in unnamed if not sight.shows(subject, group.form, oid))
 
 
 def delete_group(call: Call) -> Answer:
@@ -94,8 +108,8 @@ def _subject(call: Call, reading: Reading, study: Study) -> Subject:
 
 
 def _check_open(subject: Subject) -> None:
-    if subject.status not in OPEN:
-        raise ApiProblem(409, "not-open", f"the subject is {subject.status}")
+    if subject.closed is not None:
+        raise ApiProblem(409, "not-open", subject.closed)
 
 
 def _place(call: Call) -> tuple[str, str | None, str, str | None, str, str | None]:
@@ -136,9 +150,10 @@ def _read_item(item: object, place: int) -> ItemValue:
     return ItemValue(oid, value, unit, contradicts=is_null == (value is not None), where=where)
 
 
-def _answer(status: int, version: int, items: Iterable[ItemValue]) -> Response:
+def _answer(status: int, version: int, items: Iterable[ItemValue], *, whole: bool = True) -> Response:
     document = {"items": [_write_item(item) for item in items], "version": version}
-    return json_response(status, document, headers=((b"etag", f'"{version}"'.encode()),))
+    tag = f'"{version}"' if whole else preconditions.in_part(f'"{version}"')
+    return json_response(status, document, headers=((b"etag", tag.encode()),))
 
 
 def _write_item(item: ItemValue) -> dict[str, object]:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from keyfob import ledger
 from keyfob.cdms.call import Call
-from keyfob.cdms.handlers import forms
+from keyfob.cdms.handlers import forms, validators
 from keyfob.cdms.odm import audit_writing
 from keyfob.cdms.odm.audit_writing import Record, User
 from keyfob.cdms.odm.model import GroupData, ItemValue
@@ -32,11 +32,14 @@ def answer(
     effective = reading.live_since(study.oid, head.version_oid) or call.now
     records = _records(call, reading, study, head.version_oid, seen, subjects)
     body = audit_writing.write(head, records, sites=sites, effective_at=effective).encode()
-    more = {"after": last, **{name: call.query[name] for name in ("limit", "subject_id") if name in call.query}}
+    more = {
+        "after": last,
+        **{name: call.query[name] for name in ("limit", "subject_id", "place") if name in call.query},
+    }
     url = f"{call.surroundings.settings.resource}/v1/studies/{quote(study.path_key, safe='')}/audit?{urlencode(more)}"
     # RFC 8288 §3: the header Link leads to the next page, as long as there is one.
     link = ((b"link", f'<{url}>; rel="next"'.encode()),) if last < study.seq else ()
-    return Response(200, (*forms.headers(forms.ODM_1), *link), body)
+    return Response(200, validators.tagged(call, reading, study, forms.ODM_1, *link), body)
 
 
 def _version(reading: Reading, study: Study) -> str:

@@ -40,16 +40,18 @@ def subjects_of(
 ) -> Iterator[SubjectData]:
     """The data of these subjects, a few of which are in memory at a time."""
     order, sight, sites = _Order(design), ItemSight(call, reading, study), call.sites(study.oid)
+    forms = call.forms(study.oid)
+    if wanted.form is not None:
+        forms = frozenset({wanted.form}) if forms is None else forms & {wanted.form}
     for some in _chunks(reading.sizes(study.oid), subjects):
-        for subject, site, stored in _stored(reading, study, some, wanted.as_of):
+        for subject, site, stored in _stored(reading, study, some, wanted, forms):
             if wanted.site not in (None, site):
                 continue
             groups = [
                 _shown(group, subject, sight, order)
                 for group in stored
-                if wanted.event in (None, group.event)
-                and wanted.form in (None, group.form)
-                and call.reaches(subject, form=group.form)
+                # The form of one element is not lent to the site of another.
+                if call.reaches(subject, form=group.form)
             ]
             shown = sorted((group for group in groups if group.items), key=order.of)
             if shown or wanted.whole:
@@ -73,19 +75,24 @@ def _chunks(sizes: dict[str, int], subjects: Sequence[Subject]) -> Iterator[list
 
 
 def _stored(
-    reading: Reading, study: Study, subjects: Sequence[Subject], as_of: int | None
+    reading: Reading, study: Study, subjects: Sequence[Subject], wanted: Wanted, forms: frozenset[str] | None
 ) -> Iterator[tuple[Subject, str | None, list[GroupData]]]:
-    """Each subject as it is, with its site and groups of then: what a client may see is told by what is now."""
-    stored = reading.groups([subject.id for subject in subjects])
-    if as_of is None:
+    """Each subject as it is, with its site and groups of then: what a client may see is told by what is now.
+
+    Only the groups of the event that is wanted, and of `forms` (None: of all).
+    """
+    stored = reading.groups([subject.id for subject in subjects], event=wanted.event, forms=forms)
+    if wanted.as_of is None:
         for subject in subjects:
             yield subject, subject.site, [group.data for group in stored[subject.id]]
         return
-    former = _former(reading, study, subjects, as_of)
+    former = _former(reading, study, subjects, wanted.as_of)
     for subject in subjects:
         was = former[subject.id]
         if was.present:
-            yield subject, was.site, was.groups([group.data for group in stored[subject.id]])
+            groups = was.groups([group.data for group in stored[subject.id]])
+            here = (one for one in groups if wanted.event in (None, one.event) and (forms is None or one.form in forms))
+            yield subject, was.site, list(here)
 
 
 class _Former:

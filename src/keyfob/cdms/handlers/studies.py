@@ -6,7 +6,7 @@ from keyfob.cdms import problems
 from keyfob.cdms.call import Answer, Call
 from keyfob.cdms.handlers import forms
 from keyfob.cdms.odm import converting, design_json
-from keyfob.cdms.odm.model import Edition, OdmError, Site
+from keyfob.cdms.odm.model import Edition, OdmError
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
 from keyfob.cdms.storage.records import Study
@@ -21,7 +21,7 @@ def listed(items: Sequence[object], *, following: str | None = None) -> Answer:
 
 def list_studies(call: Call) -> Answer:
     with call.store.reading() as reading:
-        found = [study for study in reading.studies() if call.permits(study.oid)]
+        found = reading.studies(call.studies())
     return listed([write_study(study) for study in found])
 
 
@@ -40,15 +40,15 @@ def get_study(call: Call) -> Answer:
 def list_sites(call: Call) -> Answer:
     with call.store.reading() as reading:
         found = _sites(call, reading, call.study(reading))
-    return listed([{"site": site.oid, "name": site.name} for site in found])
+    return listed(found)
 
 
 def get_site(call: Call) -> Answer:
     with call.store.reading() as reading:
         found = _sites(call, reading, call.study(reading))
     for site in found:
-        if site.oid == call.params["site"]:
-            return json_response(200, {"site": site.oid, "name": site.name})
+        if site["site"] == call.params["site"]:
+            return json_response(200, site)
     raise not_found()
 
 
@@ -71,9 +71,12 @@ def write_study(study: Study) -> dict[str, object]:
     return {"study": study.path_key, "oid": study.oid, "name": study.name, "high_water": study.seq}
 
 
-def _sites(call: Call, reading: Reading, study: Study) -> list[Site]:
-    granted = call.sites(study.oid)
-    return [site for site in reading.sites(study.oid) if granted is None or site.oid in granted]
+def _sites(call: Call, reading: Reading, study: Study) -> list[dict[str, object]]:
+    closed = reading.closed_sites(study.oid)
+    return [
+        {"site": site.oid, "name": site.name, "status": "closed" if site.oid in closed else "open"}
+        for site in reading.sites(study.oid, call.sites(study.oid))
+    ]
 
 
 def _version(call: Call, reading: Reading, study: Study, version: str) -> Response:

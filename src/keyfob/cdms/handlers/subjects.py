@@ -12,7 +12,7 @@ from keyfob.cdms.handlers.studies import listed
 from keyfob.cdms.odm.checking import is_subject_key
 from keyfob.cdms.problems import ApiProblem, not_found
 from keyfob.cdms.storage.reading import Reading
-from keyfob.cdms.storage.records import Status, Study, Subject
+from keyfob.cdms.storage.records import SITE_CLOSED, Status, Study, Subject
 from keyfob.cdms.storage.writing import Writing, fold
 from keyfob.oauth.wire import Response
 from keyfob.serving import json_response
@@ -98,10 +98,12 @@ def _register(
 
 
 def check_site(call: Call, reading: Reading, subject: Subject) -> None:
-    """Raises ApiProblem (422): a site that is not granted is as unknown as one that is not there."""
+    """Raises ApiProblem (422): a site that is not granted is as unknown as one that is not there; 409: it is closed."""
     is_known = subject.site is None or subject.site in {site.oid for site in reading.sites(subject.study)}
     if not is_known or not call.reaches(subject):
         raise ApiProblem(422, "unknown-site", "the study has no such site")
+    if subject.site in reading.closed_sites(subject.study):
+        raise ApiProblem(409, "not-open", SITE_CLOSED)
 
 
 def write_subject(subject: Subject) -> dict[str, object]:

@@ -121,6 +121,9 @@ def check(design: Design) -> None:
         keys = {column.item for column in dataset.keys}
         if subjects[0].key_sequence is None or not set(visits) <= keys:
             raise ValueError(f"{dataset.oid} is external: the subject and the visit must have a KeySequence")
+        # A key is told in every form by repeat keys, and stands in URLs: whoever is not to see it would.
+        if any(design.items[key].identifying for key in keys - {subjects[0].item}):
+            raise ValueError(f"{dataset.oid} is external: an item with a KeySequence must not be marked as identifying")
         if len(keys - {subjects[0].item, *visits}) and not dataset.repeating:
             raise ValueError(f"{dataset.oid} is external: with more keys than the subject and the visit it must repeat")
 

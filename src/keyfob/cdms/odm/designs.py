@@ -18,6 +18,7 @@ from keyfob.cdms.odm.model import (
     RangeCheck,
 )
 from keyfob.cdms.odm.xml import attribute, child, children, pointer, required
+from keyfob.cdms.segments import is_segment
 
 T = TypeVar("T", Container, ItemDef)
 
@@ -175,6 +176,10 @@ def code_list(element: etree._Element) -> tuple[str, tuple[str, ...]]:
 
 
 def check_references(design: Design, version: etree._Element) -> None:
+    named = [design.version_oid, *design.events, *design.forms, *design.groups]
+    if not all(is_segment(oid) for oid in named):
+        message = "an OID of a version, event, form or item group holds what a URL's path cannot (a slash, for one)"
+        raise OdmError("bad-oid", message, where=pointer(version), status=422)
     levels: tuple[tuple[Mapping[str, Container], Mapping[str, object], str], ...] = (
         (design.events, design.forms, "form"),
         (design.forms, design.groups, "item group"),

@@ -11,6 +11,7 @@ from lxml import etree
 from keyfob.cdms.odm import clinical, designs, designs2, strict
 from keyfob.cdms.odm.model import NAMESPACES, Edition, Finding, OdmError, OdmFile, Site
 from keyfob.cdms.odm.xml import children, line_of, name_of, pointer, required
+from keyfob.cdms.segments import is_segment
 
 MAX_DEPTH = 64
 MAX_ITEMS = 200_000
@@ -118,4 +119,8 @@ def _sites(root: etree._Element) -> Iterator[tuple[str | None, Site]]:
         for location in children(admin, "Location"):
             kind = location.get("LocationType") or location.get("Role") or "Site"
             if kind.casefold() == "site":
-                yield admin.get("StudyOID"), Site(required(location, "OID"), location.get("Name", ""))
+                oid = required(location, "OID")
+                if not is_segment(oid):
+                    message = "the OID of a site holds what a URL's path cannot (a slash, for one)"
+                    raise OdmError("bad-oid", message, where=pointer(location), line=line_of(location), status=422)
+                yield admin.get("StudyOID"), Site(oid, location.get("Name", ""))

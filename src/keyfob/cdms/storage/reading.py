@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,18 +57,29 @@ class Reading:
     def epoch(self) -> str:
         return str(self._connection.execute(sa.select(schema.installation.c.epoch)).scalar_one())
 
-    def studies(self) -> tuple[Study, ...]:
-        rows = self._connection.execute(sa.select(schema.study).order_by(_Plain(schema.study.c.path_key)))
-        return tuple(read_study(row) for row in rows)
+    def studies(self, among: frozenset[str] | None = None) -> tuple[Study, ...]:
+        """In the order of their path keys, those `among` these OIDs (None: all)."""
+        chosen = sa.select(schema.study).order_by(_Plain(schema.study.c.path_key))
+        chosen = chosen.where(_among(schema.study.c.oid, among))
+        return tuple(read_study(row) for row in self._connection.execute(chosen))
 
     def find_study(self, *, path_key: str | None = None, oid: str | None = None) -> Study | None:
         name, wanted = ("oid", oid) if path_key is None else ("path_key", path_key)
         row = statements.STUDY_BY[name].find(self._connection, {"wanted": wanted})
         return None if row is None else read_study(row)
 
-    def sites(self, study: str) -> tuple[Site, ...]:
-        chosen = sa.select(schema.site).where(schema.site.c.study == study).order_by(_Plain(schema.site.c.oid))
+    def sites(self, study: str, among: frozenset[str] | None = None) -> tuple[Site, ...]:
+        """In the order of their OIDs, those `among` these (None: all)."""
+        columns = schema.site.c
+        chosen = sa.select(schema.site).where(columns.study == study, _among(columns.oid, among))
+        chosen = chosen.order_by(_Plain(columns.oid))
         return tuple(Site(row.oid, row.name) for row in self._connection.execute(chosen))
+
+    def closed_sites(self, study: str) -> frozenset[str]:
+        """The OIDs of those that take no data any more."""
+        columns = schema.site.c
+        chosen = sa.select(columns.oid).where(columns.study == study, columns.closed_at.is_not(None))
+        return frozenset(self._connection.execute(chosen).scalars())
 
     def versions(self, study: str) -> tuple[tuple[str, str], ...]:
         """The metadata versions of a study, live, draft and old: the OID of each, and its document's SHA-256 in hex."""
@@ -133,12 +144,12 @@ class Reading:
         `updated_after`: those to which, or to whose data, something happened after that sequence number.
         """
         columns = schema.subject.c
-        chosen = sa.select(schema.subject).where(columns.study == study).order_by(_Plain(columns.key))
+        chosen = sa.select(schema.subject, statements.AT_CLOSED_SITE).where(columns.study == study)
+        chosen = chosen.order_by(_Plain(columns.key))
         if after is not None:
             last = sa.select(columns.key).where(columns.id == after, columns.study == study).scalar_subquery()
             chosen = chosen.where(_Plain(columns.key) > last)
-        if sites is not None:
-            chosen = chosen.where(columns.site.in_(sorted(sites)))
+        chosen = chosen.where(_among(columns.site, sites))
         if status is not None:
             chosen = chosen.where(columns.status == status.value)
         if updated_after is not None:
@@ -158,17 +169,21 @@ class Reading:
         return None if row is None else _subject(row)
 
     def groups(
-        self, subjects: Sequence[str], *, removed: bool = False, oid: str | None = None
-    ) -> dict[str, list[StoredGroup]]:
+        self, subjects: Sequence[str], *, removed: bool = False, oid: str | None = None, event: str | None = None,
+        forms: frozenset[str] | None = None,
+    ) -> dict[str, list[StoredGroup]]:  # fmt: skip
         """The item groups of these subjects, by subject id, in the order in which they were first stored.
 
-        `oid`: only those of this definition.
+        `oid`, `event`: only those of this definition, in this event. `forms`: only those in these.
         """
         found: dict[str, list[StoredGroup]] = {subject_id: [] for subject_id in subjects}
         for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
             chunk = list(subjects[start : start + _SUBJECTS_AT_ONCE])
             columns = schema.item_group.c
-            wanted = sa.and_(columns.subject.in_(chunk), sa.true() if oid is None else columns.oid == oid)
+            wanted = sa.and_(
+                columns.subject.in_(chunk), _among(columns.oid, None if oid is None else {oid}),
+                _among(columns.event, None if event is None else {event}), _among(columns.form, forms),
+            )  # fmt: skip
             for group in self._groups(wanted, removed=removed):
                 found[group.subject_id].append(group)
         return found
@@ -201,7 +216,7 @@ class Reading:
         group, subject = schema.item_group.c, schema.subject.c
         allowed = [(site or "", form) for site, form in places]
         chosen = (
-            sa.select(group.id, schema.subject)
+            sa.select(group.id, schema.subject, statements.AT_CLOSED_SITE)
             .join(schema.subject, subject.id == group.subject)
             .where(
                 subject.study == study, group.oid == oid, group.removed.is_(False),
@@ -297,12 +312,17 @@ class Reading:
         return StoredAnswer(row.fingerprint, row.status, headers, bytes(row.body))
 
 
+def _among(column: sa.Column[str], names: Set[str] | None) -> sa.ColumnElement[bool]:
+    """What limits a question to these names; None does not."""
+    return sa.true() if names is None else column.in_(sorted(names))
+
+
 def read_study(row: sa.Row[*tuple[object, ...]]) -> Study:
     return Study(row.oid, row.path_key, row.name, row.protocol, row.live_version, row.seq)
 
 
 def _subject(row: sa.Row[*tuple[object, ...]]) -> Subject:
-    return Subject(row.id, row.study, row.key, row.site, Status(row.status), row.version)
+    return Subject(row.id, row.study, row.key, row.site, Status(row.status), row.version, bool(row.at_closed_site))
 
 
 def _group(row: sa.Row[*tuple[object, ...]], items: tuple[ItemValue, ...]) -> StoredGroup:

@@ -50,6 +50,17 @@ class Subject:
     site: str | None
     status: Status
     version: int
+    at_closed_site: bool = False
+
+    @property
+    def closed(self) -> str | None:
+        """Why no data are taken for it, in words; None: they are."""
+        if self.status not in OPEN:
+            return f"the subject is {self.status}"
+        return SITE_CLOSED if self.at_closed_site else None
+
+
+SITE_CLOSED = "the site is closed"
 
 
 @dataclass(frozen=True, slots=True)

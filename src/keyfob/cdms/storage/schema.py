@@ -18,6 +18,8 @@ installation = sa.Table(
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("installation_id", sa.Text, nullable=False),
     sa.Column("epoch", sa.Text, nullable=False),
+    # What a program has to know at least: of a later schema, one that only adds to it.
+    sa.Column("least_schema", sa.Text, nullable=False, server_default="0005"),
     sa.CheckConstraint("id = 1", name="one"),
 )
 
@@ -39,6 +41,7 @@ site = sa.Table(
     sa.Column("study", sa.Text, sa.ForeignKey("study.oid"), primary_key=True),
     sa.Column("oid", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("closed_at", sa.BigInteger),  # since when; NULL: data are taken for its subjects
 )
 
 metadata_version = sa.Table(

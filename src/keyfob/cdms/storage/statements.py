@@ -12,7 +12,14 @@ def _new(*names: str) -> dict[str, sa.BindParameter[object]]:
     return {name: sa.bindparam(f"new_{name}") for name in names}
 
 
-_STUDIES, _SUBJECTS = sa.select(schema.study), sa.select(schema.subject)
+_SITE = schema.site.c
+AT_CLOSED_SITE = (
+    sa.exists()
+    .where(_SITE.study == schema.subject.c.study, _SITE.oid == schema.subject.c.site, _SITE.closed_at.is_not(None))
+    .correlate(schema.subject)
+    .label("at_closed_site")
+)
+_STUDIES, _SUBJECTS = sa.select(schema.study), sa.select(schema.subject, AT_CLOSED_SITE)
 STUDY_BY = {
     name: Prepared(_STUDIES.where(schema.study.c[name] == sa.bindparam("wanted"))) for name in ("path_key", "oid")
 }

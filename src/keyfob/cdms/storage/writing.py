@@ -156,6 +156,17 @@ class Writing:
             self._record(study, None, {"action": "site", "site": site.oid, "name": site.name})
         return old is None
 
+    def close_site(self, study: str, oid: str, *, closes: bool, reason: str) -> bool:
+        """Whether that changes anything: no data are taken for the subjects of a closed site, until it opens again."""
+        table = schema.site
+        is_closed = oid in self.reading.closed_sites(study)
+        if closes != is_closed:
+            here = (table.c.study == study) & (table.c.oid == oid)
+            self._connection.execute(sa.update(table).where(here).values(closed_at=self._now if closes else None))
+            status = "closed" if closes else "open"
+            self._record(study, None, {"action": "site", "site": oid, "status": status, "reason": reason})
+        return closes != is_closed
+
     def add_subject(self, subject: Subject, *, reason: str | None) -> None:
         row = {
             "id": subject.id, "study": subject.study, "key": subject.key, "key_folded": fold(subject.key),
@@ -236,11 +247,12 @@ class Writing:
 
     def put_row(
         self, study: Study, subject: Subject, data: GroupData, row: int, new: Sequence[ItemValue],
-        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None, soft_checks: Sequence[str],
+        old: Mapping[str, ItemValue], *, reason: str | None, batch: str | None,
+        soft_checks: Mapping[str, Sequence[str]],
     ) -> None:  # fmt: skip
         """All items of a group that change, under one record; one without a value in `new` is taken away.
 
-        `old` has what each of them was, if it was there.
+        `old` has what each of them was, if it was there; `soft_checks` what each of them does not pass.
         """
         event: dict[str, object] = {
             "action": "update" if old else "insert",
