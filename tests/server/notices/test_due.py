@@ -107,6 +107,12 @@ def test_a_renewed_certificate_begins_anew():
     assert not {one.id for one in first} & {one.id for one in again}
 
 
+def test_what_is_for_an_emergency_is_replaced_by_no_schedule():
+    late = CREDENTIAL.expires_at - 1
+    assert dates.rotations_due((standing(),), late, ahead=30 * DAY) == (standing(),)
+    assert dates.rotations_due((standing(emergency=True),), late, ahead=30 * DAY) == ()
+
+
 def test_a_certificate_that_ends_while_a_rotation_is_under_way_is_told_ten_days_before_the_rotation():
     rotation = END - 30 * DAY
     ending = {"certified": of(rotation + 12 * DAY), "ahead": 30 * DAY}

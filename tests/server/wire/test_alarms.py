@@ -163,6 +163,21 @@ def test_a_server_with_a_webhook_and_no_secret_does_not_start(new_operator):
     assert "alarm secret" in refused["hint"]
 
 
+def test_access_in_an_emergency_ends_by_itself_and_each_use_rings(alarmed):
+    operator, receiver, listening, _ = alarmed
+    info = operator.client("unblinding", "--emergency", "4")
+    assert operator.token(info, scope="studies:read").status == 200
+    alarm = told(receiver, listening)
+    assert (alarm["kind"], alarm["severity"]) == ("emergency_access_used", 2)
+    assert (alarm["subject"], alarm["address"]) == (f"client {info.client_id}", "127.0.0.1")
+    assert operator.token(info, scope="studies:read").status == 200, "it is told, and refuses nothing"
+    assert receiver.got.empty(), "the same is told again only after a while"
+    (credential,) = operator.run("client", "show", info.client_id)["credentials"]
+    assert credential["emergency"] is True
+    assert credential["expires_at"] - credential["sealed_at"] == 4 * 3600
+    assert info.client_secret_expires_at == credential["expires_at"], "the partner is told"
+
+
 def test_a_first_use_from_another_place_than_the_message_was_fetched_from_is_told(alarmed):
     """A network is one IPv4 /24: 127.0.0.1 and 127.0.0.9 are one place, 127.9.0.1 is another."""
     operator, receiver, listening, _ = alarmed

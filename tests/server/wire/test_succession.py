@@ -231,6 +231,18 @@ def test_every_step_is_in_the_audit_and_says_who(operator):
     assert operator.run("audit", "verify")["whole"] is True
 
 
+def test_nothing_follows_a_credential_for_an_emergency(operator):
+    info = operator.client("unblinding", "--emergency", "2", scope="studies:read")
+    assert operator.token(info, scope="studies:read").status == 200
+    answer = operator.request("POST", "/partner/v1/credentials/next", headers=basic(info))
+    assert (answer.status, answer.document["error"]) == (409, "emergency_access")
+    refused = operator.run("client", "rotate", info.client_id, status=2)
+    assert refused["error"] == "emergency-access" and "--emergency" in refused["hint"]
+    assert len(operator.run("client", "show", info.client_id)["credentials"]) == 1
+    given = [one for one in operator.audit() if one["kind"] == "emergency_access_given"]
+    assert [one["client_id"] for one in given] == [info.client_id]
+
+
 def test_asking_without_end_is_slowed_down_and_tokens_are_not(operator):
     partner = Partner(operator, "often")
     found = {partner.ask(partner.first).status for _ in range(125)}

@@ -96,6 +96,7 @@ def _credential_document(client: Client, credential: Credential, now: int) -> di
         "state": effective(credential, now).value,
         "not_before": credential.not_before,
         "expires_at": credential.expires_at,
+        "emergency": credential.emergency,
         "first_use_by": credential.first_use_by,
         "replaces": credential.replaces,
         "overlap": credential.overlap,

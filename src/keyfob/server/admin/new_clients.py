@@ -25,12 +25,16 @@ from keyfob.server.storage.reading import Reading
 from keyfob.server.storage.records import Client, Profile
 
 WITH_SECRET = (Method.CLIENT_SECRET_BASIC, Method.CLIENT_SECRET_POST)
+MAX_EMERGENCY = 72 * 3600
 MAX_OVERLAP = MAX_OVERLAP_DAYS * rotation.DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewClient:
-    """`link`: an HTTPS link to the sealed message, too. One of the names in its certificate for `tls_client_auth`."""
+    """`link`: an HTTPS link to the sealed message, too. One of the names in its certificate for `tls_client_auth`.
+
+    `emergency`: seconds after which its credential ends; nothing follows it, and each use rings an alarm.
+    """
 
     partner: Text
     name: Name
@@ -52,6 +56,7 @@ class NewClient:
     tls_client_auth_san_ip: Text | None = None
     tls_client_auth_san_email: Text | None = None
     link: bool = False
+    emergency: Annotated[int, Meta(ge=3600, le=MAX_EMERGENCY)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,7 @@ def _create(desk: Desk, asked: NewClient) -> Document:
             application,
             outlet=desk.outlet,
             with_link=asked.link,
+            emergency=asked.emergency,
             now=now,
             entropy=desk.entropy,
             actor=desk.actor.in_audit,
@@ -80,7 +86,12 @@ def _create(desk: Desk, asked: NewClient) -> Document:
     else:
         see_keys(desk, application.jwks_uri, application.auth_method)
         made = credentials.create_key_client(
-            desk.installation, application, now=now, entropy=desk.entropy, actor=desk.actor.in_audit
+            desk.installation,
+            application,
+            emergency=asked.emergency,
+            now=now,
+            entropy=desk.entropy,
+            actor=desk.actor.in_audit,
         )
     known = {one.url: one for one in desk.installation.store.resources()}
     rules = RULES[application.profile]

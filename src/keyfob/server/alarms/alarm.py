@@ -16,6 +16,7 @@ class AlarmKind(StrEnum):
     NETWORK_FAILED_OFTEN = "network_failed_often"
     CLIENT_FAILED_IN_A_ROW = "client_failed_in_a_row"
     FIRST_USE_UNEXPECTED = "first_use_unexpected"
+    EMERGENCY_ACCESS_USED = "emergency_access_used"
     SECRET_REPORTED = "secret_reported"  # noqa: S105  # the name of an event
     LAST_SECRET_REPORTED = "last_secret_reported"  # noqa: S105
     AUDIT_FAILED = "audit_failed"
@@ -34,6 +35,7 @@ SEVERITY = {
     AlarmKind.NETWORK_FAILED_OFTEN: _WARNING,
     AlarmKind.CLIENT_FAILED_IN_A_ROW: _WARNING,
     AlarmKind.FIRST_USE_UNEXPECTED: _WARNING,
+    AlarmKind.EMERGENCY_ACCESS_USED: _CRITICAL,
     AlarmKind.SECRET_REPORTED: _CRITICAL,
     AlarmKind.LAST_SECRET_REPORTED: _ALERT,
     AlarmKind.AUDIT_FAILED: _ALERT,
@@ -51,6 +53,7 @@ _SUMMARIES = {
     AlarmKind.NETWORK_FAILED_OFTEN: "one network fails to authenticate again and again",
     AlarmKind.CLIENT_FAILED_IN_A_ROW: "one client failed to authenticate many times without a success",
     AlarmKind.FIRST_USE_UNEXPECTED: "a secret was first used from another place than its message was fetched at",
+    AlarmKind.EMERGENCY_ACCESS_USED: "a client that was made for an emergency got a token",
     AlarmKind.SECRET_REPORTED: "a leaked secret was presented, and is withdrawn if it still worked",
     AlarmKind.LAST_SECRET_REPORTED: "a leaked secret was presented and withdrawn: its client has no other",
     AlarmKind.AUDIT_FAILED: "the audit could not be written: what cannot be recorded is not issued",

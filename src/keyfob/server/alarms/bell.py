@@ -40,6 +40,10 @@ class Bell:
     def succeeded(self, client_id: str) -> None:
         self._watch.succeeded(client_id)
 
+    def emergency_used(self, client_id: str, *, address: str, now: int) -> None:
+        """A client that was made for an emergency got a token."""
+        self._tell(Event(AlarmKind.EMERGENCY_ACCESS_USED, f"client {client_id}", client_id, address), now)
+
     def audit_failed(self, now: int) -> None:
         """A record could not be made durable."""
         self._tell(Event(AlarmKind.AUDIT_FAILED, "audit"), now)

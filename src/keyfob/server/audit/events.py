@@ -45,6 +45,7 @@ class Kind(StrEnum):
     REGISTRATION_ENDED = "registration_ended"
     LEAK_REPORTED = "leak_reported"
     CREDENTIAL_SEALED = "credential_sealed"
+    EMERGENCY_ACCESS_GIVEN = "emergency_access_given"
     HANDOFF_LINK_MADE = "handoff_link_made"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_ACKNOWLEDGED = "message_acknowledged"

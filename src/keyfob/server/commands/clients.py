@@ -122,6 +122,12 @@ def information(surroundings: Surroundings, *, client_id: str, place: Place, out
     "--out", type=click.Path(path_type=Path), metavar="FILE.asc", help="The sealed message. Default: ./CLIENT_ID.asc"
 )
 @link_option()
+@click.option(
+    "--emergency",
+    type=click.IntRange(1, operations.MAX_EMERGENCY // 3600),
+    metavar="HOURS",
+    help="Break-glass access: it ends after 1 to 72 hours, nothing follows it, and each use rings an alarm.",
+)
 @reason_option()
 @click.pass_obj
 @shows_result
@@ -147,6 +153,7 @@ def create(
     profile: str,
     out: Path | None,
     link: bool,
+    emergency: int | None,
     **subjects: str | None,
 ) -> Result:
     """Make a client and seal its secret to the partner: what comes out is one file that only the partner can open.
@@ -185,6 +192,7 @@ def create(
         profile=Profile(profile),
         certificate_bound=certificate_bound,
         link=link,
+        emergency=None if emergency is None else emergency * 3600,
         **_subject(subjects),
     )
     tray = Tray(out)

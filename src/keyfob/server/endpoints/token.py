@@ -64,6 +64,8 @@ def token(state: ServerState) -> Callable[[Request], Awaitable[Response]]:
             state.alarms.audit_failed(now)
             return unavailable(request)
         state.alarms.succeeded(grant.client_id)
+        if authenticated.credential.emergency:
+            state.alarms.emergency_used(grant.client_id, address=request.address, now=now)
         return token_endpoint.write_response(
             issued,
             nonce=None if proof is None else state.dpop_nonce(now),

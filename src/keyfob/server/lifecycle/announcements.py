@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from keyfob.problem import Misuse, Problem
 from keyfob.server.audit.events import Kind
-from keyfob.server.lifecycle import clients, key_upgrades
+from keyfob.server.lifecycle import clients, key_upgrades, rotation
 from keyfob.server.lifecycle.names import near_miss
 from keyfob.server.lifecycle.succession import has_secret
 from keyfob.server.notices.notice import BOTH, Facts, Notice, NoticeKind
@@ -41,6 +41,7 @@ def announce(
     for other in waiting(change.reading, client_id=client_id):
         raise NotAnnounced("change_waits", f"other keys are announced already: stop {other.id} first")
     try:
+        rotation.check_may_follow(view.credentials, client_id)
         _check_keys(view.client, jwks)
     except Misuse as refused:
         raise NotAnnounced("unusable_keys", refused.message) from refused

@@ -1,5 +1,6 @@
 """The acts on a client's credentials: the first one, a rotation, and the end of an overlap."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +45,15 @@ def create_client(
     *,
     outlet: Outlet,
     with_link: bool = False,
+    emergency: int | None = None,
     now: int,
     entropy: Entropy,
     actor: Acting,
 ) -> Issued:
     """A client with its first credential, sealed (CLIENT_ID.asc).
 
-    A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year.
+    A secret that nobody uses within 14 days has expired: what was lost on its way must not lie about for a year. One
+    for an `emergency` has so many seconds in all.
     Raises Misuse or Problem.
     """
     with installation.store.reading() as reading:
@@ -63,6 +66,7 @@ def create_client(
         replaces=None,
         overlap=installation.settings.credentials.overlap,
         first_use_by=now + rotation.UNOPENED_LIFETIME,
+        emergency=emergency,
         issued_at=now,
         now=now,
         entropy=entropy,
@@ -80,15 +84,22 @@ def create_client(
 
 
 def create_key_client(
-    installation: Installation, application: Application, *, now: int, entropy: Entropy, actor: Acting
-) -> Issued:
-    """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem."""
+    installation: Installation, application: Application, *, emergency: int | None = None, now: int, entropy: Entropy,
+    actor: Acting,
+) -> Issued:  # fmt: skip
+    """A client that proves itself by keys of its own: there is nothing to hand over. Raises Misuse or Problem.
+
+    `emergency`: for so many seconds.
+    """
     with installation.store.reading() as reading:
         client = clients.draft(reading, application, now=now, entropy=entropy)
     credential = of_keys(client, now=now, entropy=entropy)
+    if emergency is not None:
+        credential = dataclasses.replace(credential, expires_at=now + emergency, emergency=True)
     with installation.store.change(now=now, actor=actor) as change:
         clients.add(change, client)
         change.add_credential(credential)
+        _tell_of_emergency(change, credential)
     return Issued(client, credential)
 
 
@@ -138,6 +149,7 @@ def rotate(
         view = clients.get(reading, client_id)
         partner = reading.partner_of(view.client)
     _check_not_revoked(view)
+    rotation.check_may_follow(view.credentials, client_id)
     if view.client.auth_method is Method.TLS_CLIENT_AUTH:
         raise Misuse(
             "no-secret",
@@ -198,6 +210,7 @@ def replace(change: Change, client_id: str, sealed: Sealed, now: int) -> None:
     """
     view = clients.get(change.reading, client_id)
     _check_not_revoked(view)
+    rotation.check_may_follow(view.credentials, client_id)
     replaced = rotation.current(view.credentials, now)
     overtaken = rotation.next_issued_at(view.credentials, now) > sealed.message.issued_at
     if overtaken or (None if replaced is None else replaced.id) != sealed.credential.replaces:
@@ -236,6 +249,13 @@ def _add(change: Change, sealed: Sealed) -> None:
         digest=message.digest,
         expires_at=credential.expires_at,
     )
+    _tell_of_emergency(change, credential)
+
+
+def _tell_of_emergency(change: Change, credential: Credential) -> None:
+    if credential.emergency:
+        ids = {"client_id": credential.client_id, "credential_id": credential.id}
+        change.record(Kind.EMERGENCY_ACCESS_GIVEN, **ids, expires_at=credential.expires_at)
 
 
 def _check_not_revoked(view: ClientView) -> None:

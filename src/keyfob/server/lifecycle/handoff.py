@@ -54,11 +54,15 @@ def make(
     replaces: str | None,
     overlap: int,
     first_use_by: int | None,
+    emergency: int | None = None,
     issued_at: int,
     now: int,
     entropy: Entropy,
 ) -> Sealed:
-    """A new secret for `client`, sealed. Raises Problem when the partner's certificate is no longer usable."""
+    """A new secret for `client`, sealed. Raises Problem when the partner's certificate is no longer usable.
+
+    `emergency`: seconds that it is good for; None: as the settings say.
+    """
     recipient = partners.usable_certificate(partner, now=now)
     credential_id = client_secret.new_id("", entropy(partners.ID_BYTES))
     secret = client_secret.make(credential_id, entropy(_SECRET_BYTES))
@@ -68,7 +72,7 @@ def make(
         state=State.ACTIVE,
         secret_hash=hash_secret(secret, installation.peppers[0]),
         not_before=now,
-        expires_at=now + installation.settings.credentials.lifetime,
+        expires_at=now + (emergency or installation.settings.credentials.lifetime),
         created_at=now,
         replaces=replaces,
         overlap=overlap,
@@ -81,6 +85,7 @@ def make(
         first_used_from=None,
         last_used_at=None,
         last_used_from=None,
+        emergency=emergency is not None,
     )
     message_id = client_secret.new_id("msg_", entropy(partners.ID_BYTES))
     information = _information(installation, client, credential, secret, message_id, recipient.fingerprint, issued_at)

@@ -8,6 +8,7 @@ replaced nothing and shortened nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keyfob.problem import Misuse
 from keyfob.server.lifecycle.states import USABLE, Event, after, effective
 from keyfob.server.storage.records import Credential, State
 
@@ -60,6 +61,16 @@ def unopened_successors(credentials: Sequence[Credential], now: int) -> tuple[Cr
 def next_issued_at(credentials: Sequence[Credential], now: int) -> int:
     """The date of the next message: now, but later than every one before, since it is how a partner orders them."""
     return max([now, *(1 + (one.sealed_at or 0) for one in credentials)])
+
+
+def check_may_follow(credentials: Sequence[Credential], client_id: str) -> None:
+    """Raises Misuse where nothing may: what is for an emergency ends with it."""
+    if any(one.emergency for one in credentials):
+        raise Misuse(
+            "emergency-access",
+            f"{client_id} is for an emergency: its credential has no successor",
+            hint="client create --emergency makes another, for a few hours",
+        )
 
 
 def retiring(credentials: Sequence[Credential], now: int) -> tuple[Credential, ...]:

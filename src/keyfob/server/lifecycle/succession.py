@@ -145,6 +145,8 @@ def _view(reading: Reading, asking: Asking, now: int) -> ClientView:
     credential = view.credential(asking.credential_id)
     if credential is None or not states.is_usable(credential, view.client, view.partner_state, now):
         raise NotPossible("try_again", "the client was changed meanwhile")
+    if credential.emergency:
+        raise NotPossible("emergency_access", "this secret is for an emergency, and has no successor")
     if not has_secret(view.client):
         raise NotPossible("no_secret", "this client proves itself by a key, and has no secret to replace")
     return view

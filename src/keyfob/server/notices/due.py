@@ -80,7 +80,7 @@ def rotations_due(standings: Sequence[Standing], now: int, *, ahead: int) -> tup
         current = rotation.current(all_of_it, now)
         for one in of_client:
             at = rotation_at(one, ahead=ahead)
-            if one.credential is current and at is not None and at <= now:
+            if one.credential is current and not one.credential.emergency and at is not None and at <= now:
                 found += [] if rotation.unopened_successors(all_of_it, now) else [one]
     return tuple(found)
 

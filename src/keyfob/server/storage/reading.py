@@ -367,7 +367,7 @@ def _credential(values: Sequence[Any]) -> Credential:
     """Of the values of `_CREDENTIAL`."""
     fields = dict(zip((column.name for column in _CREDENTIAL), values, strict=True))
     del fields["generation"]
-    return Credential(**(fields | {"state": State(fields["state"])}))
+    return Credential(**(fields | {"state": State(fields["state"]), "emergency": bool(fields["emergency"])}))
 
 
 def read_details(text: str) -> Details:

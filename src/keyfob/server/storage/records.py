@@ -122,6 +122,7 @@ class Credential:
 
     `first_use_by`: one that was never used by then has expired. `overlap`: how many seconds the credential
     that it replaces lives on after the successor's first use. `overlap_ends_at` stands in the replaced one.
+    `emergency`: break-glass, of a few hours; nothing follows it, and each use rings an alarm.
     """
 
     id: str
@@ -144,6 +145,7 @@ class Credential:
     last_used_from: str | None
     delivered_from: str | None = None
     acknowledged_from: str | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)

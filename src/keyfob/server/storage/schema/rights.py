@@ -122,6 +122,7 @@ credential = sa.Table(
     sa.Column("overlap", sa.BigInteger, nullable=False),
     sa.Column("first_use_by", sa.BigInteger),
     sa.Column("overlap_ends_at", sa.BigInteger),
+    sa.Column("emergency", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("client_id", "generation"),
 )
 sa.Index("ix_credential_expires_at", credential.c.expires_at)
