@@ -138,7 +138,9 @@ def site() -> None:
 @click.pass_obj
 @shows_result
 def add_site(ground: Ground, *, study: str, oid: str, name: str, home: Path) -> Result:
-    """Add a site to STUDY (its OID), or give a known one another NAME.
+    """Add a site to a study, or give it another NAME.
+
+    STUDY is the study's OID.
 
     \b
     Example:
@@ -188,7 +190,9 @@ def _closing(name: str, *, closes: bool, text: str) -> None:
 _closing(
     "close",
     closes=True,
-    text="""Take no more data for the subjects of the site ID of STUDY (its OID): all is read as before.
+    text="""Take no more data for the subjects of a site.
+
+    ID is the site's, STUDY its study's OID. All that there is can be read as before.
 
     \b
     Example:
@@ -198,7 +202,7 @@ _closing(
 _closing(
     "open",
     closes=False,
-    text="""Take data again for the subjects of the site ID of STUDY (its OID).
+    text="""Take data again for the subjects of a site.
 
     \b
     Example:

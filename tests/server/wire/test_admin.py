@@ -170,7 +170,8 @@ def test_a_suspended_operator_is_refused_from_the_next_request_on(site):
     site.far("operator", "suspend", "bob", "--reason", "left the team")
     assert site.ask(listing, old).status == 401
     assert site.token(key, "admin:read").status == 401
-    assert site.operator.run("operator", "list")["operators"][-1]["state"] == "suspended"
+    listed = {one["name"]: one["state"] for one in site.operator.run("operator", "list")["operators"]}
+    assert listed["bob"] == "suspended"
     record = next(one for one in site.operator.audit()[::-1] if one["kind"] == "operator_suspended")
     assert (record["reason"], record["operator_address"]) == ("left the team", "127.0.0.1")
     site.far("operator", "resume", "bob")
