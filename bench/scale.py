@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000, help="tokens of a round")
     options = parser.parse_args()
     figures: list[Figure] = []
+    about = (__doc__ or "").partition("\n\n")[2].strip()
+    notes = [f"{options.rows:,} clients, {options.rows * RECORDS_PER_CLIENT:,} audit records."]
     with postgresql() as database:
         for kind, where in {"SQLite": None, "PostgreSQL": database}.items():
             if kind == "PostgreSQL" and where is None:
@@ -53,10 +55,9 @@ def main() -> None:
             for figure in measure(kind, where, options.rows, options.rounds, options.count):
                 figures.append(figure)
                 tell(figure, {one.name: one for one in figures})
-    about = (__doc__ or "").partition("\n\n")[2].strip()
-    notes = [f"{options.rows:,} clients, {options.rows * RECORDS_PER_CLIENT:,} audit records."]
-    write(RESULTS, "scale", figures, notes=notes, about=about)
-    page.write()
+            # After each of the two: it takes long, and what was measured is not to be lost.
+            write(RESULTS, "scale", figures, notes=notes, about=about)
+            page.write()
 
 
 def measure(kind: str, where: str | None, rows: int, rounds: int, count: int) -> Iterator[Figure]:
