@@ -62,7 +62,7 @@ bench: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node bench/peers/ready ## 
 bench-compare: $(VENV)/ready $(INTEROP)/venv/ready $(INTEROP)/node bench/peers/ready ## measure again: what costs over 15 % more than what is committed
 	@$(BIN)/python bench/compare.py $(PARTS)
 
-bench-scale: $(VENV)/ready ## a million clients, ten million records, on SQLite and PostgreSQL: hours (ROWS=100000: so many clients)
+bench-scale: $(VENV)/ready ## a million clients, ten million records, on SQLite and PostgreSQL: 20 minutes (ROWS=100000: so many clients)
 	@$(BIN)/python bench/scale.py $(if $(ROWS),--rows $(ROWS))
 
 bench-attack: $(VENV)/ready ## what time tells a stranger, and what a good client feels of attacks and of others' writes
