@@ -37,7 +37,7 @@ _CLOSING = """## Again, and compared
 | `make bench` | all of the above but the last table, anew |
 | `make bench PARTS="tokens start"` | some of it |
 | `make bench-compare` | measures again, shows what costs over 15 % more than here, as a ratio to its floor, and then exits with 1 |
-| `make bench-scale` | the table of a million clients (20 minutes, and 10 GB of disk) |
+| `make bench-scale` | the table of a million clients (20 minutes, and at most 20 GB of disk) |
 | `make bench-scale ROWS=10000` | the same with so many clients, and ten records for each |
 """
 

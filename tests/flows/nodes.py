@@ -112,6 +112,7 @@ class Load:
     def more(self, count: int = 20) -> None:
         """Returns when as many more tokens were had."""
         wanted = len(self.granted) + count
+        # A pause between two looks at the condition.
         until(lambda: time.sleep(0.01) or len(self.granted) >= wanted)
 
 
@@ -151,6 +152,7 @@ class Cluster:
 
     def wait_for(self, *names: str) -> None:
         """Until these and no others are up, to the balancer."""
+        # A pause between two looks at the condition.
         until(lambda: time.sleep(0.05) or {name for name, said in self.states().items() if said == "UP"} == set(names))
 
     @contextlib.contextmanager

@@ -118,7 +118,7 @@ def _take(step: Step, transport: Transport) -> object:
         case Wait():
             return step.until.result()
         case Sleep():
-            time.sleep(step.seconds)
+            time.sleep(step.seconds)  # the step is to wait: for how long, whoever asked for it has worked out
             return None
         case Local():
             return step.work()

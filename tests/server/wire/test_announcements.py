@@ -247,3 +247,25 @@ def test_keys_are_added_and_taken_away_by_who_does_not_know_the_others(operator)
     with_secret = operator.client("adds-none")
     refused = ask(operator, sign(operator, with_secret.client_id, add_keys=jwks))
     assert (refused.status, refused.document["error"]) == (409, "no_keys")
+
+
+def test_no_other_keys_follow_what_is_for_an_emergency(operator):
+    client = operator.client("unblinding", "--emergency", "1")
+    refused = ask(operator, sign(operator, client.client_id, jwks=other_keys()[1]))
+    assert refused.document["error"] == "unusable_keys"
+    assert "emergency" in refused.document["error_description"]
+    shown = operator.run("client", "show", client.client_id)
+    assert (shown["auth_method"], shown["announced"]) == ("client_secret_basic", [])
+
+
+def test_a_client_with_a_key_can_be_for_an_emergency_too(operator):
+    client = Signer(operator, "unblinding-by-key", "--emergency", "72")
+    assert client.ask(client.assertion()).status == 200
+    (credential,) = operator.run("client", "show", client.client_id)["credentials"]
+    assert credential["emergency"] is True
+    given = next(
+        one
+        for one in operator.audit()
+        if one["kind"] == "emergency_access_given" and one["client_id"] == client.client_id
+    )
+    assert given["expires_at"] == credential["expires_at"] == credential["not_before"] + 72 * 3600

@@ -41,6 +41,11 @@ def view_text(one: dict[str, Any]) -> str:
         for credential in one["credentials"]
     ]
     lines.append(table(("CREDENTIAL", "STATE", "EXPIRES", "FIRST USE", "LAST USE", "FROM", "OVERLAP ENDS"), rows))
+    lines += [
+        f"{credential['credential_id']}: for an emergency: nothing follows it, and each use rings an alarm"
+        for credential in one["credentials"]
+        if credential["emergency"]
+    ]
     lines += [line for credential in one["credentials"] for line in _story(one["client_id"], credential)]
     lines += [line for credential in one["credentials"] for line in _still_used(credential)]
     return "\n".join([*lines, *_registration(one["registration"])])
@@ -49,8 +54,6 @@ def view_text(one: dict[str, Any]) -> str:
 def _story(client_id: str, credential: dict[str, Any]) -> list[str]:
     """Where a credential is on its way from the seal to the first use, and what is strange about it."""
     name = credential["credential_id"]
-    if credential["emergency"]:
-        return [f"{name}: for an emergency: nothing follows it, and each use rings an alarm"]
     if (doubt := credential["first_use_doubt"]) is not None:
         return [f"{name}: {doubt}; if that is no place of the partner's: client suspend {client_id}"]
     if credential["first_used_at"] is not None or credential["sealed_at"] is None:
